@@ -1,0 +1,1 @@
+"""Raw transactions to credit decisions."""

@@ -1,0 +1,225 @@
+"""Cells of any accepted kind -> one typed Polars series, with null where a cell could not be read.
+
+A column that reaches the model may hold text, numbers, datetimes, decimals, or a mixture of them: JSON, CSV, Parquet, pandas
+and Spark each bring their own. Every reader here gives one meaning to one cell, whatever its neighbours are: a customer
+reads the same alone and in a batch.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+TRUSTED_INTEGER = 2**53
+LARGEST_NUMBER = 1e15
+EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+
+Reading = tuple[pl.Series, pl.Series]
+Reader = Callable[[pl.Series], Reading]
+
+Cells = pl.Series | pd.Series | np.ndarray | Sequence[Any]
+_ISO = (
+    r"^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+    r" ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+
+
+def texts(series: pl.Series) -> Reading:
+    """Text: a whole number prints without ``.0``, empty text is null, a number of 2^53 or more is unreadable.
+
+    A float cannot hold every whole number from 2^53 on, so two customers could share one: it is no identity. It is
+    printed all the same, so that an answer can name the row it refuses.
+    """
+    if series.dtype == pl.String:
+        return _without(series, series == ""), _never(series)
+    if series.dtype == pl.Boolean or series.dtype.is_temporal():
+        return series.cast(pl.String), _never(series)
+    if not series.dtype.is_numeric():
+        return _nulls(series, pl.String()), series.is_not_null()
+    if series.dtype.is_integer():
+        return series.cast(pl.String), _untrusted(series)
+    values = series.cast(pl.Float64)
+    fractional = (values != values.round()) | (values.abs() >= 2**63)
+    whole = _without(values, fractional | values.is_nan()).cast(pl.Int64).cast(pl.String)
+    printed = whole.zip_with(whole.is_not_null(), _without(values, values.is_nan()).cast(pl.String))
+    return printed, _untrusted(values) & values.is_not_nan()
+
+
+def numbers(series: pl.Series) -> Reading:
+    """Float64: whole numbers, floats, decimals and numeric text; unreadable where not finite or beyond 1e15."""
+    if series.dtype == pl.String:
+        given, series = series, series.str.strip_chars().cast(pl.Float64, strict=False)
+    elif series.dtype.is_numeric():
+        given = series
+    else:
+        return _nulls(series, pl.Float64()), series.is_not_null()
+    values = series.cast(pl.Float64)
+    values = _without(values, ~((values <= LARGEST_NUMBER) & (values >= -LARGEST_NUMBER)))
+    return values, values.is_null() & given.is_not_null()
+
+
+def times(series: pl.Series) -> Reading:
+    """Datetime in microseconds, UTC: ISO-8601 text (no zone means UTC), datetimes, epoch seconds.
+
+    Unreadable outside 1900-2200 (epoch milliseconds land there, and are refused rather than guessed).
+    """
+    moments = _moments(series)
+    moments = _without(moments, (moments < EARLIEST) | (moments >= LATEST))
+    return moments, moments.is_null() & series.is_not_null()
+
+
+def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Read a column with one of the readers above.
+
+    Args:
+        cells: a Polars or pandas series, an array, or a list of cells of any kinds.
+        reader: ``texts``, ``numbers`` or ``times``.
+
+    Returns:
+        The typed values, null where there is none; and two Boolean series, true where a cell was missing (null, NaN,
+        empty text) and where it was there but unreadable.
+    """
+    series = _homogeneous(cells)
+    if series is None:
+        return _read_mixed(list(cells), reader)
+    values, unreadable = reader(series)
+    missing = _missing(series)
+    return values, missing, unreadable & ~missing
+
+
+def _moments(series: pl.Series) -> pl.Series:
+    if series.dtype == pl.String:
+        return _iso_times(series)
+    if isinstance(series.dtype, pl.Datetime):
+        utc = series.dt.convert_time_zone("UTC") if series.dtype.time_zone else series
+        return utc.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+    if series.dtype == pl.Date:
+        return series.cast(pl.Datetime("us"))
+    if series.dtype.is_numeric():
+        seconds = series.cast(pl.Float64)
+        seconds = _without(seconds, ~((seconds < 1e10) & (seconds > -1e10)))
+        return (seconds * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us"))
+    return _nulls(series, pl.Datetime("us"))
+
+
+def _missing(series: pl.Series) -> pl.Series:
+    missing = series.is_null()
+    if series.dtype.is_float():
+        return missing | series.is_nan().fill_null(value=False)
+    if series.dtype == pl.String:
+        return missing | (series == "").fill_null(value=False)
+    return missing
+
+
+def _without(series: pl.Series, places: pl.Series) -> pl.Series:
+    return series.set(places, None) if places.any() else series
+
+
+def _untrusted(series: pl.Series) -> pl.Series:
+    return ~((series > -TRUSTED_INTEGER) & (series < TRUSTED_INTEGER))
+
+
+def _never(series: pl.Series) -> pl.Series:
+    return pl.Series([False]).new_from_index(0, len(series))
+
+
+def _nulls(series: pl.Series, dtype: pl.DataType) -> pl.Series:
+    return pl.Series(series.name, [None], dtype=dtype).new_from_index(0, len(series))
+
+
+def _iso_times(series: pl.Series) -> pl.Series:
+    moments = series.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", strict=False, exact=True)
+    moments = moments.dt.replace_time_zone(None)
+    rest = moments.is_null() & series.is_not_null()
+    if not rest.any():
+        return moments
+    places = rest.arg_true()
+    return moments.scatter(places, _any_iso_times(series.gather(places)))
+
+
+def _any_iso_times(series: pl.Series) -> pl.Series:
+    parts = series.str.strip_chars().str.extract_groups(_ISO).struct.unnest()
+    date_ = (pl.col("1") + pl.col("2") + pl.col("3")).str.to_date("%Y%m%d", strict=False)
+    hour, minute, second = (pl.col(place).cast(pl.Int64).fill_null(0) for place in ("4", "5", "6"))
+    micros = pl.col("7").fill_null("0").str.pad_end(6, "0").str.head(6).cast(pl.Int64)
+    zone = pl.col("8").str.replace_all(r"[^0-9]", "").str.pad_end(4, "0")
+    offset = zone.str.head(2).cast(pl.Int64).fill_null(0) * 60 + zone.str.slice(2).cast(pl.Int64).fill_null(0)
+    sign = pl.when(pl.col("8").str.starts_with("-")).then(-1).otherwise(1)
+    minutes = hour * 60 + minute - sign * offset
+    moment = date_.cast(pl.Datetime("us")) + pl.duration(minutes=minutes, seconds=second, microseconds=micros)
+    valid = (hour < 24) & (minute < 60) & (second < 60) & (offset < 24 * 60)
+    return parts.select(pl.when(valid).then(moment)).to_series()
+
+
+def _homogeneous(cells: Cells) -> pl.Series | None:
+    """The cells as one Polars series, or None where their kinds differ and each must be read by its own kind."""
+    if isinstance(cells, pl.Series):
+        return cells
+    if isinstance(cells, pd.Series | np.ndarray) and cells.dtype != object:
+        return pl.Series(cells)
+    kinds = set(map(type, cells)) - {type(None)}
+    for known, convert in _WHOLE_COLUMNS:
+        if kinds <= known:
+            with suppress(TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+                return convert(list(cells))
+    return None
+
+
+def _datetimes(cells: list[Any]) -> pl.Series:
+    return pl.Series(pd.to_datetime(pd.Series(cells, dtype=object), utc=True))
+
+
+_WHOLE_COLUMNS: tuple[tuple[set[type], Callable[[list[Any]], pl.Series]], ...] = (
+    ({str}, lambda cells: pl.Series(cells, dtype=pl.String)),
+    ({int}, lambda cells: pl.Series(cells, dtype=pl.Int64)),
+    ({int, float, Decimal}, lambda cells: pl.Series(np.array(cells, dtype=np.float64))),
+    ({datetime, pd.Timestamp, type(pd.NaT)}, _datetimes),
+)
+
+
+def _read_mixed(cells: list[object], reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
+    kinds = np.array([_kind(cell) for cell in cells])
+    values = pl.Series([None], dtype=reader(pl.Series([""]))[0].dtype).new_from_index(0, len(cells))
+    unreadable = pl.Series(kinds == "unreadable")
+    for kind, convert in _KINDS.items():
+        places = np.flatnonzero(kinds == kind)
+        if len(places):
+            same_values, same_unreadable = reader(pl.Series([convert(cells[place]) for place in places]))
+            values = values.scatter(places, same_values)
+            unreadable = unreadable.scatter(places, same_unreadable)
+    return values, pl.Series(kinds == "missing"), unreadable
+
+
+def _kind(value: Any) -> str:
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+        return "missing"
+    if isinstance(value, str):
+        return "text" if value else "missing"
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, int | np.integer):
+        return "integer" if abs(int(value)) <= TRUSTED_INTEGER else "unreadable"
+    if isinstance(value, float | np.floating | Decimal):
+        return "number"
+    if isinstance(value, datetime | date | np.datetime64):
+        return "time"
+    return "unreadable"
+
+
+def _utc(value: Any) -> datetime:
+    stamp = pd.Timestamp(value)
+    return (stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp).to_pydatetime(warn=False)
+
+
+_KINDS: dict[str, Callable[[Any], object]] = {
+    "text": str,
+    "boolean": bool,
+    "integer": int,
+    "number": float,
+    "time": _utc,
+}

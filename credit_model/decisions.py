@@ -1,0 +1,113 @@
+"""The decision table: whom to judge, at which moment, and what the application says.
+
+A decision is a pair (``CustomerId``, ``as_of``) with the scalar attributes of the application beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from credit_model.cells import Cells, Reader, numbers, read, texts, times
+from credit_model.history import FAULTS
+from credit_model.transactions import COLUMNS
+
+_KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A scalar column of a decision; ``kind`` is ``number`` or ``category``."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Decisions in the order given: ``CustomerId``, ``as_of``, attributes; faults in the columns of history's ``FAULTS``."""
+
+    frame: pl.DataFrame
+    faults: pl.DataFrame
+
+
+def read_decisions(
+    columns: Mapping[str, Cells],
+    height: int,
+    attributes: Sequence[Attribute] = (),
+    default_as_of: datetime | None = None,
+) -> Decisions:
+    """Read decisions, given column by column.
+
+    Args:
+        columns: cells by column name; an absent attribute is unknown for every decision.
+        height: number of decisions.
+        attributes: the columns to read beside ``CustomerId`` and ``as_of``.
+        default_as_of: the moment of decisions that give none.
+
+    Returns:
+        The decisions, with a fault wherever an identity, a moment or a numeric attribute cannot be read.
+    """
+    customer, nobody, unknown = read(columns["CustomerId"], texts)
+    moment, missing, unreadable = read(columns.get("as_of", [None] * height), times)
+    if default_as_of is not None:
+        moment = moment.zip_with(~missing, pl.Series([default_as_of], dtype=pl.Datetime("us")))
+    frame = {"CustomerId": customer, "as_of": moment}
+    faults = [row_faults("CustomerId", "missing", nobody), row_faults("CustomerId", "unreadable", unknown)]
+    faults.append(row_faults("as_of", "unreadable", unreadable))
+    if default_as_of is None:
+        faults.append(row_faults("as_of", "missing", missing))
+    for attribute in attributes:
+        frame[attribute.name], bad = _read_attribute(columns, attribute, height)
+        faults.append(row_faults(attribute.name, "unreadable", bad))
+    return Decisions(pl.DataFrame(frame), pl.concat(faults))
+
+
+def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribute, ...]:
+    """Name the attributes of a table and their kinds: a column is a number where every cell that is there reads as one.
+
+    Raises:
+        ValueError: a column is absent, or is named like a transaction's (in any case: Spark does not tell them apart).
+    """
+    taken = {name.lower() for name in (*COLUMNS, "as_of")}
+    for name in names:
+        if name.lower() in taken:
+            raise ValueError(
+                f"attribute {name} is named like a transaction's column; rename it in the decisions table"
+            )
+        if name not in table.columns:
+            raise ValueError(
+                f"attribute {name} is not a column of the decisions (found: {', '.join(table.columns)})"
+            )
+    return tuple(Attribute(name, _kind(table[name])) for name in names)
+
+
+def reader_for(attribute: Attribute) -> Reader:
+    """The reader of an attribute's cells."""
+    return numbers if attribute.kind == "number" else texts
+
+
+def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.DataFrame:
+    """One fault for every decision where ``places`` is true."""
+    decision = np.flatnonzero(places).astype(np.uint32)
+    constants = {"field": field, "problem": problem, "count": 1}
+    return pl.DataFrame({"decision": decision}).select(
+        "decision", *(pl.lit(value).alias(name).cast(FAULTS[name]) for name, value in constants.items())
+    )
+
+
+def _kind(cells: pl.Series) -> str:
+    values, _, unreadable = read(cells, numbers)
+    return "number" if not unreadable.any() and values.null_count() < len(values) else "category"
+
+
+def _read_attribute(
+    columns: Mapping[str, Cells], attribute: Attribute, height: int
+) -> tuple[pl.Series, pl.Series]:
+    if attribute.name not in columns:
+        unknown = pl.Series([None], dtype=_KINDS[attribute.kind]).new_from_index(0, height)
+        return unknown, pl.Series([False]).new_from_index(0, height)
+    values, _, unreadable = read(columns[attribute.name], reader_for(attribute))
+    return values, unreadable & (attribute.kind == "number")

@@ -1,0 +1,103 @@
+"""The only road from transactions to features, for training and serving alike."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from credit_model.catalogue import CATEGORIES, ROWS, Catalogue
+from credit_model.history import history
+from credit_model.transactions import Tidy
+
+_MOST_LEVELS, _LEAST_SHARE = 12, 0.02
+
+
+def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """Every feature of every decision.
+
+    Args:
+        transactions: tidy transactions.
+        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes, one row per decision.
+        catalogue: what the features are.
+
+    Returns:
+        One row per decision, in order: Float64 and String columns, null where unknown. A decision without history has
+        ``transaction_count`` 0 and, beside its attributes, nulls.
+    """
+    known = history(transactions, decisions, catalogue.history_days)
+    return FeaturePlan(catalogue, tuple(catalogue.features)).compute(known.frame, decisions)
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """What has to be computed for some of the catalogue's features, and nothing else.
+
+    Attributes:
+        catalogue: where the features are defined.
+        names: the features wanted, in order.
+    """
+
+    catalogue: Catalogue
+    names: Sequence[str]
+
+    def compute(self, known: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+        """The features of decisions from the frame of their ``history``."""
+        rows = known
+        for layer in self._rows:
+            rows = rows.with_columns(**layer)
+        if decisions.height == 1 and rows.height:
+            aggregated = rows.select(pl.lit(0, pl.UInt32).alias("decision"), **self._aggregates)
+        else:
+            aggregated = rows.group_by("decision", maintain_order=True).agg(**self._aggregates)
+        table = decisions.with_row_index("decision").join(
+            aggregated, on="decision", how="left", maintain_order="left"
+        )
+        return table.select(**self._features)
+
+    @cached_property
+    def _features(self) -> dict[str, pl.Expr]:
+        features = {name: self.catalogue.features[name].expression for name in self.names}
+        return features | {"transaction_count": pl.col("transaction_count").fill_null(0.0)}
+
+    @cached_property
+    def _aggregates(self) -> dict[str, pl.Expr]:
+        wanted = _roots(self._features.values())
+        return {name: e for name, e in self.catalogue.aggregates.items() if name in wanted}
+
+    @cached_property
+    def _rows(self) -> list[dict[str, pl.Expr]]:
+        wanted = _roots(self._aggregates.values())
+        layers = []
+        for layer in reversed(ROWS):
+            needed = {name: expression for name, expression in layer.items() if name in wanted}
+            wanted |= _roots(needed.values())
+            layers.insert(0, needed)
+        return [layer for layer in layers if layer]
+
+
+def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The levels of each category column that are frequent enough to be measured one by one.
+
+    Args:
+        known: the frame of the training decisions' ``history``.
+
+    Returns:
+        For each column at most 12 levels, each seen in at least 2 % of the decisions, most frequent first.
+    """
+    decisions = known["decision"].n_unique()
+    levels = {}
+    for column in CATEGORIES:
+        seen = (
+            known.filter(pl.col(column).is_not_null()).group_by(column).agg(n=pl.col("decision").n_unique())
+        )
+        frequent = seen.filter(pl.col("n") >= _LEAST_SHARE * decisions).sort(
+            ["n", column], descending=[True, False]
+        )
+        if frequent.height > 1:
+            levels[column] = tuple(frequent[column].head(_MOST_LEVELS).to_list())
+    return levels
+
+
+def _roots(expressions: Iterable[pl.Expr]) -> set[str]:
+    return {name for expression in expressions for name in expression.meta.root_names()}

@@ -1,0 +1,132 @@
+"""What was known at a decision: its transactions inside the window, once each, in one total order.
+
+Only transactions with ``TransactionStartTime`` in ``[as_of - history_days, as_of)`` count. Anything outside is cut first, so
+that it can change nothing: neither a sum nor a customer's faults. A time that cannot be read may lie inside, and counts
+as a fault.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from credit_model.transactions import COLUMNS, REQUIRED, Tidy
+
+FAULTS: dict[str, pl.DataType] = {
+    "decision": pl.UInt32(),
+    "field": pl.String(),
+    "problem": pl.String(),
+    "count": pl.UInt32(),
+}
+_TIME = "TransactionStartTime"
+_ORDER = (
+    "decision",
+    _TIME,
+    "TransactionId",
+    "Amount",
+    *(c for c in COLUMNS if c not in {"CustomerId", _TIME, "TransactionId", "Amount"}),
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """The transactions that count for each decision.
+
+    Attributes:
+        frame: tidy transactions with ``decision`` (row number of the decision) and ``as_of``, sorted.
+        faults: ``decision``, ``field``, ``problem``, ``count``: why a customer is invalid.
+    """
+
+    frame: pl.DataFrame
+    faults: pl.DataFrame
+
+
+def history(
+    transactions: Tidy, decisions: pl.DataFrame, history_days: int, currency: str | None = None
+) -> History:
+    """Cut, check, deduplicate and sort the transactions of every decision.
+
+    Args:
+        transactions: tidy transactions; where their frame has a column ``decision`` it says whose they are, otherwise
+            ``CustomerId`` does.
+        decisions: ``CustomerId`` and ``as_of``, one row per decision.
+        history_days: length of the window, in days.
+        currency: the only currency allowed; null allows any one per customer.
+
+    Returns:
+        The history: a transaction sent twice counts once; copies that conflict, a second currency and unreadable
+        fields are faults.
+    """
+    key = "decision" if "decision" in transactions.frame.columns else "CustomerId"
+    moments = decisions.select("CustomerId", "as_of").with_row_index("decision")
+    moments = moments.drop("CustomerId") if key == "decision" else moments
+    window = timedelta(days=history_days)
+    inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= pl.col("as_of") - window)
+    frame = transactions.frame.join(moments, on=key).filter(inside)
+    faults = [pl.DataFrame(schema=FAULTS)]
+    if transactions.faults.height:
+        frame = frame.drop_nulls(REQUIRED)
+        faulty = transactions.frame.with_row_index("row").join(transactions.faults, on="row")
+        faulty = faulty.join(moments, on=key, how="inner", nulls_equal=True)
+        faults.append(tally(faulty.filter(inside | pl.col(_TIME).is_null())))
+    faults.append(_currency_faults(frame, currency))
+    frame, conflicts = _deduplicated(frame)
+    faults.append(conflicts)
+    return History(_sorted(frame), pl.concat(faults))
+
+
+def messages(faults: pl.DataFrame) -> pl.DataFrame:
+    """One sentence per decision at fault: ``decision``, ``message``, naming field and count, never a value."""
+    return (
+        faults.sort("decision", "field", "problem")
+        .group_by("decision", maintain_order=True)
+        .agg(message=pl.format("{}: {} {}", "field", "count", "problem").str.join("; "))
+    )
+
+
+def tally(rows: pl.DataFrame, field: str | None = None, problem: str | None = None) -> pl.DataFrame:
+    """Count rows at fault per decision, in the columns of ``FAULTS``; constants stand in for absent columns."""
+    named = {"field": field, "problem": problem}
+    rows = rows.with_columns(**{name: pl.lit(text) for name, text in named.items() if text is not None})
+    return (
+        rows.group_by("decision", "field", "problem")
+        .agg(count=pl.len())
+        .select(pl.col(name).cast(dtype) for name, dtype in FAULTS.items())
+    )
+
+
+def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    none = pl.DataFrame(schema=FAULTS)
+    if frame.height < 2 or frame["TransactionId"].null_count() == frame.height:
+        return frame, none
+    identity = ["decision", "TransactionId"]
+    repeated = frame.select(
+        pl.struct(identity).is_duplicated() & pl.col("TransactionId").is_not_null()
+    ).to_series()
+    if not repeated.any():
+        return frame, none
+    versions = frame.filter(repeated).unique()
+    conflicts = versions.select(identity).filter(pl.struct(identity).is_duplicated()).unique()
+    kept = pl.concat([frame.filter(~repeated), versions.unique(identity, keep="any")])
+    return kept, tally(conflicts, "TransactionId", "with conflicting copies")
+
+
+def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+    codes = frame["CurrencyCode"]
+    if codes.null_count() == frame.height or (currency is not None and (codes == currency).all()):
+        return pl.DataFrame(schema=FAULTS)
+    known = frame.filter(pl.col("CurrencyCode").is_not_null()).select("decision", "CurrencyCode")
+    if currency is not None:
+        return tally(
+            known.filter(pl.col("CurrencyCode") != currency), "CurrencyCode", "not in the model's currency"
+        )
+    distinct = known.unique()
+    mixed = distinct.filter(pl.col("decision").is_duplicated())
+    return tally(mixed, "CurrencyCode", "different currencies")
+
+
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+    """The total order; its many text columns are compared only where decision and time leave a tie."""
+    frame = frame.sort("decision", _TIME)
+    tied = (frame["decision"] == frame["decision"].shift(1)) & (frame[_TIME] == frame[_TIME].shift(1))
+    return frame.sort(_ORDER) if tied.any() else frame

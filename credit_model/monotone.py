@@ -1,0 +1,119 @@
+"""Where to cut a row of neighbouring cells so that the bad rate significantly moves in one direction.
+
+A cell is a small group of cases: a quantile of a number, a level of a text. A monotone classification tree is grown on the
+cells' counts; a cut must gain more likelihood than the best of all possible cuts gains by chance, and leave enough on both sides.
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class BinningRules:
+    """How fine a binning may be.
+
+    Attributes:
+        max_bins: Most bins of known values.
+        prebins: Most groups of about equal size between which cuts are looked for.
+        min_share: Least share of the known values in a bin.
+        min_cases: Least number of cases in a bin, in a level that is not pooled, in a missing bin with a WoE.
+        min_events: Least number of goods and of bads in a bin.
+        rare_share: Levels below this share are pooled.
+        smoothing: Cases at the base rate that are added to every bin.
+        significance: Chance to cut pure noise: likelihood ratio test, Bonferroni over the possible cuts.
+    """
+
+    max_bins: int = 8
+    prebins: int = 100
+    min_share: float = 0.05
+    min_cases: int = 30
+    min_events: int = 5
+    rare_share: float = 0.01
+    smoothing: float = 1.0
+    significance: float = 0.1
+
+    def least_gain(self, possible: float) -> float:
+        """What the best of so many possible cuts must gain: a quantile of chi-square, one degree of freedom."""
+        return NormalDist().inv_cdf(self.significance / possible / 2) ** 2
+
+
+class Cells(NamedTuple):
+    """Goods and bads of neighbouring cells, shape (cells,), and of all cases, also those in no cell."""
+
+    goods: FloatArray
+    bads: FloatArray
+    all_goods: int
+    all_bads: int
+
+    def merged(self, cuts: IntArray) -> Self:
+        """The cells between cuts added up, shape (cuts + 1,)."""
+        starts = np.concatenate([[0], cuts]).astype(np.intp)
+        return self._replace(
+            goods=np.add.reduceat(self.goods, starts), bads=np.add.reduceat(self.bads, starts)
+        )
+
+    def evidence(self, smoothing: float) -> FloatArray:
+        """WoE per cell, shape (cells,), after adding so many cases at the base rate to each; always finite."""
+        prior = smoothing / (self.all_goods + self.all_bads)
+        safe = np.log((self.goods + prior * self.all_goods) / self.all_goods)
+        return np.asarray(safe - np.log((self.bads + prior * self.all_bads) / self.all_bads))
+
+    def likelihood_ratio(self) -> float:
+        """Twice the log likelihood that the cells' own bad rates gain over one common rate."""
+        common = _log_likelihood(self.goods.sum(keepdims=True), self.bads.sum(keepdims=True))
+        return 2 * (_log_likelihood(self.goods, self.bads) - common)
+
+
+def monotone_cuts(cells: Cells, direction: int, possible: float, rules: BinningRules) -> IntArray:
+    """Positions at which to cut the cells, ascending; cut i lies before cell i.
+
+    Args:
+        cells: In the order along which the bad rate must move.
+        direction: 1 when the bad rate must rise along the cells, -1 when it must fall.
+        possible: Number of ways in which the cells could have been cut in two; the test corrects for it.
+        rules: How fine the bins may be.
+    """
+    cuts = _tree_cuts(cells, direction, possible, rules)
+    while len(cuts):
+        bins = cells.merged(cuts)
+        steps = -direction * np.diff(bins.evidence(rules.smoothing))
+        thin = np.minimum(bins.goods, bins.bads) < rules.min_events
+        weak = thin[:-1] | thin[1:] | (steps <= 0)
+        if not weak.any():
+            break
+        cuts = np.delete(cuts, np.flatnonzero(weak)[np.argmin(np.abs(steps[weak]))])
+    return cuts
+
+
+def _tree_cuts(cells: Cells, direction: int, possible: float, rules: BinningRules) -> IntArray:
+    from sklearn.tree import DecisionTreeClassifier
+
+    count = len(cells.goods)
+    total = float(cells.goods.sum() + cells.bads.sum())
+    smallest = max(rules.min_cases, rules.min_share * total)
+    if count < 2 or total < 2 * smallest:
+        return np.empty(0, dtype=np.intp)
+    tree = DecisionTreeClassifier(
+        criterion="log_loss",
+        max_leaf_nodes=rules.max_bins,
+        min_weight_fraction_leaf=smallest / total,
+        min_impurity_decrease=rules.least_gain(possible) / (2 * np.log(2) * total),
+        monotonic_cst=[direction],
+        random_state=0,
+    )
+    weights = np.concatenate([cells.goods, cells.bads])
+    tree.fit(np.tile(np.arange(count), 2)[:, None], np.repeat([0, 1], count), sample_weight=weights)
+    thresholds = tree.tree_.threshold[tree.tree_.feature >= 0]
+    return np.sort(np.floor(thresholds).astype(np.intp) + 1)
+
+
+def _log_likelihood(goods: FloatArray, bads: FloatArray) -> float:
+    count = np.maximum(goods + bads, 1)
+    return float(sum((part * np.log(np.maximum(part, 1) / count)).sum() for part in (goods, bads)))
