@@ -1,7 +1,8 @@
 """Where to cut a row of neighbouring cells so that the bad rate significantly moves in one direction.
 
-A cell is a small group of cases: a quantile of a number, a level of a text. A monotone classification tree is grown on the
-cells' counts; a cut must gain more likelihood than the best of all possible cuts gains by chance, and leave enough on both sides.
+A cell is a small group of cases: a quantile of a number, a level of a text. A monotone classification tree is
+grown on the cells' counts; a cut must gain more likelihood than the best of all possible cuts gains by
+chance, and leave enough cases on both sides.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
+
+SAME_VALUE = 1e-9
+NEAR_ZERO = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class BinningRules:
     significance: float = 0.1
 
     def least_gain(self, possible: float) -> float:
-        """What the best of so many possible cuts must gain: a quantile of chi-square, one degree of freedom."""
+        """What the best of so many cuts must gain: the quantile of chi-square, one degree of freedom."""
         return NormalDist().inv_cdf(self.significance / possible / 2) ** 2
 
 
@@ -60,7 +64,7 @@ class Cells(NamedTuple):
         )
 
     def evidence(self, smoothing: float) -> FloatArray:
-        """WoE per cell, shape (cells,), after adding so many cases at the base rate to each; always finite."""
+        """WoE per cell, shape (cells,), `smoothing` cases at the base rate added to each; always finite."""
         prior = smoothing / (self.all_goods + self.all_bads)
         safe = np.log((self.goods + prior * self.all_goods) / self.all_goods)
         return np.asarray(safe - np.log((self.bads + prior * self.all_bads) / self.all_bads))
@@ -69,6 +73,22 @@ class Cells(NamedTuple):
         """Twice the log likelihood that the cells' own bad rates gain over one common rate."""
         common = _log_likelihood(self.goods.sum(keepdims=True), self.bads.sum(keepdims=True))
         return 2 * (_log_likelihood(self.goods, self.bads) - common)
+
+
+def prebin_edges(numbers: FloatArray, prebins: int) -> FloatArray:
+    """Ascending edges of `prebins` groups at most, of about equal size, midway between values that differ.
+
+    Values within 1e-9 of each other, relative to their size, are one: reordered sums differ by less.
+    """
+    ordered = np.sort(numbers)
+    low, high = ordered[:-1], ordered[1:]
+    sizes = np.abs(ordered[ordered != 0])
+    near_zero = NEAR_ZERO * float(np.median(sizes)) if len(sizes) else 0.0
+    tolerance = np.maximum(SAME_VALUE * np.maximum(np.abs(low), np.abs(high)), near_zero)
+    differ = np.flatnonzero(high - low > tolerance)
+    group = (differ + 1) * prebins // max(len(ordered), 1)
+    chosen = differ[np.diff(group, prepend=0) > 0]
+    return np.asarray(low[chosen] / 2 + high[chosen] / 2)
 
 
 def monotone_cuts(cells: Cells, direction: int, possible: float, rules: BinningRules) -> IntArray:

@@ -1,12 +1,12 @@
 """Weight of evidence: monotone bins of one feature, each replaced by the evidence that it holds.
 
-WoE of a bin = ln(share of all goods in it / share of all bads in it): positive is safer, 0 says nothing (Siddiqi,
-Credit Risk Scorecards, 2006). A binning is plain numbers, fitted with scikit-learn and applied without it. Its last
-two bins hold missing and unseen values.
+WoE of a bin = ln(share of all goods in it / share of all bads in it): positive is safer, 0 says nothing
+(Siddiqi, Credit Risk Scorecards, 2006). A binning is plain numbers, fitted with scikit-learn, used without.
+Its last two bins hold missing and unseen values.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, Self
@@ -15,14 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.monotone import BinningRules, Cells, monotone_cuts
+from credit_model.monotone import BinningRules, Cells, monotone_cuts, prebin_edges
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
 
-SAME_VALUE = 1e-9
-NEAR_ZERO = 1e-12
 LONG_SERIES = 10_000
 DEFAULT_RULES = BinningRules()
 
@@ -118,7 +116,7 @@ class Binning:
 
 
 def binning_table(binning: Binning) -> pl.DataFrame:
-    """One row per bin: feature, bin, range (text), count, goods, bads, bad_rate (null when empty), woe, iv."""
+    """One row per bin: feature, bin, range (text), count, goods, bads, bad_rate (null if empty), woe, iv."""
     goods, bads = np.array(binning.goods), np.array(binning.bads)
     columns = {
         "feature": [binning.feature] * len(goods),
@@ -181,13 +179,9 @@ def fit_binning(
 def _checked(bad: npt.ArrayLike, count: int) -> BoolArray:
     labels = np.asarray(bad, dtype=np.float64)
     if labels.shape != (count,):
-        raise ValueError(
-            f"{count} values came with labels of shape {labels.shape}; give one label per value."
-        )
+        raise ValueError(f"{count} values, but labels of shape {labels.shape}; give one label per value.")
     if not np.array_equal(np.unique(labels), [0.0, 1.0]):
-        raise ValueError(
-            "Binning needs labels 0 and 1, both of them; leave out decisions without an outcome."
-        )
+        raise ValueError("Labels must be 0 and 1, both of them; leave out decisions without an outcome.")
     return np.asarray(labels == 1)
 
 
@@ -200,26 +194,13 @@ def _fit_numbers(
 ) -> Binning:
     numbers = _numbers(values)
     known = np.isfinite(numbers)
-    edges = _prebin_edges(numbers[known], rules.prebins)
+    edges = prebin_edges(numbers[known], rules.prebins)
     groups = np.searchsorted(edges, numbers[known], side="right")
     cells = _cells(np.bincount(groups, minlength=len(edges) + 1), np.bincount(groups, is_bad[known]), is_bad)
     options = [monotone_cuts(cells, direction, len(edges), rules) for direction in directions]
     cuts = max(options, key=lambda option: cells.merged(option).likelihood_ratio())
-    blank = Binning(values.name, "numeric", tuple(edges[cuts - 1].tolist()), (), (), (), ())
-    return _counted(blank, cells.merged(cuts), rules)
-
-
-def _prebin_edges(numbers: FloatArray, prebins: int) -> FloatArray:
-    """Edges of at most `prebins` groups of about equal size, each midway between two values that differ."""
-    ordered = np.sort(numbers)
-    low, high = ordered[:-1], ordered[1:]
-    sizes = np.abs(ordered[ordered != 0])
-    near_zero = NEAR_ZERO * float(np.median(sizes)) if len(sizes) else 0.0
-    tolerance = np.maximum(SAME_VALUE * np.maximum(np.abs(low), np.abs(high)), near_zero)
-    differ = np.flatnonzero(high - low > tolerance)
-    group = (differ + 1) * prebins // max(len(ordered), 1)
-    chosen = differ[np.diff(group, prepend=0) > 0]
-    return np.asarray(low[chosen] / 2 + high[chosen] / 2)
+    inner = tuple(edges[cuts - 1].tolist())
+    return Binning(values.name, "numeric", inner, (), *_counts(cells.merged(cuts), rules))
 
 
 def _cells(cases: npt.NDArray[Any], bads: npt.NDArray[Any], is_bad: BoolArray) -> Cells:
@@ -234,15 +215,14 @@ def _fit_levels(texts: pl.Series, is_bad: BoolArray, rules: BinningRules) -> Bin
     cuts = monotone_cuts(cells, 1, 2.0 ** (len(groups) - 1) - 1, rules)
     bounds = pairwise([0, *cuts.tolist(), len(groups)])
     levels = tuple(tuple(groups["level"][low:high].explode().drop_nulls().sort()) for low, high in bounds)
-    return _counted(Binning(texts.name, "categorical", (), levels, (), (), ()), cells.merged(cuts), rules)
+    return Binning(texts.name, "categorical", (), levels, *_counts(cells.merged(cuts), rules))
 
 
 def _level_groups(known: pl.DataFrame, base_rate: float, rules: BinningRules) -> pl.DataFrame:
-    """Levels with their cases and bads, the rare ones pooled, safest first; an empty row when there is none."""
+    """Levels with their cases and bads, rare ones pooled, safest first; an empty row when there is none."""
     if known.is_empty():
-        return pl.DataFrame(
-            {"level": [[None]], "cases": [0], "bads": [0]}, schema_overrides={"level": pl.List(pl.String)}
-        )
+        nothing = pl.Series("level", [[]], dtype=pl.List(pl.String))
+        return pl.DataFrame({"level": nothing, "cases": [0], "bads": [0]})
     cases, bads = pl.col("cases"), pl.col("bads")
     own = cases >= max(rules.min_cases, rules.rare_share * len(known))
     return (
@@ -254,18 +234,16 @@ def _level_groups(known: pl.DataFrame, base_rate: float, rules: BinningRules) ->
     )
 
 
-def _counted(blank: Binning, bins: Cells, rules: BinningRules) -> Binning:
-    """The binning with its counts; missing is neutral unless its cases are enough and differ from the rest."""
+def _counts(bins: Cells, rules: BinningRules) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
+    """Goods, bads and WoE; missing is neutral unless it has enough cases that differ from the rest."""
     goods, bads = bins.goods.sum(), bins.bads.sum()
-    halves = bins._replace(
-        goods=np.array([goods, bins.all_goods - goods]), bads=np.array([bads, bins.all_bads - bads])
-    )
-    count = halves.goods[1] + halves.bads[1]
-    speaks = count >= rules.min_cases and halves.likelihood_ratio() > rules.least_gain(1)
-    missing = float(halves.evidence(rules.smoothing)[1]) if speaks else 0.0
-    return replace(
-        blank,
-        goods=tuple(int(n) for n in (*bins.goods, halves.goods[1], 0)),
-        bads=tuple(int(n) for n in (*bins.bads, halves.bads[1], 0)),
-        evidence=(*bins.evidence(rules.smoothing).tolist(), missing, 0.0),
+    missing_goods, missing_bads = bins.all_goods - int(goods), bins.all_bads - int(bads)
+    halves = bins._replace(goods=np.array([goods, missing_goods]), bads=np.array([bads, missing_bads]))
+    enough = missing_goods + missing_bads >= rules.min_cases
+    differs = halves.likelihood_ratio() > rules.least_gain(1)
+    missing = float(halves.evidence(rules.smoothing)[1]) if enough and differs else 0.0
+    return (
+        (*(int(n) for n in bins.goods), missing_goods, 0),
+        (*(int(n) for n in bins.bads), missing_bads, 0),
+        (*bins.evidence(rules.smoothing).tolist(), missing, 0.0),
     )
