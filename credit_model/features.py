@@ -68,7 +68,7 @@ class FeaturePlan:
     @cached_property
     def _rows(self) -> list[dict[str, pl.Expr]]:
         wanted = _roots(self._aggregates.values())
-        layers = []
+        layers: list[dict[str, pl.Expr]] = []
         for layer in reversed(ROWS):
             needed = {name: expression for name, expression in layer.items() if name in wanted}
             wanted |= _roots(needed.values())

@@ -1,0 +1,196 @@
+"""The fitted scorer: decisions -> answers. Saved and loaded as plain files."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from credit_model.calibration import Calibrator
+from credit_model.catalogue import Catalogue
+from credit_model.classifiers import Classifier, load_classifier
+from credit_model.decisions import Decisions
+from credit_model.features import FeaturePlan
+from credit_model.history import History, history, messages
+from credit_model.reasons import Reasons
+from credit_model.scorecard import Bands, Scale
+from credit_model.transactions import Tidy
+
+FORMAT_VERSION = 1
+_SCORER, _MANIFEST = "scorer.json", "manifest.json"
+
+ANSWER: dict[str, pl.DataType] = {
+    "CustomerId": pl.String(),
+    "as_of": pl.String(),
+    "status": pl.String(),
+    "message": pl.String(),
+    "probability": pl.Float64(),
+    "score": pl.Float64(),
+    "prediction": pl.Float64(),
+    "risk_level": pl.String(),
+    "decision": pl.String(),
+    "reasons": pl.List(pl.Struct({"code": pl.String(), "text": pl.String()})),
+    "transaction_count": pl.Int64(),
+    "target": pl.String(),
+    "model_version": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Everything that turns transactions into answers.
+
+    Attributes:
+        catalogue: the features, as this model knows them.
+        classifier: the fitted classifier, in its served form.
+        calibrator: margin -> probability.
+        scale: probability <-> points.
+        bands: probability -> risk level and decision, with the threshold.
+        reasons: contributions -> reason codes.
+        target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
+        currency: the only currency allowed, or null.
+        no_history_probability: probability of a decision without transactions, or null where it is not known.
+        version: first 12 hex digits of the manifest's hash; empty before the scorer is saved.
+    """
+
+    catalogue: Catalogue
+    classifier: Classifier
+    calibrator: Calibrator
+    scale: Scale
+    bands: Bands
+    reasons: Reasons
+    target: str
+    currency: str | None = None
+    no_history_probability: float | None = None
+    version: str = ""
+
+    def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
+        """Judge decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
+        known = history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+        features = self._plan.compute(known.frame, decisions.frame)
+        message = _messages(known, decisions)
+        count = np.where(message.is_null(), features["transaction_count"].to_numpy(), 0.0)
+        status = np.where(message.is_not_null(), "invalid", np.where(count > 0, "scored", "no_history"))
+        probability, reasons = self._judge(features, status)
+        return self._table(decisions.frame, status, message, count, probability, reasons)
+
+    @cached_property
+    def _plan(self) -> FeaturePlan:
+        return FeaturePlan(self.catalogue, self.classifier.inputs)
+
+    def _judge(self, features: pl.DataFrame, status: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+        """Probability, NaN where there is none, and reasons, empty where there are none."""
+        modelled = status == "scored"
+        if self.catalogue.attributes:
+            modelled |= status == "no_history"
+        probability = np.full(len(status), np.nan)
+        reasons: list[Any] = [[] for _ in status]
+        if modelled.any():
+            table = features if modelled.all() else features.filter(pl.Series(modelled))
+            probability[modelled] = self.calibrator.probability(self.classifier.margin(table))
+            found = self.reasons.explain(self.classifier.contributions(table))
+            for place, reason in zip(np.flatnonzero(modelled), found, strict=True):
+                reasons[place] = reason
+        silent = (status == "no_history") & ~modelled
+        if self.no_history_probability is not None:
+            probability[silent] = self.no_history_probability
+        for place in np.flatnonzero(silent):
+            reasons[place] = self.reasons.no_history
+        return probability, reasons
+
+    def _table(
+        self,
+        decisions: pl.DataFrame,
+        status: np.ndarray,
+        message: pl.Series,
+        count: np.ndarray,
+        probability: np.ndarray,
+        reasons: Sequence[Any],
+    ) -> pl.DataFrame:
+        bands = self.bands.assign(probability)
+        judged = status == "scored"
+        columns = {
+            "CustomerId": decisions["CustomerId"],
+            "as_of": decisions["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+            "status": status.tolist(),
+            "message": message,
+            "probability": pl.Series(probability).fill_nan(None),
+            "score": pl.Series(self.scale.score(probability)).fill_nan(None),
+            "prediction": pl.Series(bands.prediction).fill_nan(None),
+            "risk_level": bands.risk_level,
+            "decision": np.where(judged, np.array(bands.decision, dtype=object), "review").tolist(),
+            "reasons": pl.Series(list(reasons), dtype=ANSWER["reasons"]),
+            "transaction_count": count.astype(np.int64),
+            "target": [self.target] * len(status),
+            "model_version": [self.version] * len(status),
+        }
+        return pl.DataFrame(columns, schema=ANSWER)
+
+    def save(self, folder: Path) -> str:
+        """Write the scorer as plain files with a manifest of their hashes; returns the version."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.classifier.save(folder / "classifier")
+        (folder / _SCORER).write_text(json.dumps(self._plain(), indent=1, sort_keys=True, allow_nan=False))
+        files = {path.relative_to(folder).as_posix(): _digest(path) for path in _files(folder)}
+        manifest = {"format_version": FORMAT_VERSION, "files": files}
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        return _digest(folder / _MANIFEST)[:12]
+
+    def _plain(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).to_dict() for name in _PARTS}
+        scalars = {name: getattr(self, name) for name in _SCALARS}
+        return parts | scalars
+
+    @classmethod
+    def load(cls, folder: Path) -> "Scorer":
+        """Read a scorer.
+
+        Raises:
+            ValueError: a file is not the one that was saved, or the format is newer than this code.
+        """
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        if manifest["format_version"] > FORMAT_VERSION:
+            raise ValueError(
+                f"the model has format {manifest['format_version']} and this code reads up to {FORMAT_VERSION}; "
+                "load it with the package it was trained with"
+            )
+        for name, digest in manifest["files"].items():
+            if _digest(folder / name) != digest:
+                raise ValueError(f"{name} of the model is not the file that was saved; fetch the model again")
+        plain = json.loads((folder / _SCORER).read_text())
+        parts = {name: kind.from_dict(plain[name]) for name, kind in _PARTS.items()}
+        scalars = {name: plain[name] for name in _SCALARS}
+        classifier = load_classifier(folder / "classifier")
+        return cls(classifier=classifier, version=_digest(folder / _MANIFEST)[:12], **parts, **scalars)
+
+
+_PARTS: Mapping[str, Any] = {
+    "catalogue": Catalogue,
+    "calibrator": Calibrator,
+    "scale": Scale,
+    "bands": Bands,
+    "reasons": Reasons,
+}
+_SCALARS = ("target", "currency", "no_history_probability")
+
+
+def _messages(known: History, decisions: Decisions) -> pl.Series:
+    faults = pl.concat([decisions.faults, known.faults])
+    nothing = pl.Series("message", [None], dtype=pl.String).new_from_index(0, decisions.frame.height)
+    if not faults.height:
+        return nothing
+    found = messages(faults)
+    return nothing.scatter(found["decision"], found["message"])
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _MANIFEST)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,138 @@
+"""The constants of the synthetic generator: who buys what, how often, for how much, and when they leave.
+
+They were fitted to published aggregates of the Xente transaction file; no row of it is here. A weight is relative to
+its neighbours, a rate is per day, a lifetime is in days.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+START = datetime(2018, 11, 15, 2, 18, 49)
+DAYS = 90
+CUSTOMERS = 3742
+TRANSACTIONS = 95662
+FRAUDS = 193
+FLOAT_TRANSACTIONS = 4091
+
+ESTABLISHED = 0.13
+FADE_DAYS = 14.0
+SESSIONS_A_DAY_LIMIT = 9.0
+ROWS_A_SESSION = 2.6
+FIRST_ROWS = 2.9
+MARGIN = 1.12
+
+HOURS = (
+    (168, 176, 289, 714, 2329, 4161, 5325, 5723, 5639, 5443, 5986, 6226)
+    + (5262, 5224, 5179, 6285, 7306, 7291, 6332, 5132, 3026, 1479, 683, 284)
+)  # fmt: skip
+WEEKDAYS = (1.0, 1.05, 1.05, 1.05, 1.3, 0.75, 0.7)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A latent kind of customer.
+
+    Attributes:
+        newcomers: share among the customers who arrive during the window.
+        established: share among those who were customers before it.
+        lifetime: mean time from the first purchase to the drop-out, for a customer of average loyalty.
+        sessions: median number of sessions a day.
+        spread: standard deviation of the logarithm of that number between customers.
+        single: share of first sessions that are one purchase.
+        again: probability that a session goes on after a purchase.
+        ticket: shift of the amounts, in logits of their rank on the price ladder.
+    """
+
+    name: str
+    newcomers: float
+    established: float
+    lifetime: float
+    sessions: float
+    spread: float
+    single: float
+    again: float
+    ticket: float
+
+
+SEGMENTS = (
+    Segment("trier", 0.36, 0.02, 0.2, 0.10, 0.8, 0.70, 0.30, 0.5),
+    Segment("borrower", 0.30, 0.16, 12.0, 0.10, 0.9, 0.05, 0.35, 0.3),
+    Segment("regular", 0.24, 0.50, 80.0, 0.16, 1.0, 0.30, 0.35, 0.0),
+    Segment("biller", 0.08, 0.22, 300.0, 0.16, 0.9, 0.20, 0.30, 0.4),
+    Segment("agent", 0.02, 0.10, 90.0, 2.0, 0.8, 0.10, 0.45, -0.3),
+)
+
+Ladder = tuple[tuple[float, float], ...]
+
+AIRTIME: Ladder = (
+    (200, 0.3), (500, 13.7), (600, 1.0), (700, 0.6), (800, 0.5), (900, 0.8), (1000, 42.0), (1100, 0.7), (1200, 1.2),
+    (1300, 0.5), (1400, 0.4), (1500, 3.9), (1800, 0.9), (2000, 13.0), (2500, 1.8), (3000, 3.2), (3500, 1.2),
+    (4000, 1.8), (4500, 0.4), (5000, 6.5), (6000, 0.8), (7000, 0.5), (8000, 0.4), (9000, 0.4), (10000, 3.0),
+    (15000, 0.5), (20000, 0.6), (50000, 0.2), (100000, 0.05),
+)  # fmt: skip
+MONEY: Ladder = (
+    (500, 1.0), (1000, 3.0), (2000, 2.0), (5000, 10.0), (6000, 2.0), (10000, 52.0), (11000, 4.0), (12000, 2.0),
+    (15000, 3.0), (20000, 6.0), (30000, 3.0), (50000, 3.0), (80000, 1.3), (100000, 1.6), (160000, 1.0),
+    (200000, 1.2), (300000, 0.6), (500000, 0.4), (1000000, 0.2), (2000000, 0.05),
+)  # fmt: skip
+BILL: Ladder = (
+    (2000, 6.0), (5000, 14.0), (10000, 22.0), (12000, 6.0), (15000, 8.0), (20000, 16.0), (30000, 10.0),
+    (50000, 10.0), (80000, 4.0), (100000, 2.5), (200000, 1.0), (500000, 0.2),
+)  # fmt: skip
+BUNDLE: Ladder = ((500, 12.0), (1000, 32.0), (2000, 20.0), (5000, 16.0), (10000, 8.0), (20000, 6.0), (35000, 6.0))
+TELEVISION: Ladder = ((3500, 18.0), (4000, 8.0), (11000, 34.0), (15000, 8.0), (20000, 12.0), (39000, 12.0), (80000, 8.0))
+TICKET: Ladder = ((15000, 20.0), (20000, 20.0), (50000, 20.0), (100000, 18.0), (200000, 14.0), (500000, 6.0), (1000000, 2.0))
+FLOAT: Ladder = (
+    (5000, 2.0), (10000, 7.0), (15000, 7.5), (20000, 6.0), (25000, 48.0), (30000, 18.5), (35000, 2.0),
+    (40000, 4.5), (50000, 3.5), (60000, 0.5), (100000, 0.4), (200000, 0.1),
+)  # fmt: skip
+
+FRAUD_RANKS = (0.0, 0.05, 0.20, 0.40, 0.60, 0.75, 0.90, 0.97, 1.0)
+FRAUD_AMOUNTS = (5e2, 6e4, 2e5, 5e5, 9e5, 2e6, 4e6, 5e6, 9.88e6)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something that can be bought, with its weight in each segment, in the order of ``SEGMENTS``.
+
+    ``credit`` is the probability that a purchase earns a credit a few seconds later.
+    """
+
+    product: str
+    category: str
+    provider: str
+    pricing: str
+    ladder: Ladder
+    credit: float
+    weights: tuple[float, ...]
+
+
+OFFERS = (
+    Offer("ProductId_10", "airtime", "ProviderId_6", "2", AIRTIME, 0.62, (20, 12, 40, 28, 40)),
+    Offer("ProductId_3", "airtime", "ProviderId_6", "2", AIRTIME, 0.62, (18, 20, 40, 20, 45)),
+    Offer("ProductId_4", "airtime", "ProviderId_5", "2", AIRTIME, 0.62, (6, 3, 6, 4, 5)),
+    Offer("ProductId_1", "airtime", "ProviderId_3", "2", AIRTIME, 0.40, (22, 6, 3, 2, 4)),
+    Offer("ProductId_5", "airtime", "ProviderId_1", "2", AIRTIME, 0.62, (1, 1, 2, 8, 1)),
+    Offer("ProductId_15", "financial_services", "ProviderId_5", "4", MONEY, 0.69, (8, 40, 3, 4, 2)),
+    Offer("ProductId_13", "financial_services", "ProviderId_5", "2", MONEY, 0.15, (18, 12, 2, 6, 2)),
+    Offer("ProductId_21", "utility_bill", "ProviderId_1", "1", BILL, 0.62, (1, 1, 1.5, 12, 0.4)),
+    Offer("ProductId_19", "data_bundles", "ProviderId_6", "2", BUNDLE, 0.62, (1, 1, 0.8, 2, 0.4)),
+    Offer("ProductId_2", "data_bundles", "ProviderId_1", "2", BUNDLE, 0.62, (1, 1, 0.8, 6, 0.2)),
+    Offer("ProductId_11", "tv", "ProviderId_1", "2", TELEVISION, 0.62, (1, 1, 1, 8, 0.3)),
+    Offer("ProductId_8", "ticket", "ProviderId_1", "0", TICKET, 0.30, (0.6, 0.2, 0.1, 1, 0)),
+    Offer("ProductId_24", "movies", "ProviderId_1", "0", TICKET, 0.30, (0.6, 0.2, 0.1, 1, 0)),
+    Offer("ProductId_20", "transport", "ProviderId_1", "2", TICKET, 0.30, (0.1, 0, 0, 0.2, 0)),
+    Offer("ProductId_9", "other", "ProviderId_2", "2", BUNDLE, 0.30, (0.05, 0, 0, 0.05, 0)),
+)
+
+CASHBACK = ("ProductId_6", "financial_services", "ProviderId_4", "2")
+ADVANCE = ("ProductId_14", "airtime", "ProviderId_4", "4")
+
+CASHBACK_RATES = (0.02, 0.05, 0.10)
+CASHBACK_WEIGHTS = (0.27, 0.66, 0.07)
+ADVANCE_RATE = 0.5
+
+FloatArray = NDArray[np.float64]
