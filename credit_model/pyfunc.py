@@ -1,0 +1,116 @@
+"""The MLflow door: the scorer as a pyfunc model, written in code (no pickle)."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import polars as pl
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType, Array, Object, Property
+
+from credit_model.cells import read, times
+from credit_model.decisions import Attribute
+from credit_model.requests import UnreadableRequest, read_request
+from credit_model.scoring import ANSWER, Scorer
+from credit_model.transactions import COLUMNS
+
+
+class RefusedRequest(MlflowException):
+    """A request that no row can be read from: answered 400 with one sentence.
+
+    MLflow puts the repr of the input before an exception's message; this message stays as it is, so that nothing of a
+    customer is repeated.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+        super().__init__(sentence, error_code=BAD_REQUEST)
+
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return self._sentence
+
+    @message.setter
+    def message(self, _: str) -> None:
+        return
+
+    def __str__(self) -> str:
+        return self._sentence
+
+
+class CreditModel(PythonModel):  # type: ignore[misc]
+    """Raw transactions in, one decision per customer out; the contract is in the README."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the scorer beside the model."""
+        self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Answer a request.
+
+        Raises:
+            RefusedRequest: no row can be read from it.
+        """
+        params = params or {}
+        try:
+            request = read_request(
+                model_input,
+                _moment(params.get("as_of")),
+                self.scorer.catalogue.attributes,
+                arrays_only=bool(params.get("one_row_per_decision")) or _in_spark_task(),
+            )
+        except UnreadableRequest as refusal:
+            raise RefusedRequest(str(refusal)) from None
+        return to_pandas(self.scorer.answer(request.transactions, request.decisions))
+
+
+def to_pandas(answer: pl.DataFrame) -> pd.DataFrame:
+    """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
+    return pd.DataFrame({name: pd.Series(answer[name].to_list(), dtype=object) for name in answer.columns})
+
+
+def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:
+    """Every input by name, of any type and optional: what is required is decided by the model's own validation."""
+    names = [*COLUMNS, "as_of", *(attribute.name for attribute in attributes)]
+    inputs = Schema([ColSpec(AnyType(), name=name, required=False) for name in names])
+    outputs = Schema([ColSpec(_output_type(name), name=name) for name in ANSWER])
+    as_of = ParamSpec("as_of", DataType.string, default=None)
+    one_row = ParamSpec("one_row_per_decision", DataType.boolean, default=False)
+    return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row]))
+
+
+def _output_type(name: str) -> DataType | Array:
+    if isinstance(ANSWER[name], pl.List):
+        return Array(Object([Property("code", DataType.string), Property("text", DataType.string)]))
+    types = {pl.Float64: DataType.double, pl.Int64: DataType.long, pl.String: DataType.string}
+    return types[type(ANSWER[name])]
+
+
+def _moment(as_of: str | None) -> datetime:
+    if as_of is None:
+        return datetime.now(UTC).replace(tzinfo=None)
+    moment: datetime | None = read([as_of], times)[0][0]
+    if moment is None:
+        raise UnreadableRequest(
+            "the parameter as_of is not a time; send ISO-8601 text such as 2019-02-13T00:00:00Z"
+        )
+    return moment
+
+
+def _in_spark_task() -> bool:
+    pyspark = sys.modules.get("pyspark")
+    return pyspark is not None and pyspark.TaskContext.get() is not None
+
+
+if __name__ != "credit_model.pyfunc":
+    mlflow.models.set_model(CreditModel())

@@ -1,0 +1,99 @@
+"""Principal reasons of a decision: contributions -> up to four reason codes, worst first.
+
+One code per idea, not one per correlated column: contributions of the features of one topic are added up, and only what
+pushed towards risk, by more than a minimum, is named. Regulation B (12 CFR 1002.9) asks for the specific principal reasons,
+and its commentary for no more than four.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+MOST_REASONS = 4
+
+CATALOGUE: dict[str, tuple[str, str]] = {
+    "recency": ("R01", "You have not used the platform for some time."),
+    "frequency": ("R02", "You have made few transactions."),
+    "tenure": ("R03", "Your history with us is short."),
+    "amount": ("R04", "The amounts of your transactions differ from those of customers who repay."),
+    "trend": ("R05", "Your use of the platform has changed recently."),
+    "credits": ("R06", "The money paid back or paid out to you differs from that of customers who repay."),
+    "balance": ("R07", "The balance of what you paid in and what was paid out to you has been unfavourable."),
+    "regularity": ("R08", "Your transactions are irregular."),
+    "mix": ("R09", "The kinds of transactions you make differ from those of customers who repay."),
+    "variety": (
+        "R10",
+        "The range of products and channels you use differs from that of customers who repay.",
+    ),
+    "timing": ("R11", "The times of your transactions differ from those of customers who repay."),
+    "latest": ("R12", "Your latest transactions differ from those of customers who repay."),
+    "application": ("R13", "Information in your application."),
+    "affordability": ("R14", "The amount asked for is high for your income or turnover."),
+    "no_history": ("R15", "We have no recent transactions of yours."),
+}
+
+_ENTRY = pl.Struct({"code": pl.String(), "text": pl.String()})
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Names the reasons of a fitted classifier.
+
+    Attributes:
+        topics: the topic of each of the classifier's inputs, in order.
+        minimum: the least sum of contributions, in units of the margin, that is named.
+    """
+
+    topics: tuple[str, ...]
+    minimum: float
+
+    def explain(self, contributions: npt.NDArray[np.float64]) -> pl.Series:
+        """The reasons of decisions.
+
+        Args:
+            contributions: (n, number of inputs), in units of the margin, positive towards risk.
+
+        Returns:
+            A list of structs (code, text) per decision, worst first; ties go to the smaller code.
+        """
+        pushes = contributions @ self._membership
+        order = np.argsort(-pushes, axis=1, kind="stable")[:, :MOST_REASONS]
+        push = np.take_along_axis(pushes, order, axis=1)
+        chosen = np.where((push > self.minimum) & (push > 0), order, -1)
+        places = [pl.Series(rank).set(pl.Series(rank < 0), None) for rank in chosen.T]
+        ranked = pl.DataFrame({str(rank): self._entries.gather(place) for rank, place in enumerate(places)})
+        return ranked.select(pl.concat_list(pl.all()).list.drop_nulls().alias("reasons")).to_series()
+
+    @property
+    def no_history(self) -> list[dict[str, str]]:
+        """The reasons of a decision without transactions."""
+        code, text = CATALOGUE["no_history"]
+        return [{"code": code, "text": text}]
+
+    @cached_property
+    def _ideas(self) -> list[str]:
+        return [topic for topic in CATALOGUE if topic in self.topics]
+
+    @cached_property
+    def _membership(self) -> npt.NDArray[np.float64]:
+        return np.array([[float(topic == idea) for idea in self._ideas] for topic in self.topics])
+
+    @cached_property
+    def _entries(self) -> pl.Series:
+        return pl.Series(
+            [dict(zip(("code", "text"), CATALOGUE[idea], strict=True)) for idea in self._ideas], dtype=_ENTRY
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"topics": list(self.topics), "minimum": self.minimum}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Reasons":
+        """The inverse of ``to_dict``."""
+        return cls(tuple(plain["topics"]), plain["minimum"])
