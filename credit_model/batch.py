@@ -31,7 +31,15 @@ def score_in_own_code(model: Path, arguments: Mapping[str, str | None]) -> int:
         arguments: this module's command line, by name.
     """
     options = [word for name, text in arguments.items() if text for word in (f"--{name}", text)]
-    command = [sys.executable, "-P", "-m", "credit_model.batch", "--scorer", str(scorer_folder(model)), *options]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "credit_model.batch",
+        "--scorer",
+        str(scorer_folder(model)),
+        *options,
+    ]
     environment = os.environ | {"PYTHONPATH": str(model / "code")}
     return subprocess.run(command, env=environment, check=False).returncode
 

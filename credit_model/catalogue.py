@@ -71,7 +71,7 @@ ROWS: tuple[dict[str, pl.Expr], ...] = (
 
 
 def _recent(expression: pl.Expr, days: int) -> pl.Expr:
-    return pl.when(_AGO <= days).then(expression).otherwise(0)
+    return pl.when(days >= _AGO).then(expression).otherwise(0)
 
 
 def _published() -> Iterator[Feature]:
@@ -342,7 +342,7 @@ def _aggregates(history_days: int, levels: Mapping[str, Sequence[str]]) -> dict[
             f"recency_{side}": pl.when(is_side).then(_AGO).min(),
         }
     for days in (days for days in WINDOWS if days < history_days):
-        exprs |= {f"count_{days}d": (_AGO <= days).sum().cast(pl.Float64)}
+        exprs |= {f"count_{days}d": (days >= _AGO).sum().cast(pl.Float64)}
         exprs |= {f"{side}_{days}d": _recent(pl.col(side), days).sum() for side in ("debit", "credit")}
     exprs |= {
         "balance_lowest": pl.col("balance").min(),

@@ -51,7 +51,9 @@ class Settings:
     days: int = _parameter("days of transactions to generate", 90, ("generate",))
     truth: str = _parameter("file for each generated customer's true drop-out time", "", ("generate",))
     decisions: str = _parameter("table of CustomerId, as_of and attributes to judge", "", SCORE)
-    as_of: str = _parameter("moment of the decisions, ISO-8601; now where unset", "", (*SCORE, "explore", "monitor"))
+    as_of: str = _parameter(
+        "moment of the decisions, ISO-8601; now where unset", "", (*SCORE, "explore", "monitor")
+    )
     model: str = _parameter("model to use", "models:/credit-risk@champion", (*SCORE, "monitor"))
     version: str = _parameter("version to promote; the challenger where unset", "", ("promote",))
     output: str = _parameter("file to write", "", ("generate", "explore", *SCORE, "monitor"))
@@ -114,7 +116,9 @@ def _config(path: str) -> dict[str, Any]:
     try:
         plain = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
-        raise ValueError(f"config file {path} cannot be read as YAML; check it ({type(fault).__name__})") from None
+        raise ValueError(
+            f"config file {path} cannot be read as YAML; check it ({type(fault).__name__})"
+        ) from None
     if not isinstance(plain, dict):
         raise ValueError(f"config file {path} holds no mapping; write one parameter a line, such as seed: 42")
     return {name: _as_text(value) for name, value in plain.items() if value is not None}

@@ -27,7 +27,9 @@ def read(path: str) -> pl.DataFrame:
     try:
         return pl.concat([_read_one(file) for file in files], how="diagonal_relaxed")
     except (pl.exceptions.PolarsError, OSError) as fault:
-        raise ValueError(f"{path} cannot be read ({type(fault).__name__}); check that it is a {_kinds()} table") from None
+        raise ValueError(
+            f"{path} cannot be read ({type(fault).__name__}); check that it is a {_kinds()} table"
+        ) from None
 
 
 def rename(table: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
@@ -47,7 +49,9 @@ def rename(table: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
             near = difflib.get_close_matches(theirs, table.columns, n=1)
             hint = f"did you mean {near[0]}?" if near else f"found: {', '.join(table.columns)}"
             raise ValueError(f"the column {theirs}, named for {ours}, is not in the table; {hint}")
-    return table.drop([ours for ours in present.values() if ours in table.columns and ours not in present]).rename(present)
+    return table.drop(
+        [ours for ours in present.values() if ours in table.columns and ours not in present]
+    ).rename(present)
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -112,7 +116,9 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
         if isinstance(dtype, pl.Datetime):
             columns.append(pl.col(name).dt.strftime(_TIME_FORMAT))
         elif dtype.is_nested():
-            columns.append(pl.struct(name).struct.json_encode().str.slice(len(name) + 4).str.head(-1).alias(name))
+            columns.append(
+                pl.struct(name).struct.json_encode().str.slice(len(name) + 4).str.head(-1).alias(name)
+            )
     return frame.with_columns(columns)
 
 

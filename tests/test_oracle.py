@@ -39,13 +39,28 @@ def _sql_features() -> dict[str, str]:
     """One SQL expression per feature; ``count(*)`` and its like are over the rows of one decision."""
     last, total, gross = "arg_max({}, n)", "sum(Amount)", "sum(Value)"
     debit, credit = "greatest(Amount, 0)", "greatest(-Amount, 0)"
-    clock = {"hour": "hour", "dayofweek": "isodow", "day": "day", "month": "month", "year": "year", "week": "week"}
+    clock = {
+        "hour": "hour",
+        "dayofweek": "isodow",
+        "day": "day",
+        "month": "month",
+        "year": "year",
+        "week": "week",
+    }
     sql = {name: last.format(name) for name in ("Amount", "Value", "FraudResult", *LATEST_TEXTS)}
     sql |= {
-        f"transaction_{part}": last.format(f"date_part('{field}', TransactionStartTime)") + ("- 1" if field == "isodow" else "")
+        f"transaction_{part}": last.format(f"date_part('{field}', TransactionStartTime)")
+        + ("- 1" if field == "isodow" else "")
         for part, field in clock.items()
     }
-    names = {"total": "sum", "avg": "avg", "std": "stddev_samp", "min": "min", "max": "max", "median": "median"}
+    names = {
+        "total": "sum",
+        "avg": "avg",
+        "std": "stddev_samp",
+        "min": "min",
+        "max": "max",
+        "median": "median",
+    }
     sql |= {f"{short}_transaction_amount": f"{function}(Amount)" for short, function in names.items()}
     sql |= {
         "transaction_count": "count(*)",
@@ -93,7 +108,10 @@ def _sql_features() -> dict[str, str]:
     for measure, whole in {"count": "1", "debit": debit, "credit": credit}.items():
         for days in DAYS:
             recent = f"sum(case when ago <= {days} then {whole} else 0 end)"
-            sql |= {f"{measure}_{days}d": recent, f"{measure}_{days}d_share": f"{recent} / nullif(sum({whole}), 0)"}
+            sql |= {
+                f"{measure}_{days}d": recent,
+                f"{measure}_{days}d_share": f"{recent} / nullif(sum({whole}), 0)",
+            }
     for short, long in zip(DAYS, DAYS[1:], strict=False):
         pace = f"count(*) filter (ago <= {short}) * {long} / nullif(count(*) filter (ago <= {long}) * {short}, 0)"
         sql[f"count_{short}d_to_{long}d"] = pace
@@ -103,7 +121,9 @@ def _sql_features() -> dict[str, str]:
         for level in levels:
             here = f"{column} = '{level}'"
             sql[f"share_{column}_{level}"] = f"count(*) filter ({here}) / count(*)"
-            sql[f"value_share_{column}_{level}"] = f"coalesce(sum(Value) filter ({here}), 0) / nullif({gross}, 0)"
+            sql[f"value_share_{column}_{level}"] = (
+                f"coalesce(sum(Value) filter ({here}), 0) / nullif({gross}, 0)"
+            )
             sql[f"recency_{column}_{level}"] = f"min(ago) filter ({here})"
     return sql
 
@@ -165,5 +185,9 @@ def _assert_equal(found: pl.DataFrame, expected: pl.DataFrame) -> None:
             continue
         for name, value in row.items():
             oracle = by_decision[decision][name]
-            near = value if isinstance(value, str) or value is None else pytest.approx(oracle, rel=1e-7, abs=1e-6)
+            near = (
+                value
+                if isinstance(value, str) or value is None
+                else pytest.approx(oracle, rel=1e-7, abs=1e-6)
+            )
             assert oracle == near if value is None or isinstance(value, str) else value == near, name
