@@ -1,0 +1,97 @@
+"""Calibration: margin -> probability, monotone, as plain numbers.
+
+Sigmoid: Platt, Probabilistic outputs for support vector machines (1999), with his smoothed targets. Isotonic: Zadrozny and
+Elkan (2002); it needs many cases of the rarer class, and is chosen only then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+ISOTONIC_LEAST = 1000
+LOWEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A monotone map from margin to probability.
+
+    Attributes:
+        kind: ``sigmoid`` or ``isotonic``.
+        slope: of the sigmoid, in log-odds per unit of margin; positive.
+        intercept: of the sigmoid, in log-odds.
+        knots: margins of the isotonic steps, ascending.
+        levels: probabilities at the knots; straight lines between them.
+    """
+
+    kind: str
+    slope: float = 1.0
+    intercept: float = 0.0
+    knots: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
+
+    def probability(self, margin: FloatArray) -> FloatArray:
+        """Probability of the target, between 1e-6 and 1 - 1e-6 so that its score is finite."""
+        if self.kind == "isotonic":
+            raw: FloatArray = np.interp(margin, self.knots, self.levels)
+        else:
+            raw = 1 / (1 + np.exp(-np.clip(self.slope * margin + self.intercept, -50, 50)))
+        return np.clip(raw, LOWEST, 1 - LOWEST)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "kind": self.kind,
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "knots": list(self.knots),
+            "levels": list(self.levels),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Calibrator":
+        """The inverse of ``to_dict``."""
+        return cls(**(dict(plain) | {"knots": tuple(plain["knots"]), "levels": tuple(plain["levels"])}))
+
+
+def fit_calibrator(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
+    """Fit on out-of-fold margins: isotonic with at least 1,000 cases of the rarer class, else a sigmoid.
+
+    Args:
+        margin: (n,) out-of-fold margins.
+        bad: (n,) 0 or 1.
+    """
+    rarer = min(int(bad.sum()), int(len(bad) - bad.sum()))
+    return _isotonic(margin, bad) if rarer >= ISOTONIC_LEAST else _sigmoid(margin, bad)
+
+
+def _isotonic(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(y_min=LOWEST, y_max=1 - LOWEST).fit(margin, bad)
+    return Calibrator("isotonic", knots=tuple(fitted.X_thresholds_), levels=tuple(fitted.y_thresholds_))
+
+
+def _sigmoid(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
+    from scipy.optimize import minimize
+
+    bads, goods = float(bad.sum()), float(len(bad) - bad.sum())
+    target = np.where(bad == 1, (bads + 1) / (bads + 2), 1 / (goods + 2))
+    centre, spread = float(margin.mean()), float(margin.std()) or 1.0
+    unit = (margin - centre) / spread
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        logit = np.exp(weights[0]) * unit + weights[1]
+        error = 1 / (1 + np.exp(-logit)) - target
+        slope = float((error * unit).sum() * np.exp(weights[0]))
+        return float((np.logaddexp(0, logit) - target * logit).sum()), np.array([slope, error.sum()])
+
+    start = np.array([0.0, np.log((bads + 1) / (goods + 1))])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-10, 10), (-30, 30)]).x
+    slope = float(np.exp(found[0]) / spread)
+    return Calibrator("sigmoid", slope=slope, intercept=float(found[1] - slope * centre))
