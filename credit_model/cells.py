@@ -37,8 +37,10 @@ def texts(series: pl.Series) -> Reading:
     """
     if series.dtype == pl.String:
         return _without(series, series == ""), _never(series)
-    if series.dtype == pl.Boolean or series.dtype.is_temporal():
+    if series.dtype == pl.Boolean:
         return series.cast(pl.String), _never(series)
+    if series.dtype.is_temporal():
+        return _moments(series).cast(pl.String), _never(series)
     if not series.dtype.is_numeric():
         return _nulls(series, pl.String()), series.is_not_null()
     if series.dtype.is_integer():
@@ -160,7 +162,9 @@ def _homogeneous(cells: Cells) -> pl.Series | None:
     """The cells as one Polars series, or None where their kinds differ and each must be read by its own kind."""
     if isinstance(cells, pl.Series):
         return cells
-    if isinstance(cells, pd.Series | np.ndarray) and cells.dtype != object:
+    if isinstance(cells, pd.Series) and cells.dtype != object:
+        return pl.from_pandas(cells)
+    if isinstance(cells, np.ndarray) and cells.dtype != object:
         return pl.Series(cells)
     kinds = set(map(type, cells)) - {type(None)}
     for known, convert in _WHOLE_COLUMNS:
@@ -171,7 +175,8 @@ def _homogeneous(cells: Cells) -> pl.Series | None:
 
 
 def _datetimes(cells: list[Any]) -> pl.Series:
-    return pl.Series(pd.to_datetime(pd.Series(cells, dtype=object), utc=True))
+    moments = pd.to_datetime(pd.Series(cells, dtype=object), utc=True)
+    return pl.Series(moments.dt.tz_convert(None).to_numpy())
 
 
 _WHOLE_COLUMNS: tuple[tuple[set[type], Callable[[list[Any]], pl.Series]], ...] = (
@@ -196,7 +201,9 @@ def _read_mixed(cells: list[object], reader: Reader) -> tuple[pl.Series, pl.Seri
 
 
 def _kind(value: Any) -> str:
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):
+    if value is None or value is pd.NaT or value is pd.NA:
+        return "missing"
+    if (isinstance(value, float) and np.isnan(value)) or (isinstance(value, Decimal) and value.is_nan()):
         return "missing"
     if isinstance(value, str):
         return "text" if value else "missing"

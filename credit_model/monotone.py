@@ -100,7 +100,8 @@ def monotone_cuts(cells: Cells, direction: int, possible: float, rules: BinningR
         possible: Number of ways in which the cells could have been cut in two; the test corrects for it.
         rules: How fine the bins may be.
     """
-    cuts = _tree_cuts(cells, direction, possible, rules)
+    allowed = _with_enough_events_on_both_sides(cells, rules.min_events)
+    cuts = allowed[_tree_cuts(cells.merged(allowed), direction, possible, rules) - 1]
     while len(cuts):
         bins = cells.merged(cuts)
         steps = -direction * np.diff(bins.evidence(rules.smoothing))
@@ -110,6 +111,12 @@ def monotone_cuts(cells: Cells, direction: int, possible: float, rules: BinningR
             break
         cuts = np.delete(cuts, np.flatnonzero(weak)[np.argmin(np.abs(steps[weak]))])
     return cuts
+
+
+def _with_enough_events_on_both_sides(cells: Cells, least: int) -> IntArray:
+    before = np.minimum(cells.goods.cumsum(), cells.bads.cumsum())[:-1]
+    after = np.minimum(cells.goods[::-1].cumsum(), cells.bads[::-1].cumsum())[::-1][1:]
+    return np.flatnonzero(np.minimum(before, after) >= least) + 1
 
 
 def _tree_cuts(cells: Cells, direction: int, possible: float, rules: BinningRules) -> IntArray:

@@ -7,9 +7,6 @@ its neighbours, a rate is per day, a lifetime is in days.
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
-
 START = datetime(2018, 11, 15, 2, 18, 49)
 DAYS = 90
 CUSTOMERS = 3742
@@ -18,6 +15,8 @@ FRAUDS = 193
 FLOAT_TRANSACTIONS = 4091
 
 ESTABLISHED = 0.13
+LOYALTY_SPREAD = 0.8
+HOME = 0.82
 FADE_DAYS = 14.0
 SESSIONS_A_DAY_LIMIT = 9.0
 ROWS_A_SESSION = 2.6
@@ -63,6 +62,7 @@ SEGMENTS = (
     Segment("regular", 0.24, 0.50, 80.0, 0.16, 1.0, 0.30, 0.35, 0.0),
     Segment("biller", 0.08, 0.22, 300.0, 0.16, 0.9, 0.20, 0.30, 0.4),
     Segment("agent", 0.02, 0.10, 90.0, 2.0, 0.8, 0.10, 0.45, -0.3),
+    Segment("float", 0.0, 0.0, 1e5, 0.0, 0.0, 1.0, 0.0, 0.0),
 )
 
 Ladder = tuple[tuple[float, float], ...]
@@ -150,13 +150,9 @@ OFFERS = (
     Offer("ProductId_24", "movies", "ProviderId_1", "0", TICKET, 0.30, (0.6, 0.2, 0.1, 1, 0)),
     Offer("ProductId_20", "transport", "ProviderId_1", "2", TICKET, 0.30, (0.1, 0, 0, 0.2, 0)),
     Offer("ProductId_9", "other", "ProviderId_2", "2", BUNDLE, 0.30, (0.05, 0, 0, 0.05, 0)),
+    Offer("ProductId_6", "financial_services", "ProviderId_4", "2", FLOAT, 0.0, (0, 0, 0, 0, 0, 1)),
 )
-
-CASHBACK = ("ProductId_6", "financial_services", "ProviderId_4", "2")
-ADVANCE = ("ProductId_14", "airtime", "ProviderId_4", "4")
 
 CASHBACK_RATES = (0.02, 0.05, 0.10)
 CASHBACK_WEIGHTS = (0.27, 0.66, 0.07)
 ADVANCE_RATE = 0.5
-
-FloatArray = NDArray[np.float64]

@@ -196,7 +196,11 @@ def _fit_numbers(
     known = np.isfinite(numbers)
     edges = prebin_edges(numbers[known], rules.prebins)
     groups = np.searchsorted(edges, numbers[known], side="right")
-    cells = _cells(np.bincount(groups, minlength=len(edges) + 1), np.bincount(groups, is_bad[known]), is_bad)
+    cells = _cells(
+        np.bincount(groups, minlength=len(edges) + 1),
+        np.bincount(groups, is_bad[known], len(edges) + 1),
+        is_bad,
+    )
     options = [monotone_cuts(cells, direction, len(edges), rules) for direction in directions]
     cuts = max(options, key=lambda option: cells.merged(option).likelihood_ratio())
     inner = tuple(edges[cuts - 1].tolist())

@@ -1,0 +1,93 @@
+"""Rolling cutoffs: the moments at which past customers are judged, so that what followed can be learned and tested.
+
+A cutoff has a full history window before it and a full outcome window after it. The test cutoff is the latest one;
+a training cutoff's outcome must have been known when the test cutoff came.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LONGEST_OUTCOME, LONGEST_HISTORY = 30, 90
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """The moments to learn from and the one to test at.
+
+    Attributes:
+        history_days: length of the window before each cutoff.
+        outcome_days: length of the window after it.
+        train: training cutoffs, earliest first, at least one.
+        test: the test cutoff.
+    """
+
+    history_days: int
+    outcome_days: int
+    train: tuple[datetime, ...]
+    test: datetime
+
+    @property
+    def all(self) -> tuple[datetime, ...]:
+        """Training cutoffs, then the test cutoff."""
+        return (*self.train, self.test)
+
+
+def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
+    """Choose ``(history_days, outcome_days)`` for transactions between two times.
+
+    A third of the span each, the outcome at most 30 days and the history at most 90: a month is a lender's reporting period,
+    and what a longer span has to spare is worth more as further training cutoffs than as a longer window. 90 days give
+    30 and 30 with one training cutoff, ten months 90 and 30 with five. There is always a training cutoff.
+
+    Raises:
+        ValueError: the span is shorter than three days.
+    """
+    third = (last - first) // timedelta(days=3)
+    if third < 1:
+        raise ValueError(
+            f"the transactions span {_days(last - first)} days ({first} to {last}): history, outcome and test need "
+            "three at least; give more transactions"
+        )
+    return min(third, LONGEST_HISTORY), min(third, LONGEST_OUTCOME)
+
+
+def cutoffs(
+    first: datetime, last: datetime, history_days: int, outcome_days: int, step_days: int | None = None
+) -> Cutoffs:
+    """Every cutoff that the span honestly allows.
+
+    The test cutoff is ``last - outcome_days``. Training cutoffs step back from ``test - outcome_days`` (so that their outcome
+    window ends by the test cutoff) while a full history window fits after ``first``.
+
+    Args:
+        first: time of the first transaction.
+        last: time of the last one.
+        history_days: length of the history window, at least 1.
+        outcome_days: length of the outcome window, at least 1.
+        step_days: distance between training cutoffs, at least 1; by default ``outcome_days``, so that their outcome windows do
+            not overlap.
+
+    Raises:
+        ValueError: a length is below 1, or no training cutoff fits.
+    """
+    step_days = outcome_days if step_days is None else step_days
+    if min(history_days, outcome_days, step_days) < 1:
+        raise ValueError(
+            f"history_days={history_days}, outcome_days={outcome_days}, step_days={step_days}: "
+            "each must be 1 or more"
+        )
+    outcome, step = timedelta(days=outcome_days), timedelta(days=step_days)
+    room = last - 2 * outcome - timedelta(days=history_days) - first
+    if room < timedelta(0):
+        raise ValueError(
+            f"no training cutoff fits: the transactions span {_days(last - first)} days ({first} to {last}), but a history "
+            f"of {history_days} days and two outcome windows of {outcome_days} (training, then test) need "
+            f"{history_days + 2 * outcome_days}; lower history_days or outcome_days, or give more transactions"
+        )
+    latest = last - 2 * outcome
+    train = tuple(latest - back * step for back in range(room // step, -1, -1))
+    return Cutoffs(history_days, outcome_days, train, last - outcome)
+
+
+def _days(span: timedelta) -> str:
+    return f"{span / timedelta(days=1):.1f}"
