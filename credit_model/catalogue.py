@@ -50,17 +50,17 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 
 
 _TIME = pl.col("TransactionStartTime")
-_DAY = 86_400_000_000
+_DAYS = 1 / 86_400_000_000  # multiplied: Polars divides one value by a constant otherwise than many
 _AMOUNT, _VALUE, _AGO = pl.col("Amount"), pl.col("Value"), pl.col("days_ago")
 _SAME = pl.col("decision") == pl.col("decision").shift(1)
 
 ROWS: tuple[dict[str, pl.Expr], ...] = (
     {
-        "days_ago": (pl.col("as_of").cast(pl.Int64) - _TIME.cast(pl.Int64)) / _DAY,
+        "days_ago": (pl.col("as_of").cast(pl.Int64) - _TIME.cast(pl.Int64)) * _DAYS,
         "debit": _AMOUNT.clip(lower_bound=0),
         "credit": -_AMOUNT.clip(upper_bound=0),
         "is_credit": _AMOUNT < 0,
-        "gap": pl.when(_SAME).then((_TIME.cast(pl.Int64) - _TIME.cast(pl.Int64).shift(1)) / _DAY),
+        "gap": pl.when(_SAME).then((_TIME.cast(pl.Int64) - _TIME.cast(pl.Int64).shift(1)) * _DAYS),
         "hour": _TIME.dt.hour().cast(pl.Float64),
         "weekday": _TIME.dt.weekday(),
         "day": _TIME.dt.date(),
@@ -413,3 +413,19 @@ class Catalogue:
         return cls(
             plain["history_days"], {c: tuple(names) for c, names in plain["levels"].items()}, attributes
         )
+
+
+def documentation() -> str:
+    """The catalogue as a table in Markdown, with one level to stand for those that training learns."""
+    shown = Catalogue(366, {"{column}": ("{level}",)}, (Attribute("loan_amount", "number"), Attribute("income", "number")))
+    head = ["# Features", "", _INTRODUCTION, "", "| feature | meaning | topic | by default |", "|---|---|---|---|"]
+    rows = [f"| `{f.name}` | {f.meaning} | {f.topic} | {'yes' if f.default else 'no'} |" for f in shown.features.values()]
+    return "\n".join([*head, *rows, ""])
+
+
+_INTRODUCTION = (
+    "Every feature of a decision, from the transactions in its history window alone. `{column}` stands for each of "
+    "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
+    "learned at training; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
+    "application attributes. This table is generated: `python scripts/feature_table.py > data/FEATURES.md`."
+)

@@ -1,74 +1,141 @@
-"""Files at the edge: CSV and Parquet tables in and out."""
+"""Files at the edge: CSV and Parquet tables in and out.
 
-import difflib
+A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern such as ``2019-*.parquet``.
+CSV is read as text throughout, because guessed types damage data: the id ``00012`` is not 12. Empty cells are null.
+"""
+
+import csv
+import glob
+import io
 import os
-import tempfile
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
-_READERS = {".csv": "CSV", ".parquet": "Parquet"}
+from credit_model.spelling import suggest
+
+Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
+
+_ENDINGS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
+_REMEDIES = {
+    "CSV": "it needs UTF-8 text, one header line, commas between cells, and no row longer than the header",
+    "Parquet": "it may be cut short or of another format; write it again",
+}
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
 def read(path: str) -> pl.DataFrame:
-    """Read a CSV or Parquet file, or all such files of a folder or pattern.
-
-    CSV columns are read as text, so that an id such as 00012 survives; empty cells are null.
+    """Read a table into memory.
 
     Raises:
-        ValueError: the file is absent, cannot be read, or is of another kind.
+        ValueError: the table is absent, cannot be read, or is of another kind.
     """
-    files = _files(path)
+    with reading(path):
+        return scan(path).collect()
+
+
+def scan(path: str) -> pl.LazyFrame:
+    """Open a table without reading its rows; collect it inside ``reading(path)``.
+
+    Files of one table are matched by column name: one that lacks a column has nulls there.
+
+    Raises:
+        ValueError: the table is absent, its header cannot be read, or it is of another kind.
+    """
+    with reading(path):
+        frame = pl.concat([_scan_file(file, path) for file in _files(path)], how="diagonal_relaxed")
+        frame.collect_schema()
+    return frame
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn what goes wrong while a table is read into one sentence that names it and repeats no cell."""
     try:
-        return pl.concat([_read_one(file) for file in files], how="diagonal_relaxed")
+        yield
     except (pl.exceptions.PolarsError, OSError) as fault:
-        raise ValueError(
-            f"{path} cannot be read ({type(fault).__name__}); check that it is a {_kinds()} table"
-        ) from None
+        kind = next((kind for ending, kind in _ENDINGS.items() if path.lower().endswith(ending)), "Parquet")
+        remedy = "allow this user to read it" if isinstance(fault, PermissionError) else _REMEDIES[kind]
+        raise ValueError(f"{path} cannot be read as {kind}: {remedy}") from fault
 
 
-def rename(table: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:
+def rename(
+    table: Table, columns: Mapping[str, str], needed: Collection[str] = (), source: str = "the table"
+) -> Table:
     """Give a table's columns the names of the contract.
+
+    A mapped column wins over one that already carries the contract's name; one that the table lacks is passed over,
+    unless it is needed.
 
     Args:
         table: any table.
-        columns: contract name -> the table's name; names that the table lacks altogether are an error only where
-            nothing carries the contract name either.
+        columns: contract name -> the table's own name.
+        needed: contract names that must be there afterwards.
+        source: what to call the table in an error.
 
     Raises:
-        ValueError: a named column is absent.
+        ValueError: a needed column is absent.
     """
-    present = {theirs: ours for ours, theirs in columns.items() if theirs in table.columns}
-    for ours, theirs in columns.items():
-        if theirs not in table.columns and ours not in table.columns and ours in {"CustomerId"}:
-            near = difflib.get_close_matches(theirs, table.columns, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"found: {', '.join(table.columns)}"
-            raise ValueError(f"the column {theirs}, named for {ours}, is not in the table; {hint}")
-    return table.drop(
-        [ours for ours in present.values() if ours in table.columns and ours not in present]
-    ).rename(present)
+    found = table.collect_schema().names()
+    mapped = {ours: theirs for ours, theirs in columns.items() if theirs in found}
+    for ours in needed:
+        if ours not in mapped and ours not in found:
+            raise ValueError(_absence(ours, columns.get(ours), found, source))
+    taken = {*mapped, *mapped.values()}
+    kept = [name for name in found if name not in taken]
+    return table.select(*(pl.col(theirs).alias(ours) for ours, theirs in mapped.items()), *kept)
 
 
 def parse_columns(text: str) -> dict[str, str]:
-    """Read ``CustomerId=client,Amount=value`` as contract name -> file's name.
+    """Read ``CustomerId=client,Amount=value`` as contract name -> the table's own name.
+
+    A pair with a comma in it is quoted as in CSV: ``"Amount=Amount, UGX",CustomerId=client``.
 
     Raises:
-        ValueError: an item without an equals sign.
+        ValueError: an item is no pair, or a name is mapped twice.
     """
-    pairs = [item.strip() for item in text.split(",") if item.strip()]
-    for pair in pairs:
-        if "=" not in pair:
-            raise ValueError(f"columns: {pair!r} names no pair; give name=yours, such as CustomerId=client")
-    return {ours.strip(): theirs.strip() for ours, theirs in (pair.split("=", 1) for pair in pairs)}
+    columns: dict[str, str] = {}
+    for item in split_list(text):
+        ours, equals, theirs = (part.strip() for part in item.partition("="))
+        if not (ours and equals and theirs):
+            raise ValueError(f"{item!r} is not a pair; give name=yours, such as CustomerId=client")
+        if ours in columns:
+            raise ValueError(f"{ours} is mapped twice; name one column for it")
+        columns[ours] = theirs
+    return columns
+
+
+def format_columns(columns: Mapping[str, str]) -> str:
+    """The inverse of ``parse_columns``."""
+    return join_list(f"{ours}={theirs}" for ours, theirs in columns.items())
+
+
+def split_list(text: str) -> list[str]:
+    """The items of a comma-separated text, without the spaces around them; quoted as in CSV."""
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    return [item.strip() for row in rows for item in row if item.strip()]
+
+
+def join_list(items: Iterable[str]) -> str:
+    """The inverse of ``split_list``."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(items)
+    return line.getvalue()
 
 
 def write(table: pl.DataFrame, path: str) -> None:
-    """Write a table as CSV or Parquet; nothing half-written ever stands under the final name."""
+    """Write a table as CSV or Parquet; nothing half-written ever stands under the final name.
+
+    In CSV, times are ISO text in UTC and nested columns are JSON text.
+
+    Raises:
+        ValueError: the ending is neither ``.csv`` nor ``.parquet``, or the folder is absent.
+    """
     write_frames([table], path)
 
 
@@ -76,77 +143,125 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
     """Write frames of one schema one after the other, holding one at a time; returns the number of rows.
 
     Raises:
-        ValueError: the path is neither CSV nor Parquet, or its folder is absent.
+        ValueError: as ``write``, or there is no frame.
+    """
+    check_output(path)
+    target = Path(path)
+    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    stream = _stream_csv if _kind(target) == "CSV" else _stream_parquet
+    try:
+        rows = stream(frames, unfinished)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return rows
+
+
+def check_output(path: str) -> None:
+    """Find out before the work whether its result can be written.
+
+    Raises:
+        ValueError: the ending is neither ``.csv`` nor ``.parquet``, or the folder is absent or closed to writing.
     """
     target = Path(path)
-    _kind(target)
+    if target.suffix.lower() not in {".csv", ".parquet"}:
+        raise ValueError(f"{path} is neither CSV nor Parquet by its ending; name it .csv or .parquet")
+    if target.is_dir():
+        raise ValueError(f"{path} is a folder; name a file")
     if not target.parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist; create it first")
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    try:
-        rows = _stream(frames, Path(name), csv=_kind(target) == "CSV")
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return rows
-
-
-def _stream(frames: Iterable[pl.DataFrame], path: Path, *, csv: bool) -> int:
-    writer, rows = None, 0
-    try:
-        for frame in frames:
-            piece = (_flat(frame) if csv else frame).to_arrow(compat_level=pl.CompatLevel.oldest())
-            if writer is None:
-                kind = pa.csv.CSVWriter if csv else pa.parquet.ParquetWriter
-                writer = kind(str(path), piece.schema)
-            writer.write_table(piece)
-            rows += frame.height
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
-
-
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times as ISO text, nested columns as JSON text."""
-    columns = []
-    for name, dtype in frame.schema.items():
-        if isinstance(dtype, pl.Datetime):
-            columns.append(pl.col(name).dt.strftime(_TIME_FORMAT))
-        elif dtype.is_nested():
-            columns.append(
-                pl.struct(name).struct.json_encode().str.slice(len(name) + 4).str.head(-1).alias(name)
-            )
-    return frame.with_columns(columns)
+    if not os.access(target.parent, os.W_OK):
+        raise ValueError(f"the folder of {path} is closed to writing; choose another")
 
 
 def _files(path: str) -> list[Path]:
     given = Path(path)
     if given.is_dir():
-        found = [file for kind in _READERS for file in given.glob(f"*{kind}")]
-    elif any(mark in path for mark in "*?["):
-        found = list(Path(given.anchor or ".").glob(path.removeprefix(given.anchor)))
+        inside = (file for file in given.rglob("*") if not _hidden(file.relative_to(given)))
+        found = [file for file in inside if file.is_file() and _has_known_ending(file)]
+    elif given.is_file():
+        found = [given]
     else:
-        found = [given] if given.is_file() else []
+        found = [Path(name) for name in glob.glob(path, recursive=True) if Path(name).is_file()]
     if not found:
-        raise ValueError(f"{path} does not exist or holds no {_kinds()} file; check the path")
+        raise ValueError(f"{path} does not exist or holds no .csv or .parquet file; check the path")
+    kinds = {_kind(file) for file in found}
+    if len(kinds) > 1:
+        raise ValueError(f"{path} holds both CSV and Parquet files; name one kind, such as *.parquet")
     return sorted(found)
 
 
-def _read_one(file: Path) -> pl.DataFrame:
-    if _kind(file) == "Parquet":
-        return pl.read_parquet(file)
-    return pl.read_csv(file, infer_schema=False, missing_utf8_is_empty_string=False)
+def _hidden(file: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in file.parts)
+
+
+def _has_known_ending(file: Path) -> bool:
+    return file.name.lower().endswith(tuple(_ENDINGS))
 
 
 def _kind(file: Path) -> str:
-    kind = _READERS.get(file.suffix.lower())
-    if kind is None:
-        raise ValueError(f"{file} is neither CSV nor Parquet by its ending; name it .csv or .parquet")
-    return kind
+    for ending, kind in _ENDINGS.items():
+        if file.name.lower().endswith(ending):
+            return kind
+    raise ValueError(f"{file} is neither CSV nor Parquet by its ending; name it .csv or .parquet")
 
 
-def _kinds() -> str:
-    return " or ".join(_READERS.values())
+def _scan_file(file: Path, path: str) -> pl.LazyFrame:
+    if _kind(file) == "Parquet":
+        return pl.scan_parquet(file, hive_partitioning=Path(path).is_dir())
+    frame = pl.scan_csv(file, infer_schema=False, null_values=[""])
+    for name in frame.collect_schema().names():
+        if "_duplicated_" in name:
+            column = name.partition("_duplicated_")[0]
+            raise ValueError(f"{file} has two columns named {column!r}; rename or remove one")
+    return frame
+
+
+def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> str:
+    if theirs is not None:
+        return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, found)}"
+    return (
+        f"{source} lacks the column {ours}; {suggest(ours, found)} "
+        f"Name the column that holds it, as in columns={ours}=yours"
+    )
+
+
+def _stream_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
+    rows = None
+    with path.open("wb") as sink:
+        for frame in frames:
+            flat = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
+            flat.write_csv(sink, include_header=rows is None)
+            rows = (rows or 0) + frame.height
+    return _counted(rows)
+
+
+def _stream_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
+    rows, writer = None, None
+    try:
+        for frame in frames:
+            piece = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer = writer or pyarrow.parquet.ParquetWriter(path, piece.schema, compression="zstd")
+            writer.write_table(piece)
+            rows = (rows or 0) + frame.height
+    finally:
+        if writer is not None:
+            writer.close()
+    return _counted(rows)
+
+
+def _counted(rows: int | None) -> int:
+    if rows is None:
+        raise ValueError("there is nothing to write; give at least one frame")
+    return rows
+
+
+def _as_text(name: str, dtype: Any) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        utc = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+        return utc.dt.strftime(_TIME_FORMAT)
+    if dtype.is_nested():
+        json = pl.struct(x=column).struct.json_encode().str.slice(len('{"x":')).str.head(-1)
+        return pl.when(column.is_not_null()).then(json).alias(name)
+    return column

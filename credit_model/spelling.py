@@ -1,0 +1,18 @@
+"""What may have been meant by a name that nothing carries."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown name: the nearest known one, whatever its case, or else all of them.
+
+    >>> suggest("amount", ["Amount", "Value"])
+    'did you mean Amount?'
+    >>> suggest("when", ["Amount", "Value"])
+    'choose from Amount, Value'
+    """
+    names = list(known)
+    folded = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.7)
+    return f"did you mean {folded[near[0]]}?" if near else f"choose from {', '.join(names)}"

@@ -1,0 +1,161 @@
+"""What the synthetic customers of a block buy, and when: sessions, purchases, and the credits that they earn."""
+
+import numpy as np
+import polars as pl
+
+from credit_model.synthetic_calibration import (
+    CREDIT_LOYALTY,
+    DAYS,
+    FADE_DAYS,
+    FADED_CREDIT,
+    FIRST_ROWS,
+    FLOAT_TRANSACTIONS,
+    HOME,
+    MARGIN,
+    OFFERS,
+    PURCHASE_GAP,
+    REFUND,
+    REFUND_FADED,
+    ROWS_A_SESSION,
+    TRANSACTIONS,
+)
+from credit_model.synthetic_customers import (
+    DAY,
+    HOUR,
+    Customers,
+    FloatArray,
+    IntArray,
+    Window,
+    random_offers,
+    segment_values,
+)
+
+NO_CREDIT, EARNED, REFUNDED = 0, 1, 2
+
+_CREDITS = np.array([offer.credit for offer in OFFERS])
+
+
+def block_size(customers: Customers, window: Window, usual: Customers) -> tuple[int, float]:
+    """How much a block sells: the published number of rows in the published span, in proportion in another one.
+
+    Args:
+        customers: the block, over the window.
+        window: the span wanted.
+        usual: the same block over the published span.
+
+    Returns:
+        The number of rows, and the factor on the session rates that yields a few more.
+    """
+    usual_window = Window(window.start, DAYS)
+    expected = _expected_sessions(customers, window).sum()
+    usually = _expected_sessions(usual, usual_window).sum()
+    floats = _float_transactions(window)
+    first_rows = FIRST_ROWS * len(customers.first)
+    later_rows = TRANSACTIONS - first_rows - FLOAT_TRANSACTIONS
+    rows = first_rows + floats + later_rows * expected / usually
+    return round(rows), MARGIN * later_rows / (ROWS_A_SESSION * usually)
+
+
+def draw_purchases(rng: np.random.Generator, customers: Customers, window: Window, rows: int, pace: float) -> pl.DataFrame:
+    """The purchases of a block, as many as make the given number of rows with their credits.
+
+    Returns:
+        One row per purchase: ``customer`` (index into the block), ``seconds`` from the start of the window, ``closes``
+        (before which all of its session happens), ``fade`` (0 far from the drop-out, rising to 1 at it), ``offer``
+        (index into ``OFFERS``) and ``credit`` (what follows: ``NO_CREDIT``, ``EARNED`` or ``REFUNDED``).
+    """
+    customer, opens, rank = _sessions(rng, customers, window, pace)
+    session, seconds = _within_sessions(rng, customers, customer, opens, rank)
+    buyer = customer[session]
+    fade = _fade(customers, buyer, seconds)
+    segment = customers.segment[buyer]
+    at_home = rng.random(len(buyer)) < HOME
+    offer = np.where(at_home, customers.home[buyer], random_offers(rng, segment))
+    purchases = pl.DataFrame(
+        {
+            "customer": buyer,
+            "seconds": seconds,
+            "closes": opens[session] + HOUR,
+            "fade": fade,
+            "offer": offer,
+            "credit": _credits(rng, customers.loyalty[buyer], fade, offer),
+            "rank": rank[session],
+        }
+    )
+    return _cut(purchases, rows)
+
+
+def _expected_sessions(customers: Customers, window: Window) -> FloatArray:
+    last = _last_session(customers, window)
+    sessions = customers.rate * (window.busy(last) - window.busy(customers.first)) / DAY
+    sessions[-1] = 0.0
+    return sessions
+
+
+def _last_session(customers: Customers, window: Window) -> FloatArray:
+    return np.minimum(customers.dropout - HOUR, window.last_session)
+
+
+def _float_transactions(window: Window) -> int:
+    return max(1, round(FLOAT_TRANSACTIONS * window.days / DAYS))
+
+
+def _sessions(
+    rng: np.random.Generator, customers: Customers, window: Window, pace: float
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Customer, opening time and rank of each session; the first ones of the customers come first."""
+    later = rng.poisson(pace * _expected_sessions(customers, window))
+    later[-1] = _float_transactions(window) - 1
+    everyone = np.arange(len(later))
+    returning = np.repeat(everyone, later)
+    opens = window.between(
+        customers.first[returning], _last_session(customers, window)[returning], rng.random(len(returning))
+    )
+    rank = np.where(returning == everyone[-1], 0.0, rng.random(len(returning)))
+    return (
+        np.concatenate([everyone, returning]),
+        np.concatenate([customers.first, opens]),
+        np.concatenate([np.zeros(len(everyone)), rank]),
+    )
+
+
+def _within_sessions(
+    rng: np.random.Generator, customers: Customers, customer: IntArray, opens: FloatArray, rank: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """The session and the time of each purchase; the first purchase opens its session."""
+    segment = customers.segment[customer]
+    size = rng.geometric(1.0 - segment_values("again")[segment])
+    alone = (np.arange(len(size)) < len(customers.first)) & (rng.random(len(size)) < segment_values("single")[segment])
+    size = np.where(alone, 1, size)
+    session = np.repeat(np.arange(len(size)), size)
+    begins = size.cumsum() - size
+    elapsed = rng.exponential(PURCHASE_GAP, len(session)).cumsum()
+    elapsed -= elapsed[begins][session]
+    return session, opens[session] + HOUR * -np.expm1(-elapsed / HOUR)
+
+
+def _fade(customers: Customers, buyer: IntArray, seconds: FloatArray) -> FloatArray:
+    dropout = customers.dropout[buyer]
+    begins = np.maximum(customers.first[buyer], dropout - FADE_DAYS * DAY)
+    return np.clip((seconds - begins) / (dropout - begins), 0.0, 1.0)
+
+
+def _credits(rng: np.random.Generator, loyalty: FloatArray, fade: FloatArray, offer: IntArray) -> IntArray:
+    refunded = REFUND + (REFUND_FADED - REFUND) * fade
+    earned = _CREDITS[offer] * (1.0 + CREDIT_LOYALTY * loyalty) * (1.0 - FADED_CREDIT * fade)
+    refunded = np.where(_CREDITS[offer] > 0, refunded, 0.0)
+    draw = rng.random(len(offer))
+    return np.where(draw < refunded, REFUNDED, np.where(draw < refunded + earned, EARNED, NO_CREDIT))
+
+
+def _cut(purchases: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """Keep the sessions of lowest rank that make the number of rows; the last credit may not fit."""
+    credited = (pl.col("credit") != NO_CREDIT).cast(pl.Int64)
+    before = (1 + credited).cum_sum() - 1 - credited
+    return (
+        purchases.sort("rank", maintain_order=True)
+        .with_columns(before=before)
+        .filter(pl.col("before") < rows)
+        .with_columns(credit=pl.when(pl.col("before") + 1 < rows).then("credit").otherwise(NO_CREDIT))
+        .drop("rank", "before")
+    )
