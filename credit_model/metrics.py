@@ -1,15 +1,22 @@
-"""Measures of a probability or score against what happened; intervals resample customers, not rows."""
+"""Measures of a probability or score against what happened; intervals resample customers, not rows.
 
-from collections.abc import Callable
+``bad`` is 1 for bad and 0 for good, shape (n,); ``risk`` is any number that is higher for riskier cases, and
+``probability`` one in [0, 1], both shape (n,). A measure that needs both classes is NaN where one is absent.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
 BadArray = npt.NDArray[np.int8]
 Measure = Callable[[BadArray, FloatArray], float]
 
 LEAST_CASES = 20
+CERTAIN = 1e-15
 
 
 def estimable(bad: BadArray) -> bool:
@@ -18,55 +25,107 @@ def estimable(bad: BadArray) -> bool:
 
 
 def roc_auc(bad: BadArray, risk: FloatArray) -> float:
-    """Chance that a bad case has a higher risk than a good one, ties counted half; NaN with one class."""
-    bads = int(bad.sum())
-    goods = len(bad) - bads
-    if bads == 0 or goods == 0:
-        return float("nan")
-    _, place, counts = np.unique(risk, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return float((ranks[bad == 1].sum() - bads * (bads + 1) / 2) / (bads * goods))
+    """Chance that a bad case has a higher risk than a good one, ties counted half (Mann-Whitney)."""
+    goods, bads = _by_risk(bad, risk)
+    return _ratio(float(bads @ (np.cumsum(goods) - goods / 2)), bads.sum() * goods.sum())
 
 
 def gini(bad: BadArray, risk: FloatArray) -> float:
-    """2 AUC - 1."""
+    """2 AUC - 1: 1 ranks perfectly, 0 not at all."""
     return 2 * roc_auc(bad, risk) - 1
 
 
 def ks(bad: BadArray, risk: FloatArray) -> float:
     """Kolmogorov-Smirnov: largest distance between the distributions of risk among good and bad."""
-    cuts = np.unique(risk)
-    shares = [np.searchsorted(np.sort(risk[bad == kind]), cuts, side="right") / (bad == kind).sum() for kind in (0, 1)]
-    return float(np.abs(shares[0] - shares[1]).max())
+    goods, bads = _by_risk(bad, risk)
+    distance = np.abs(np.cumsum(goods) * bads.sum() - np.cumsum(bads) * goods.sum()).max()
+    return _ratio(distance, goods.sum() * bads.sum())
 
 
 def pr_auc(bad: BadArray, risk: FloatArray) -> float:
     """Average precision: the step-wise area under precision and recall."""
-    order = np.argsort(-risk, kind="stable")
-    last = np.append(np.diff(risk[order]) != 0, True)
-    hits = np.cumsum(bad[order])[last]
-    precision = hits / (np.flatnonzero(last) + 1)
-    return float((precision * np.diff(hits, prepend=0)).sum() / bad.sum())
+    goods, bads = (counts[::-1] for counts in _by_risk(bad, risk))
+    hits = np.cumsum(bads)
+    return _ratio(float(hits / (hits + np.cumsum(goods)) @ bads), bads.sum())
+
+
+def _by_risk(bad: BadArray, risk: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Goods and bads at each distinct risk, ascending."""
+    order = np.argsort(risk)
+    ordered = risk[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    cases = np.diff(last, prepend=-1)
+    bads = np.diff(np.cumsum(bad[order], dtype=np.float64)[last], prepend=0)
+    return cases - bads, bads
+
+
+def _ratio(part: np.float64 | float, whole: np.float64 | float) -> float:
+    return float(part / whole) if whole else float("nan")
 
 
 def brier(bad: BadArray, probability: FloatArray) -> float:
-    """Mean squared error of the probability."""
+    """Mean squared error of the probability (Brier, 1950)."""
     return float(np.mean((probability - bad) ** 2))
 
 
 def log_loss(bad: BadArray, probability: FloatArray) -> float:
-    """Mean negative log-likelihood, in nats."""
-    return float(-np.mean(np.where(bad == 1, np.log(probability), np.log1p(-probability))))
+    """Mean negative log-likelihood, in nats; a probability of 0 or 1 counts as one 1e-15 away."""
+    likelihood = np.where(bad == 1, probability, 1 - probability)
+    return float(-np.mean(np.log(np.maximum(likelihood, CERTAIN))))
 
 
 def calibration_in_the_large(bad: BadArray, probability: FloatArray) -> float:
-    """Bads observed over bads expected; 1 is calibrated."""
-    return float(bad.sum() / probability.sum())
+    """Bads observed over bads expected; 1 is calibrated, above 1 the probability is too low."""
+    return _ratio(float(bad.sum()), float(probability.sum()))
+
+
+def calibration_line(bad: BadArray, probability: FloatArray) -> tuple[float, float]:
+    """Intercept and slope of a logistic regression of bad on the log-odds of its probability (Cox, 1958).
+
+    (0, 1) is calibrated; a slope below 1 says that the probabilities are too extreme. NaN where no line fits:
+    one class, one probability, or classes that do not overlap.
+    """
+    safe = np.clip(probability, CERTAIN, 1 - CERTAIN)
+    logit = np.log(safe / (1 - safe))
+    good, ill = logit[bad == 0], logit[bad == 1]
+    if not len(good) or not len(ill) or good.max() <= ill.min() or ill.max() <= good.min():
+        return float("nan"), float("nan")
+    centre, spread = float(logit.mean()), float(logit.std())
+    intercept, slope = _logistic((logit - centre) / spread, bad)
+    return intercept - slope * centre / spread, slope / spread
+
+
+def _logistic(unit: FloatArray, bad: BadArray) -> tuple[float, float]:
+    """Newton's method with bounded steps for a logistic regression on one standardised input."""
+    design = np.column_stack([np.ones_like(unit), unit])
+    weights = np.zeros(2)
+    for _ in range(100):
+        fitted = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        curvature = design.T @ (design * (fitted * (1 - fitted))[:, None])
+        step = np.linalg.solve(curvature, design.T @ (bad - fitted))
+        weights = weights + np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(weights[0]), float(weights[1])
+
+
+def reliability(bad: BadArray, probability: FloatArray, bins: int = 10) -> list[tuple[float, float, int]]:
+    """Mean probability, observed bad rate and cases of groups of about equal size; ties stay together."""
+    _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts + 1) / 2
+    group = (middle * bins // len(bad)).astype(np.intp)[place]
+    members = [group == k for k in np.unique(group)]
+    return [(float(probability[g].mean()), float(bad[g].mean()), int(g.sum())) for g in members]
 
 
 def confusion(bad: BadArray, prediction: npt.NDArray[np.int8]) -> dict[str, int]:
     """Counts of true and false, positives and negatives."""
-    cells = {"true_negatives": (0, 0), "false_positives": (0, 1), "false_negatives": (1, 0), "true_positives": (1, 1)}
+    cells = {
+        "true_negatives": (0, 0),
+        "false_positives": (0, 1),
+        "false_negatives": (1, 0),
+        "true_positives": (1, 1),
+    }
     return {name: int(((bad == truth) & (prediction == said)).sum()) for name, (truth, said) in cells.items()}
 
 
@@ -79,34 +138,74 @@ def classification(bad: BadArray, prediction: npt.NDArray[np.int8]) -> dict[str,
     return {"accuracy": float((bad == prediction).mean()), "precision": precision, "recall": recall, "f1": f1}
 
 
-def expected_cost(bad: BadArray, prediction: npt.NDArray[np.int8], false_negative: float, false_positive: float) -> float:
+def expected_cost(
+    bad: BadArray, prediction: npt.NDArray[np.int8], false_negative: float, false_positive: float
+) -> float:
     """Mean cost of errors per decision."""
     cells = confusion(bad, prediction)
     return (cells["false_negatives"] * false_negative + cells["false_positives"] * false_positive) / len(bad)
 
 
 def psi(reference: FloatArray, current: FloatArray, bins: int = 10) -> float:
-    """Population stability index of two samples over the deciles of the reference, smoothed by half a case."""
+    """Population stability index of two samples over quantile bins of the reference."""
     edges = np.unique(np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1]))
-    shares = [np.bincount(np.searchsorted(edges, s, side="right"), minlength=len(edges) + 1) + 0.5 for s in (reference, current)]
-    old, new = (share / share.sum() for share in shares)
+    places = [np.searchsorted(edges, sample, side="right") for sample in (reference, current)]
+    old, new = (np.bincount(place, minlength=len(edges) + 1) for place in places)
+    return psi_of_counts(old, new)
+
+
+def psi_of_counts(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]) -> float:
+    """Population stability index of cases per bin, both shape (bins,), smoothed by half a case."""
+    old, new = ((counts + 0.5) / (counts + 0.5).sum() for counts in (reference, current))
     return float(((new - old) * np.log(new / old)).sum())
 
 
-def reliability(bad: BadArray, probability: FloatArray, bins: int = 10) -> list[tuple[float, float, int]]:
-    """Mean probability, observed bad rate and cases of groups of equal size, for a reliability diagram."""
-    order = np.argsort(probability, kind="stable")
-    groups = [group for group in np.array_split(order, bins) if len(group)]
-    return [(float(probability[g].mean()), float(bad[g].mean()), len(g)) for g in groups]
+def psi_limit(
+    reference: int, current: int, bins: int = 10, chance: float = 0.01, least: float = 0.1
+) -> float:
+    """The index above which samples of these sizes have drifted: ``least``, or more where chance reaches it.
+
+    Without drift the index is about (1 / reference + 1 / current) times chi-square with bins - 1 degrees of
+    freedom (Yurdakul and Naranjo, 2020), whose quantile is approximated by Wilson and Hilferty (1931).
+    """
+    freedom = bins - 1
+    spread = 2 / (9 * freedom)
+    root: float = 1 - spread + NormalDist().inv_cdf(1 - chance) * spread**0.5
+    quantile = freedom * root**3
+    return max(least, (1 / reference + 1 / current) * quantile)
+
+
+def stability(bad: BadArray, risk: FloatArray, period: npt.NDArray[np.int64]) -> float:
+    """Home Credit 2024: mean Gini + 88 min(0, slope) - 0.5 std(residuals) of its line over the periods.
+
+    Args:
+        bad: 1 for bad, 0 for good.
+        risk: Higher is riskier.
+        period: Number of each case's period (a week in the competition, for which 88 was chosen), shape (n,).
+
+    Returns:
+        The figure over the periods in order, those without both classes left out; NaN with fewer than two.
+    """
+    found = [gini(bad[period == number], risk[period == number]) for number in np.unique(period)]
+    ginis = np.array([value for value in found if not np.isnan(value)])
+    if len(ginis) < 2:
+        return float("nan")
+    order = np.arange(len(ginis))
+    slope, intercept = np.polyfit(order, ginis, 1)
+    residuals = ginis - (slope * order + intercept)
+    return float(ginis.mean() + 88 * min(0.0, float(slope)) - 0.5 * residuals.std())
 
 
 def interval(
-    measure: Measure, bad: BadArray, risk: FloatArray, customers: npt.NDArray[np.object_], seed: int, times: int = 500
+    measure: Measure,
+    bad: BadArray,
+    risk: FloatArray,
+    customers: npt.NDArray[np.object_],
+    seed: int,
+    times: int = 500,
 ) -> tuple[float, float]:
     """The 95 % bootstrap interval of a measure, resampling customers with all their decisions."""
-    draws = [measure(bad[rows], risk[rows]) for rows in _resamples(customers, seed, times)]
-    low, high = np.nanquantile(draws, [0.025, 0.975])
-    return float(low), float(high)
+    return _middle(measure(bad[rows], risk[rows]) for rows in _resamples(customers, risk, seed, times))
 
 
 def paired_interval(
@@ -119,14 +218,27 @@ def paired_interval(
 ) -> tuple[float, float]:
     """The 95 % interval of the first risk's measure less the second's, on the same resampled customers."""
     first, second = risks
-    draws = [measure(bad[r], first[r]) - measure(bad[r], second[r]) for r in _resamples(customers, seed, times)]
-    low, high = np.nanquantile(draws, [0.025, 0.975])
+    resamples = _resamples(customers, first, seed, times)
+    return _middle(measure(bad[rows], first[rows]) - measure(bad[rows], second[rows]) for rows in resamples)
+
+
+def _middle(draws: Iterable[float]) -> tuple[float, float]:
+    known = [draw for draw in draws if not np.isnan(draw)]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)
 
 
-def _resamples(customers: npt.NDArray[np.object_], seed: int, times: int) -> list[npt.NDArray[np.intp]]:
+def _resamples(
+    customers: npt.NDArray[np.object_], risk: FloatArray, seed: int, times: int
+) -> Iterator[IntArray]:
+    """Rows of each resample in order of risk, so that a measure has next to nothing to sort."""
     _, owner = np.unique(customers.astype(str), return_inverse=True)
-    order = np.argsort(owner, kind="stable")
-    rows = np.split(order, np.cumsum(np.bincount(owner))[:-1])
+    order = np.argsort(risk, kind="stable")
+    owner = owner[order]
+    count = int(owner.max()) + 1
     random = np.random.default_rng(seed)
-    return [np.concatenate([rows[k] for k in random.integers(0, len(rows), len(rows))]) for _ in range(times)]
+    for _ in range(times):
+        drawn = np.bincount(random.integers(0, count, count), minlength=count)
+        yield np.repeat(order, drawn[owner])

@@ -1,141 +1,200 @@
-"""Every parameter once: name, type, meaning, default, and the commands that take it."""
+"""Every parameter once: name, kind, default, meaning, and the commands that take it.
 
-import difflib
+The command line beats the YAML file named by ``config``, which beats the default. An empty text means unset, because
+MLflow passes every parameter of an entry point, given or not.
+"""
+
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
+from credit_model.spelling import suggest
+
 COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
-TRAIN, SCORE = ("train",), ("score", "score_spark")
-FILES = ("explore", "train", "score", "score_spark", "monitor")
+_SCORING = "score score_spark monitor"
+_FILES = f"explore train {_SCORING}"
+
+_NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "generate": (("output",),),
+    "score": (("transactions", "decisions"), ("output",)),
+    "score_spark": (("transactions", "decisions"), ("output",)),
+    "monitor": (("transactions", "decisions"),),
+}
 
 
-def _parameter(meaning: str, default: Any, commands: tuple[str, ...], choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "commands": commands, "choices": choices})
+def _parameter(kind: Kind, default: Any, commands: str, meaning: str) -> Any:
+    metadata = {"kind": kind, "commands": tuple(commands.split()), "meaning": meaning}
+    return field(metadata=metadata, default_factory=default if callable(default) else lambda: default)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters of one command; empty text means unset."""
+    """The parameters of a command, typed; None is unset, or ``auto`` where the parameter has it.
 
-    config: str = _parameter("YAML file of parameters; the command line beats it", "", COMMANDS)
-    transactions: str = _parameter("CSV or Parquet file of raw transactions", "", FILES)
-    outcomes: str = _parameter("table of CustomerId, as_of, defaulted and attributes", "", TRAIN)
-    columns: str = _parameter("names of your columns, such as CustomerId=client,Amount=value", "", FILES)
+    Those that the command does not take keep their defaults.
+    """
+
+    transactions: str | None = _parameter(
+        TEXT, None, _FILES, "transactions: a CSV or Parquet file, a folder or a pattern of them"
+    )
+    decisions: str | None = _parameter(
+        TEXT, None, _SCORING, "whom to judge and when: a table of CustomerId, as_of and attributes"
+    )
+    outcomes: str | None = _parameter(
+        TEXT, None, "train", "real outcomes: a table of CustomerId, as_of, defaulted and attributes"
+    )
+    features: str | None = _parameter(
+        TEXT, None, "train", "a feature table made elsewhere, in place of transactions"
+    )
+    columns: dict[str, str] = _parameter(
+        COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
+    )
+    attributes: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
+    )
+    group: str | None = _parameter(
+        TEXT, None, "train", "column of the outcomes whose groups the fairness tables compare"
+    )
     label: str = _parameter(
-        "how the target is made; auto is observed with outcomes, else rfm_proxy",
+        choice("auto", "rfm_proxy", "same_window", "observed"),
         "auto",
-        TRAIN,
-        ("auto", "rfm_proxy", "same_window", "observed"),
+        "train",
+        "the target: auto is observed where outcomes are given, else rfm_proxy",
     )
-    history_days: str = _parameter("days of history before a decision, or auto", "auto", TRAIN)
-    outcome_days: str = _parameter("days after a decision in which the outcome shows, or auto", "auto", TRAIN)
-    attributes: str = _parameter("application columns of the outcomes table, comma separated", "", TRAIN)
-    include: str = _parameter("features off by default to switch on, comma separated", "", TRAIN)
+    history_days: int | None = _parameter(
+        whole(auto=True), None, "train", "days of transactions before a decision that count"
+    )
+    outcome_days: int | None = _parameter(
+        whole(auto=True), None, "train", "days after a decision in which its outcome shows"
+    )
+    split: str = _parameter(
+        choice("time", "random"), "time", "train", "how the test part is set apart: the latest, or by lot"
+    )
+    include: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "features to switch on that the catalogue has switched off"
+    )
     candidate: str = _parameter(
-        "the candidate that wins; auto takes the simplest within one standard error of the best",
+        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "lightgbm"),
         "auto",
-        TRAIN,
-        ("auto", "scorecard", "xgboost"),
+        "train",
+        "the model to serve: auto is the simplest within one standard error of the best",
     )
-    split: str = _parameter("how the test part is set apart", "time", TRAIN, ("time", "random"))
-    name: str = _parameter("name of the registered model", "credit-risk", ("train", "promote"))
-    cost_false_negative: float = _parameter("cost of a bad customer approved", 10.0, TRAIN)
-    cost_false_positive: float = _parameter("cost of a good customer rejected", 1.0, TRAIN)
-    points_to_double_odds: float = _parameter("points that double the odds of being good", 20.0, TRAIN)
-    base_score: float = _parameter("score at the base odds", 600.0, TRAIN)
-    base_odds: float = _parameter("good to bad odds at the base score", 50.0, TRAIN)
-    seed: int = _parameter("seed of everything random", 42, ("train", "generate"))
-    customers: int = _parameter("number of customers to generate", 3742, ("generate",))
-    days: int = _parameter("days of transactions to generate", 90, ("generate",))
-    truth: str = _parameter("file for each generated customer's true drop-out time", "", ("generate",))
-    decisions: str = _parameter("table of CustomerId, as_of and attributes to judge", "", SCORE)
-    as_of: str = _parameter(
-        "moment of the decisions, ISO-8601; now where unset", "", (*SCORE, "explore", "monitor")
+    search: str = _parameter(
+        choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are searched"
     )
-    model: str = _parameter("model to use", "models:/credit-risk@champion", (*SCORE, "monitor"))
-    version: str = _parameter("version to promote; the challenger where unset", "", ("promote",))
-    output: str = _parameter("file to write", "", ("generate", "explore", *SCORE, "monitor"))
+    cost_false_negative: float = _parameter(number(), 10.0, "train", "cost of approving a bad customer")
+    cost_false_positive: float = _parameter(number(), 1.0, "train", "cost of rejecting a good customer")
+    threshold: float | None = _parameter(
+        number(below=1.0, auto=True), None, "train", "probability from which the prediction is 1"
+    )
+    bands: Levels | None = _parameter(
+        LEVELS, None, "train", "risk levels: low:0.3:approve,medium:0.6:review,high:reject"
+    )
+    points_to_double_odds: float = _parameter(number(), 20.0, "train", "points that double the odds of good")
+    base_score: float = _parameter(number(), 600.0, "train", "score at the base odds")
+    base_odds: float = _parameter(number(), 50.0, "train", "odds of good to bad at the base score")
+    name: str = _parameter(TEXT, "credit-risk", "train promote", "name of the registered model")
+    version: str | None = _parameter(
+        TEXT, None, "promote", "version or alias to promote; the challenger where not given"
+    )
+    model: str = _parameter(TEXT, "models:/credit-risk@champion", _SCORING, "URI of the model to use")
+    as_of: datetime | None = _parameter(
+        MOMENT, None, f"explore {_SCORING}", "moment of decisions that give none, ISO-8601; else now"
+    )
+    customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
+    days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
+    seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
+    output: str | None = _parameter(TEXT, None, f"generate {_SCORING}", "CSV or Parquet file to write")
+    truth: str | None = _parameter(
+        TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
+    )
+
+    @property
+    def target(self) -> str:
+        """The label in use: ``auto`` decided."""
+        if self.label != "auto":
+            return self.label
+        return "rfm_proxy" if self.outcomes is None else "observed"
 
 
-def parameters(command: str) -> dict[str, Any]:
+def parameters(command: str) -> dict[str, Field[Any]]:
     """The fields of ``Settings`` that a command takes, by name.
 
     Raises:
         ValueError: no such command.
     """
     if command not in COMMANDS:
-        raise ValueError(f"there is no command {command!r}; choose one of {', '.join(COMMANDS)}")
-    return {item.name: item for item in fields(Settings) if command in item.metadata["commands"]}
+        raise ValueError(f"there is no command {command!r}; {suggest(command, COMMANDS)}")
+    return {known.name: known for known in fields(Settings) if command in known.metadata["commands"]}
 
 
 def resolve(command: str, given: Mapping[str, str]) -> Settings:
-    """The settings of a command: the command line beats the config file, which beats the default.
+    """The settings of a command.
 
     Args:
         command: one of ``COMMANDS``.
-        given: texts of the command line by name; empty text is unset.
+        given: texts of the command line by name, ``config`` among them; an empty text is unset.
 
     Raises:
-        ValueError: an unknown parameter, or a value that cannot be read.
+        ValueError: an unknown parameter, a value that cannot be read, or a needed one not given.
     """
-    known = parameters(command)
     texts = {name: text for name, text in given.items() if text != ""}
-    stored = _config(texts["config"]) if "config" in texts else {}
-    for name in [*texts, *stored]:
+    config = texts.pop("config", None)
+    known = parameters(command)
+    for name in texts:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
-            raise ValueError(f"{command} takes no parameter {name!r}; {hint}")
-    merged = stored | texts
-    return Settings(**{name: _typed(known[name], value) for name, value in merged.items()})
+            raise ValueError(f"{command} takes no parameter {name!r}; {suggest(name, [*known, 'config'])}")
+    filed = {} if config is None else _read_config(config)
+    raw = {name: value for name, value in (filed | texts).items() if name in known}
+    settings = Settings(**{name: _value(known[name], value) for name, value in raw.items()})
+    _check(command, settings)
+    return settings
 
 
-def names(text: str) -> list[str]:
-    """The items of a comma separated text."""
-    return [item.strip() for item in text.split(",") if item.strip()]
+def texts(command: str, settings: Settings) -> dict[str, str]:
+    """Every parameter of a command as a text that reads as the same value; MLflow's run parameters are such texts."""
+    values = {
+        name: (known.metadata["kind"], getattr(settings, name)) for name, known in parameters(command).items()
+    }
+    return {
+        name: kind.unset if value is None else kind.write(value) for name, (kind, value) in values.items()
+    }
 
 
-def days(name: str, text: str) -> int | None:
-    """A number of days, or None for ``auto``.
-
-    Raises:
-        ValueError: neither.
-    """
-    if text == "auto":
-        return None
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError(f"{name}: {text!r} is not a whole number of days; give days such as 30, or auto")
-    return int(text)
-
-
-def _config(path: str) -> dict[str, Any]:
-    import yaml
-
+def _value(known: Field[Any], raw: Any) -> Any:
     try:
-        plain = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
+        return known.metadata["kind"].read(raw)
+    except ValueError as fault:
+        raise ValueError(f"{known.name}: {fault}") from None
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    try:
+        # Scalars stay text: a customer column may be called 007 or yes, and each kind reads its own.
+        plain = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except FileNotFoundError:
+        raise ValueError(f"config: there is no file {path}; check the path") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise ValueError(
-            f"config file {path} cannot be read as YAML; check it ({type(fault).__name__})"
+            f"config: {path} cannot be read as YAML; write one parameter a line: seed: 42"
         ) from None
     if not isinstance(plain, dict):
-        raise ValueError(f"config file {path} holds no mapping; write one parameter a line, such as seed: 42")
-    return {name: _as_text(value) for name, value in plain.items() if value is not None}
+        raise ValueError(f"config: {path} holds no parameters; write one a line, such as seed: 42")
+    known = [item.name for item in fields(Settings)]
+    for name in plain:
+        if name not in known:
+            raise ValueError(f"config: {path} has an unknown parameter {name!r}; {suggest(name, known)}")
+    return {name: value for name, value in plain.items() if value != ""}
 
 
-def _as_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ",".join(f"{key}={item}" for key, item in value.items())
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _typed(item: Any, text: str) -> Any:
-    choices = item.metadata["choices"]
-    if choices and text not in choices:
-        raise ValueError(f"{item.name}: {text!r} is not a choice; give one of {', '.join(choices)}")
-    try:
-        return item.type(text)
-    except ValueError:
-        kind = "whole number" if item.type is int else "number"
-        raise ValueError(f"{item.name}: {text!r} is not a {kind}; the default is {item.default}") from None
+def _check(command: str, settings: Settings) -> None:
+    for choices in _NEEDED.get(command, ()):
+        if all(getattr(settings, name) is None for name in choices):
+            raise ValueError(f"{command} needs {' or '.join(choices)}; give --{choices[0]} FILE")
+    if command == "train" and settings.label == "observed" and settings.outcomes is None:
+        raise ValueError("label: observed needs real outcomes; give --outcomes FILE")

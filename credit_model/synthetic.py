@@ -15,48 +15,18 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from credit_model.synthetic_amounts import CASHBACK, credits_of, price
 from credit_model.synthetic_calibration import (
-    ADVANCE,
-    ADVANCE_LIMIT,
-    ADVANCE_RATE,
-    CASHBACK,
-    CASHBACK_LIMIT,
-    CASHBACK_RATES,
-    CASHBACK_WEIGHTS,
     CUSTOMERS,
     DAYS,
-    EXPOSURE_SPREAD,
-    FADED_TICKET,
-    FEE_RATE,
-    FRAUD_AMOUNTS,
-    FRAUD_RANKS,
-    FRAUDS,
     OFFERS,
     OTHER_CHANNEL,
     OTHER_CHANNEL_FADED,
-    REFUND_LIMIT,
     START,
-    TICKET_SPREAD,
     TRANSACTIONS,
 )
-from credit_model.synthetic_customers import (
-    Customers,
-    FloatArray,
-    IntArray,
-    Window,
-    draw_customers,
-    moments,
-    segment_values,
-    truth_frame,
-)
-from credit_model.synthetic_purchases import EARNED, NO_CREDIT, REFUNDED, block_size, draw_purchases
-
-_LADDERS = [np.array(offer.ladder).T for offer in OFFERS]
-_AMOUNTS = np.concatenate([amounts for amounts, _ in _LADDERS])
-_AMOUNT_EDGES = np.concatenate([(w.cumsum() / w.sum()).round(12) + i for i, (_, w) in enumerate(_LADDERS)])
-_CHANNELS = ("ChannelId_3", "ChannelId_1", "ChannelId_2", "ChannelId_5")
-_SHOP, _OTHER, _CREDIT, _REFUND = range(4)
-
+from credit_model.synthetic_customers import Customers, IntArray, Window, draw_customers, moments, truth_frame
+from credit_model.synthetic_purchases import REFUNDED, block_size, draw_purchases
 
 def generate(
     customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
@@ -128,45 +98,53 @@ def _numbered(name: str, numbers: IntArray) -> pl.Series:
 
 
 def _transactions(seed: int, block: int, window: Window, wanted: int) -> pl.DataFrame:
+    """The rows of the first customers of a block."""
     customers = _customers(seed, block, window)
     rows, pace = block_size(customers, window, _customers(seed, block, Window(window.start, DAYS)))
     rng = _stream(seed, block, 1)
-    purchases = draw_purchases(rng, customers, window, rows, pace)
-    coded = _with_credits(rng, _priced(rng, customers, purchases))
+    purchases = price(rng, customers, draw_purchases(rng, customers, window, rows, pace))
+    other = rng.random(purchases.height) < OTHER_CHANNEL + OTHER_CHANNEL_FADED * purchases["fade"].to_numpy()
+    purchases = purchases.with_row_index("batch").with_columns(
+        channel=np.select([purchases["offer"].to_numpy() == CASHBACK, other], [2, 1], 3), own=pl.lit(True)
+    )
+    credits = credits_of(rng, purchases).with_columns(
+        channel=pl.when(pl.col("credit") == REFUNDED).then(5).otherwise(2).cast(pl.Int64), own=pl.lit(False)
+    )
+    coded = pl.concat([purchases, credits])
     first_number = block * TRANSACTIONS * -(-window.days // DAYS) + 1
-    numbered = coded.with_columns(
-        transaction=rng.permutation(coded.height) + first_number, batch=pl.col("purchase") + first_number
-    )
-    mine = numbered.filter(pl.col("customer") < wanted)
-    return _decoded(mine, block, window)
-
-
-def _priced(rng: np.random.Generator, customers: Customers, purchases: pl.DataFrame) -> pl.DataFrame:
-    """Add ``amount`` (positive), ``fraud`` and ``channel`` to purchases."""
-    customer, offer, fade = (purchases[name].to_numpy() for name in ("customer", "offer", "fade"))
-    taste = segment_values("ticket")[customers.segment[customer]] - FADED_TICKET * fade
-    taste += TICKET_SPREAD * customers.ticket[customer]
-    amount = _ladder_amounts(offer, rng.logistic(size=len(offer)) + taste)
-    fraud = _frauds(rng, customer, offer)
-    amount[fraud] = _fraud_amounts(rng, len(fraud))
-    other = rng.random(len(offer)) < OTHER_CHANNEL + OTHER_CHANNEL_FADED * fade
-    return purchases.with_columns(
-        purchase=pl.int_range(pl.len()),
-        amount=amount,
-        fraud=np.isin(np.arange(len(offer)), fraud),
-        channel=np.where(offer == CASHBACK, _CREDIT, np.where(other, _OTHER, _SHOP)),
+    return _decoded(
+        coded.with_columns(
+            transaction=rng.permutation(coded.height) + first_number, batch=pl.col("batch") + first_number
+        )
+        .filter(pl.col("customer") < wanted)
+        .sort("seconds", maintain_order=True),
+        block,
+        window,
     )
 
 
-def _ladder_amounts(offer: IntArray, taste: FloatArray) -> FloatArray:
-    """The step of each offer's price ladder at a rank given in logits."""
-    rank = np.clip(1.0 / (1.0 + np.exp(-taste)), 0.0, 1.0 - 1e-9)
-    return _AMOUNTS[np.searchsorted(_AMOUNT_EDGES, offer + rank, side="right")]
-
-
-def _frauds(rng: np.random.Generator, customer: IntArray, offer: IntArray) -> IntArray:
-    """Positions of the fraudulent purchases: the published share, on few exposed customers, mostly on money."""
-    exposure = np.exp(EXPOSURE_SPREAD * rng.standard_normal(CUSTOMERS))[customer]
-    weights = exposure * _FRAUD_WEIGHTS[offer]
-    race = rng.exponential(size=len(customer)) / np.maximum(weights, 1e-12)
-    return np.sort(np.argsort(race, kind="stable")[: round(FRAUDS * len(customer) / _PURCHASES)])
+def _decoded(rows: pl.DataFrame, block: int, window: Window) -> pl.DataFrame:
+    """The 16 columns of coded rows."""
+    customer = rows["customer"].to_numpy() + block * CUSTOMERS + 1
+    account = np.where(rows["own"].to_numpy(), customer, 0)
+    named = {name: pl.Series([getattr(offer, name) for offer in OFFERS]).gather(rows["offer"]) for name in ("product", "category", "provider", "pricing")}
+    return pl.DataFrame(
+        {
+            "TransactionId": _numbered("TransactionId", rows["transaction"].to_numpy()),
+            "BatchId": _numbered("BatchId", rows["batch"].to_numpy()),
+            "AccountId": _numbered("AccountId", account),
+            "SubscriptionId": _numbered("SubscriptionId", account),
+            "CustomerId": _numbered("CustomerId", customer),
+            "CurrencyCode": pl.repeat("UGX", rows.height, eager=True),
+            "CountryCode": pl.repeat(256, rows.height, dtype=pl.Int64, eager=True),
+            "ProviderId": named["provider"],
+            "ProductId": named["product"],
+            "ProductCategory": named["category"],
+            "ChannelId": _numbered("ChannelId", rows["channel"].to_numpy()),
+            "Amount": rows["Amount"],
+            "Value": rows["Value"],
+            "TransactionStartTime": moments(window, np.floor(rows["seconds"].to_numpy()).astype(np.int64) * 1_000_000),
+            "PricingStrategy": named["pricing"].cast(pl.Int64),
+            "FraudResult": rows["FraudResult"],
+        }
+    )

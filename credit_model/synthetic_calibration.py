@@ -15,13 +15,35 @@ FRAUDS = 193
 FLOAT_TRANSACTIONS = 4091
 
 ESTABLISHED = 0.13
+ESTABLISHED_DAYS = 1.0
 LOYALTY_SPREAD = 0.8
-HOME = 0.82
-FADE_DAYS = 14.0
 SESSIONS_A_DAY_LIMIT = 9.0
 ROWS_A_SESSION = 2.6
+FIRST_AGAIN = 0.35
 FIRST_ROWS = 2.9
 MARGIN = 1.12
+PURCHASE_GAP = 90.0
+HOME = 0.82
+
+FADE_DAYS = 14.0
+FADED_TICKET = 1.5
+FADED_CREDIT = 0.5
+CREDIT_LOYALTY = 0.2
+REFUND = 0.006
+REFUND_FADED = 0.12
+OTHER_CHANNEL = 0.004
+OTHER_CHANNEL_FADED = 0.05
+TICKET_SPREAD = 0.7
+
+CREDIT_DELAY = 25.0
+CASHBACK_RATES = (0.02, 0.05, 0.10)
+CASHBACK_WEIGHTS = (0.27, 0.66, 0.07)
+CASHBACK_LIMIT = 100_000.0
+ADVANCE_RATE = 0.5
+ADVANCE_LIMIT = 20_000.0
+REFUND_LIMIT = 1_000_000.0
+FEE_RATE = 0.09
+EXPOSURE_SPREAD = 2.2
 
 HOURS = (
     (168, 176, 289, 714, 2329, 4161, 5325, 5723, 5639, 5443, 5986, 6226)
@@ -62,7 +84,7 @@ SEGMENTS = (
     Segment("regular", 0.24, 0.50, 80.0, 0.16, 1.0, 0.30, 0.35, 0.0),
     Segment("biller", 0.08, 0.22, 300.0, 0.16, 0.9, 0.20, 0.30, 0.4),
     Segment("agent", 0.02, 0.10, 90.0, 2.0, 0.8, 0.10, 0.45, -0.3),
-    Segment("float", 0.0, 0.0, 1e5, 0.0, 0.0, 1.0, 0.0, 0.0),
+    Segment("float", 0.0, 0.0, 1e4, 0.0, 0.0, 1.0, 0.0, 0.0),
 )
 
 Ladder = tuple[tuple[float, float], ...]
@@ -128,31 +150,29 @@ class Offer:
     product: str
     category: str
     provider: str
-    pricing: str
+    pricing: int
     ladder: Ladder
     credit: float
+    fraud: float
     weights: tuple[float, ...]
 
 
 OFFERS = (
-    Offer("ProductId_10", "airtime", "ProviderId_6", "2", AIRTIME, 0.62, (20, 12, 40, 28, 40)),
-    Offer("ProductId_3", "airtime", "ProviderId_6", "2", AIRTIME, 0.62, (18, 20, 40, 20, 45)),
-    Offer("ProductId_4", "airtime", "ProviderId_5", "2", AIRTIME, 0.62, (6, 3, 6, 4, 5)),
-    Offer("ProductId_1", "airtime", "ProviderId_3", "2", AIRTIME, 0.40, (22, 6, 3, 2, 4)),
-    Offer("ProductId_5", "airtime", "ProviderId_1", "2", AIRTIME, 0.62, (1, 1, 2, 8, 1)),
-    Offer("ProductId_15", "financial_services", "ProviderId_5", "4", MONEY, 0.69, (8, 40, 3, 4, 2)),
-    Offer("ProductId_13", "financial_services", "ProviderId_5", "2", MONEY, 0.15, (18, 12, 2, 6, 2)),
-    Offer("ProductId_21", "utility_bill", "ProviderId_1", "1", BILL, 0.62, (1, 1, 1.5, 12, 0.4)),
-    Offer("ProductId_19", "data_bundles", "ProviderId_6", "2", BUNDLE, 0.62, (1, 1, 0.8, 2, 0.4)),
-    Offer("ProductId_2", "data_bundles", "ProviderId_1", "2", BUNDLE, 0.62, (1, 1, 0.8, 6, 0.2)),
-    Offer("ProductId_11", "tv", "ProviderId_1", "2", TELEVISION, 0.62, (1, 1, 1, 8, 0.3)),
-    Offer("ProductId_8", "ticket", "ProviderId_1", "0", TICKET, 0.30, (0.6, 0.2, 0.1, 1, 0)),
-    Offer("ProductId_24", "movies", "ProviderId_1", "0", TICKET, 0.30, (0.6, 0.2, 0.1, 1, 0)),
-    Offer("ProductId_20", "transport", "ProviderId_1", "2", TICKET, 0.30, (0.1, 0, 0, 0.2, 0)),
-    Offer("ProductId_9", "other", "ProviderId_2", "2", BUNDLE, 0.30, (0.05, 0, 0, 0.05, 0)),
-    Offer("ProductId_6", "financial_services", "ProviderId_4", "2", FLOAT, 0.0, (0, 0, 0, 0, 0, 1)),
+    Offer("ProductId_10", "airtime", "ProviderId_6", 2, AIRTIME, 0.62, 0.3, (20, 12, 40, 28, 40, 0)),
+    Offer("ProductId_3", "airtime", "ProviderId_6", 2, AIRTIME, 0.62, 0.3, (18, 20, 40, 20, 45, 0)),
+    Offer("ProductId_4", "airtime", "ProviderId_5", 2, AIRTIME, 0.62, 0.3, (6, 3, 6, 4, 5, 0)),
+    Offer("ProductId_1", "airtime", "ProviderId_3", 2, AIRTIME, 0.40, 1.0, (22, 6, 3, 2, 4, 0)),
+    Offer("ProductId_5", "airtime", "ProviderId_1", 2, AIRTIME, 0.62, 0.3, (1, 1, 2, 8, 1, 0)),
+    Offer("ProductId_15", "financial_services", "ProviderId_5", 4, MONEY, 0.69, 5.0, (8, 40, 3, 4, 2, 0)),
+    Offer("ProductId_13", "financial_services", "ProviderId_5", 2, MONEY, 0.15, 20.0, (18, 12, 2, 6, 2, 0)),
+    Offer("ProductId_21", "utility_bill", "ProviderId_1", 1, BILL, 0.62, 3.0, (1, 1, 1.5, 12, 0.4, 0)),
+    Offer("ProductId_19", "data_bundles", "ProviderId_6", 2, BUNDLE, 0.62, 0.0, (1, 1, 0.8, 2, 0.4, 0)),
+    Offer("ProductId_2", "data_bundles", "ProviderId_1", 2, BUNDLE, 0.62, 0.0, (1, 1, 0.8, 6, 0.2, 0)),
+    Offer("ProductId_11", "tv", "ProviderId_1", 2, TELEVISION, 0.62, 0.0, (1, 1, 1, 8, 0.3, 0)),
+    Offer("ProductId_8", "ticket", "ProviderId_1", 0, TICKET, 0.30, 0.0, (0.6, 0.2, 0.1, 1, 0, 0)),
+    Offer("ProductId_24", "movies", "ProviderId_1", 0, TICKET, 0.30, 0.0, (0.6, 0.2, 0.1, 1, 0, 0)),
+    Offer("ProductId_20", "transport", "ProviderId_1", 2, TICKET, 0.30, 5.0, (0.1, 0, 0, 0.2, 0, 0)),
+    Offer("ProductId_9", "other", "ProviderId_2", 2, BUNDLE, 0.30, 0.0, (0.05, 0, 0, 0.05, 0, 0)),
+    Offer("ProductId_6", "financial_services", "ProviderId_4", 2, FLOAT, 0.0, 0.0, (0, 0, 0, 0, 0, 1)),
+    Offer("ProductId_14", "airtime", "ProviderId_4", 4, AIRTIME, 0.0, 0.0, (0, 0, 0, 0, 0, 0)),
 )
-
-CASHBACK_RATES = (0.02, 0.05, 0.10)
-CASHBACK_WEIGHTS = (0.27, 0.66, 0.07)
-ADVANCE_RATE = 0.5

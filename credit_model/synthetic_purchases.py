@@ -8,6 +8,7 @@ from credit_model.synthetic_calibration import (
     DAYS,
     FADE_DAYS,
     FADED_CREDIT,
+    FIRST_AGAIN,
     FIRST_ROWS,
     FLOAT_TRANSACTIONS,
     HOME,
@@ -65,7 +66,7 @@ def draw_purchases(rng: np.random.Generator, customers: Customers, window: Windo
         (index into ``OFFERS``) and ``credit`` (what follows: ``NO_CREDIT``, ``EARNED`` or ``REFUNDED``).
     """
     customer, opens, rank = _sessions(rng, customers, window, pace)
-    session, seconds = _within_sessions(rng, customers, customer, opens, rank)
+    session, seconds = _within_sessions(rng, customers, customer, opens)
     buyer = customer[session]
     fade = _fade(customers, buyer, seconds)
     segment = customers.segment[buyer]
@@ -120,13 +121,14 @@ def _sessions(
 
 
 def _within_sessions(
-    rng: np.random.Generator, customers: Customers, customer: IntArray, opens: FloatArray, rank: FloatArray
+    rng: np.random.Generator, customers: Customers, customer: IntArray, opens: FloatArray
 ) -> tuple[IntArray, FloatArray]:
     """The session and the time of each purchase; the first purchase opens its session."""
-    segment = customers.segment[customer]
-    size = rng.geometric(1.0 - segment_values("again")[segment])
-    alone = (np.arange(len(size)) < len(customers.first)) & (rng.random(len(size)) < segment_values("single")[segment])
-    size = np.where(alone, 1, size)
+    again = segment_values("again")[customers.segment[customer]]
+    size = rng.geometric(1.0 - again)
+    everyone = len(customers.first)
+    single = rng.random(everyone) < segment_values("single")[customers.segment]
+    size[:everyone] = np.where(single, 1, 1 + rng.geometric(1.0 - FIRST_AGAIN, everyone))
     session = np.repeat(np.arange(len(size)), size)
     begins = size.cumsum() - size
     elapsed = rng.exponential(PURCHASE_GAP, len(session)).cumsum()

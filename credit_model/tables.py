@@ -1,22 +1,22 @@
 """Files at the edge: CSV and Parquet tables in and out.
 
-A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern such as ``2019-*.parquet``.
-CSV is read as text throughout, because guessed types damage data: the id ``00012`` is not 12. Empty cells are null.
+A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern such as
+``2019-*.parquet``. CSV is read as text throughout, because guessed types damage data: the id ``00012`` is not
+12. Empty cells are null.
 """
 
-import csv
-import glob
-import io
 import os
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow.parquet
 
+from credit_model import lists
 from credit_model.spelling import suggest
 
 Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
@@ -69,8 +69,8 @@ def rename(
 ) -> Table:
     """Give a table's columns the names of the contract.
 
-    A mapped column wins over one that already carries the contract's name; one that the table lacks is passed over,
-    unless it is needed.
+    A mapped column wins over one that already carries the contract's name; one that the table lacks is passed
+    over, unless it is needed.
 
     Args:
         table: any table.
@@ -82,7 +82,7 @@ def rename(
         ValueError: a needed column is absent.
     """
     found = table.collect_schema().names()
-    mapped = {ours: theirs for ours, theirs in columns.items() if theirs in found}
+    mapped: dict[str, str] = {ours: theirs for ours, theirs in columns.items() if theirs in found}
     for ours in needed:
         if ours not in mapped and ours not in found:
             raise ValueError(_absence(ours, columns.get(ours), found, source))
@@ -100,7 +100,7 @@ def parse_columns(text: str) -> dict[str, str]:
         ValueError: an item is no pair, or a name is mapped twice.
     """
     columns: dict[str, str] = {}
-    for item in split_list(text):
+    for item in lists.split(text):
         ours, equals, theirs = (part.strip() for part in item.partition("="))
         if not (ours and equals and theirs):
             raise ValueError(f"{item!r} is not a pair; give name=yours, such as CustomerId=client")
@@ -112,20 +112,7 @@ def parse_columns(text: str) -> dict[str, str]:
 
 def format_columns(columns: Mapping[str, str]) -> str:
     """The inverse of ``parse_columns``."""
-    return join_list(f"{ours}={theirs}" for ours, theirs in columns.items())
-
-
-def split_list(text: str) -> list[str]:
-    """The items of a comma-separated text, without the spaces around them; quoted as in CSV."""
-    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    return [item.strip() for row in rows for item in row if item.strip()]
-
-
-def join_list(items: Iterable[str]) -> str:
-    """The inverse of ``split_list``."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(items)
-    return line.getvalue()
+    return lists.join(f"{ours}={theirs}" for ours, theirs in columns.items())
 
 
 def write(table: pl.DataFrame, path: str) -> None:
@@ -140,17 +127,20 @@ def write(table: pl.DataFrame, path: str) -> None:
 
 
 def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
-    """Write frames of one schema one after the other, holding one at a time; returns the number of rows.
+    """Write frames of one schema one after the other; returns the number of rows.
 
     Raises:
         ValueError: as ``write``, or there is no frame.
     """
     check_output(path)
+    first = list(islice(pieces := iter(frames), 1))
+    if not first:
+        raise ValueError(f"there is nothing to write to {path}; give at least one frame")
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     stream = _stream_csv if _kind(target) == "CSV" else _stream_parquet
     try:
-        rows = stream(frames, unfinished)
+        rows = stream(chain(first, pieces), unfinished)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -161,7 +151,7 @@ def check_output(path: str) -> None:
     """Find out before the work whether its result can be written.
 
     Raises:
-        ValueError: the ending is neither ``.csv`` nor ``.parquet``, or the folder is absent or closed to writing.
+        ValueError: the ending is neither ``.csv`` nor ``.parquet``, or the folder is absent or not writable.
     """
     target = Path(path)
     if target.suffix.lower() not in {".csv", ".parquet"}:
@@ -171,18 +161,18 @@ def check_output(path: str) -> None:
     if not target.parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist; create it first")
     if not os.access(target.parent, os.W_OK):
-        raise ValueError(f"the folder of {path} is closed to writing; choose another")
+        raise ValueError(f"the folder of {path} is not writable; choose another")
 
 
 def _files(path: str) -> list[Path]:
     given = Path(path)
     if given.is_dir():
-        inside = (file for file in given.rglob("*") if not _hidden(file.relative_to(given)))
-        found = [file for file in inside if file.is_file() and _has_known_ending(file)]
+        inside = (file for ending in _ENDINGS for file in given.rglob(f"*{ending}"))
+        found = [file for file in inside if not _hidden(file.relative_to(given))]
     elif given.is_file():
         found = [given]
     else:
-        found = [Path(name) for name in glob.glob(path, recursive=True) if Path(name).is_file()]
+        found = _matches(given) if any(mark in path for mark in "*?[") else []
     if not found:
         raise ValueError(f"{path} does not exist or holds no .csv or .parquet file; check the path")
     kinds = {_kind(file) for file in found}
@@ -191,12 +181,14 @@ def _files(path: str) -> list[Path]:
     return sorted(found)
 
 
+def _matches(pattern: Path) -> list[Path]:
+    return [
+        file for file in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))) if file.is_file()
+    ]
+
+
 def _hidden(file: Path) -> bool:
     return any(part.startswith((".", "_")) for part in file.parts)
-
-
-def _has_known_ending(file: Path) -> bool:
-    return file.name.lower().endswith(tuple(_ENDINGS))
 
 
 def _kind(file: Path) -> str:
@@ -220,39 +212,30 @@ def _scan_file(file: Path, path: str) -> pl.LazyFrame:
 def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> str:
     if theirs is not None:
         return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, found)}"
-    return (
-        f"{source} lacks the column {ours}; {suggest(ours, found)} "
-        f"Name the column that holds it, as in columns={ours}=yours"
-    )
+    return f"{source} lacks the column {ours}; {suggest(ours, found)}, and say so: columns={ours}=yours"
 
 
 def _stream_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    rows = None
+    rows = 0
     with path.open("wb") as sink:
         for frame in frames:
             flat = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
-            flat.write_csv(sink, include_header=rows is None)
-            rows = (rows or 0) + frame.height
-    return _counted(rows)
+            flat.write_csv(sink, include_header=sink.tell() == 0)
+            rows += frame.height
+    return rows
 
 
 def _stream_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    rows, writer = None, None
+    rows, writer = 0, None
     try:
         for frame in frames:
             piece = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             writer = writer or pyarrow.parquet.ParquetWriter(path, piece.schema, compression="zstd")
             writer.write_table(piece)
-            rows = (rows or 0) + frame.height
+            rows += frame.height
     finally:
         if writer is not None:
             writer.close()
-    return _counted(rows)
-
-
-def _counted(rows: int | None) -> int:
-    if rows is None:
-        raise ValueError("there is nothing to write; give at least one frame")
     return rows
 
 

@@ -1,0 +1,88 @@
+"""What the purchases of a synthetic block cost, which of them are frauds, and the credits that follow."""
+
+import numpy as np
+import polars as pl
+
+from credit_model.synthetic_calibration import (
+    ADVANCE_LIMIT,
+    ADVANCE_RATE,
+    CASHBACK_LIMIT,
+    CASHBACK_RATES,
+    CASHBACK_WEIGHTS,
+    CREDIT_DELAY,
+    EXPOSURE_SPREAD,
+    FADED_TICKET,
+    FEE_RATE,
+    FRAUD_AMOUNTS,
+    FRAUD_RANKS,
+    FRAUDS,
+    OFFERS,
+    REFUND_LIMIT,
+    TICKET_SPREAD,
+    TRANSACTIONS,
+)
+from credit_model.synthetic_customers import Customers, FloatArray, IntArray, segment_values
+from credit_model.synthetic_purchases import NO_CREDIT, REFUNDED
+
+_LADDERS = [np.array(offer.ladder).T for offer in OFFERS]
+_STEPS = np.concatenate([amounts for amounts, _ in _LADDERS])
+_EDGES = np.concatenate([np.round(w.cumsum() / w.sum(), 12) + i for i, (_, w) in enumerate(_LADDERS)])
+_FRAUD_WEIGHTS = np.array([offer.fraud for offer in OFFERS])
+_FEES = np.array([FEE_RATE if offer.category == "utility_bill" else 0.0 for offer in OFFERS])
+_PRODUCTS = [offer.product for offer in OFFERS]
+CASHBACK, ADVANCE = (_PRODUCTS.index(product) for product in ("ProductId_6", "ProductId_14"))
+_LENDING = _PRODUCTS.index("ProductId_15")
+
+
+def price(rng: np.random.Generator, customers: Customers, purchases: pl.DataFrame) -> pl.DataFrame:
+    """Add ``Amount``, ``Value`` and ``FraudResult`` to purchases; those of the float account are negative."""
+    customer, offer, fade = (purchases[name].to_numpy() for name in ("customer", "offer", "fade"))
+    taste = segment_values("ticket")[customers.segment[customer]] + TICKET_SPREAD * customers.ticket[customer]
+    amount = _ladder_amounts(offer, rng.logistic(size=len(offer)) + taste - FADED_TICKET * fade)
+    rows = len(offer) + purchases.select((pl.col("credit") != NO_CREDIT).sum()).item()
+    fraud = _frauds(rng, customer, offer, round(FRAUDS * rows / TRANSACTIONS))
+    amount[fraud] = _fraud_amounts(rng, len(fraud))
+    return purchases.with_columns(
+        Amount=np.where(offer == CASHBACK, -amount, amount),
+        Value=(amount * (1.0 + _FEES[offer])).round().astype(np.int64),
+        FraudResult=np.isin(np.arange(len(offer)), fraud).astype(np.int64),
+    )
+
+
+def credits_of(rng: np.random.Generator, purchases: pl.DataFrame) -> pl.DataFrame:
+    """The credits that follow priced purchases, in the same columns; each is booked before its session closes."""
+    credited = purchases.filter(pl.col("credit") != NO_CREDIT)
+    spent, offer, credit = (credited[name].to_numpy() for name in ("Amount", "offer", "credit"))
+    rate = rng.choice(CASHBACK_RATES, size=len(spent), p=CASHBACK_WEIGHTS)
+    earned = np.where(
+        offer == _LENDING, ADVANCE_RATE * np.minimum(spent, ADVANCE_LIMIT), rate * np.minimum(spent, CASHBACK_LIMIT)
+    )
+    amount = np.where(credit == REFUNDED, np.minimum(spent, REFUND_LIMIT), earned)
+    left = credited["closes"].to_numpy() - credited["seconds"].to_numpy()
+    delay = left * -np.expm1(-rng.exponential(CREDIT_DELAY, len(spent)) / left)
+    return credited.with_columns(
+        seconds=credited["seconds"].to_numpy() + delay,
+        offer=np.where((offer == _LENDING) & (credit != REFUNDED), ADVANCE, CASHBACK),
+        Amount=-amount,
+        Value=amount.round().astype(np.int64),
+        FraudResult=pl.lit(0, dtype=pl.Int64),
+    )
+
+
+def _ladder_amounts(offer: IntArray, logit: FloatArray) -> FloatArray:
+    """The step of each offer's price ladder at a rank given in logits."""
+    rank = np.clip(1.0 / (1.0 + np.exp(-logit)), 0.0, 1.0 - 1e-9)
+    return _STEPS[np.searchsorted(_EDGES, offer + rank, side="right")]
+
+
+def _frauds(rng: np.random.Generator, customer: IntArray, offer: IntArray, count: int) -> IntArray:
+    """Positions of the frauds: few customers are exposed, and mostly in some offers."""
+    exposure = np.exp(EXPOSURE_SPREAD * rng.standard_normal(customer.max() + 1))[customer]
+    race = rng.exponential(size=len(customer)) / (exposure * _FRAUD_WEIGHTS[offer] + 1e-12)
+    return np.sort(np.argsort(race, kind="stable")[:count])
+
+
+def _fraud_amounts(rng: np.random.Generator, count: int) -> FloatArray:
+    """Amounts at equal steps of rank, in random order: their sum hardly moves."""
+    logs = np.interp(np.linspace(0.0, 1.0, count), FRAUD_RANKS, np.log(FRAUD_AMOUNTS))
+    return rng.permutation(np.exp(logs).round(-3))
