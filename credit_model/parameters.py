@@ -1,7 +1,7 @@
 """Kinds of parameter: how a text, or a value of a YAML file, becomes a typed value, and back.
 
-A YAML file is read with every scalar as text, so that both roads meet here: a kind reads a text, a list of texts
-or a mapping of texts.
+A YAML file is read with every scalar as text, so that both roads meet here: a kind reads a text, a list of
+texts or a mapping of texts.
 """
 
 import re

@@ -90,7 +90,7 @@ class Bands:
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.decisions) == len(self.limits) + 1:
             raise ValueError(
-                f"{len(self.names)} names, {len(self.decisions)} decisions, {len(self.limits)} limits misfit; "
+                f"bands have {len(self.names)} names, {len(self.decisions)} decisions, {len(self.limits)} limits; "
                 "give a decision for each name, and one limit fewer"
             )
         if len(set(self.names)) < len(self.names):
@@ -143,7 +143,7 @@ def cost_threshold(cost_false_negative: float, cost_false_positive: float) -> fl
     """
     if not (0 < cost_false_negative < np.inf and 0 < cost_false_positive < np.inf):
         raise ValueError(
-            f"costs {cost_false_negative}, {cost_false_positive} give no threshold; make both finite and positive"
+            f"costs {cost_false_negative}, {cost_false_positive} give no threshold; both must be positive"
         )
     return cost_false_positive / (cost_false_positive + cost_false_negative)
 

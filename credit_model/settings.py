@@ -1,7 +1,7 @@
 """Every parameter once: name, kind, default, meaning, and the commands that take it.
 
-The command line beats the YAML file named by ``config``, which beats the default. An empty text means unset, because
-MLflow passes every parameter of an entry point, given or not.
+The command line beats the YAML file named by ``config``, which beats the default. An empty text means unset,
+because MLflow passes every parameter of an entry point, given or not.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, 
 from credit_model.spelling import suggest
 
 COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
+CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
 
@@ -109,7 +110,9 @@ class Settings:
     customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
     days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
     seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
-    output: str | None = _parameter(TEXT, None, f"generate {_SCORING}", "CSV or Parquet file to write")
+    output: str | None = _parameter(
+        TEXT, None, f"generate explore {_SCORING}", "file to write: CSV or Parquet; of explore, the HTML page"
+    )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
     )
@@ -157,7 +160,7 @@ def resolve(command: str, given: Mapping[str, str]) -> Settings:
 
 
 def texts(command: str, settings: Settings) -> dict[str, str]:
-    """Every parameter of a command as a text that reads as the same value; MLflow's run parameters are such texts."""
+    """Every parameter of a command as a text that reads as the same value, for MLflow's run parameters."""
     values = {
         name: (known.metadata["kind"], getattr(settings, name)) for name, known in parameters(command).items()
     }

@@ -1,0 +1,174 @@
+"""The command line: ``python -m credit_model NAME --parameter value``.
+
+One thin handler for each entry point of MLproject.
+
+Exit codes: 0 done, 2 bad input (one sentence on standard error), 1 anything else.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from credit_model import __version__, settings
+from credit_model.environment import mlflow_defaults
+from credit_model.settings import Settings
+from credit_model.spelling import suggest
+
+_BAD_INPUT = 2
+_EXTRAS = {"pyspark": "spark"}
+
+
+def _generate(given: Settings) -> int:
+    """Write a synthetic set of transactions."""
+    from credit_model import synthetic, tables
+
+    size = (given.customers, given.days, given.seed)
+    for path in filter(None, (given.output, given.truth)):
+        tables.check_output(path)
+    rows = tables.write_frames(synthetic.generate(*size), given.output or "")
+    print(f"{rows} transactions of {given.customers} customers written to {given.output}")
+    if given.truth is not None:
+        tables.write(synthetic.truth(*size), given.truth)
+        print(f"their drop-out times written to {given.truth}")
+    return 0
+
+
+def _explore(given: Settings) -> int:
+    """Describe transactions in pictures and one HTML page."""
+    from credit_model import explore
+
+    print(explore.explore(given))
+    return 0
+
+
+def _train(given: Settings) -> int:
+    """Train, compare, document and register a model."""
+    from credit_model import tracking
+
+    print(tracking.train(given))
+    return 0
+
+
+def _promote(given: Settings) -> int:
+    """Make a registered version the champion, if it passes the gates."""
+    from credit_model import tracking
+
+    print(tracking.promote(given))
+    return 0
+
+
+def _score(given: Settings) -> int:
+    """Answer for every decision of a file."""
+    from credit_model import batch
+
+    return batch.score(given)
+
+
+def _score_spark(given: Settings) -> int:
+    """The same on Spark."""
+    from credit_model import spark
+
+    print(spark.score_spark(given))
+    return 0
+
+
+def _monitor(given: Settings) -> int:
+    """Compare inputs and scores with those of training."""
+    from credit_model import monitoring
+
+    print(monitoring.monitor(given))
+    return 0
+
+
+_HANDLERS: Mapping[str, Callable[[Settings], int]] = {
+    "generate": _generate,
+    "explore": _explore,
+    "train": _train,
+    "promote": _promote,
+    "score": _score,
+    "score_spark": _score_spark,
+    "monitor": _monitor,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(__version__)
+        return 0
+    try:
+        if not words or words[0] in {"--help", "-h"}:
+            print(_overview())
+            return 0 if words else _BAD_INPUT
+        command, *rest = words
+        known = settings.parameters(command)
+        if {"--help", "-h"} & set(rest):
+            print(_help(command))
+            return 0
+        return _run(command, settings.resolve(command, _pairs(rest, known)))
+    except (ValueError, OSError) as fault:
+        print(f"credit_model: {_sentence(fault)}", file=sys.stderr)
+        return _BAD_INPUT
+
+
+def _run(command: str, given: Settings) -> int:
+    os.environ.update(mlflow_defaults(Path.cwd(), os.environ))
+    try:
+        return _HANDLERS[command](given)
+    except ModuleNotFoundError as fault:
+        library = (fault.name or "").partition(".")[0]
+        if library in {"", "credit_model"}:
+            raise
+        extra = _EXTRAS.get(library, "train")
+        raise ValueError(f"{command} needs {library}; pip install 'credit-model[{extra}]'") from fault
+
+
+def _pairs(words: Sequence[str], known: Mapping[str, object]) -> dict[str, str]:
+    """Read ``--name value`` and ``--name=value``."""
+    pairs: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            raise ValueError(f"{word!r} is not a parameter; write --name value, {suggest(word, known)}")
+        name, equals, value = word[2:].partition("=")
+        if name in pairs:
+            raise ValueError(f"--{name} is given twice; give it once")
+        text = value if equals else next(rest, None)
+        if text is None:
+            raise ValueError(f"--{name} has no value; give one after it")
+        pairs[name] = text
+    return pairs
+
+
+def _sentence(fault: ValueError | OSError) -> str:
+    if isinstance(fault, OSError) and fault.filename is not None:
+        return f"{fault.filename}: {fault.strerror}; check the path and its permissions"
+    return " ".join(str(fault).split())
+
+
+def _overview() -> str:
+    lines = [f"  {name:<12} {handler.__doc__}" for name, handler in _HANDLERS.items()]
+    head = "usage: python -m credit_model NAME --parameter value …\n"
+    return "\n".join(
+        [head, *lines, "\npython -m credit_model NAME --help lists the parameters of a command."]
+    )
+
+
+def _help(command: str) -> str:
+    lines = [
+        f"usage: python -m credit_model {command} --parameter value …",
+        "",
+        f"{_HANDLERS[command].__doc__}",
+        "",
+    ]
+    defaults = settings.texts(command, Settings())
+    for name, known in settings.parameters(command).items():
+        shown = f" [{defaults[name]}]" if defaults[name] else ""
+        lines.append(f"  --{name:<22} {known.metadata['meaning']}{shown}")
+    return "\n".join([*lines, f"  --{'config':<22} {settings.CONFIG}"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
