@@ -103,11 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(_overview())
             return 0 if words else _BAD_INPUT
         command, *rest = words
-        known = settings.parameters(command)
         if {"--help", "-h"} & set(rest):
             print(_help(command))
             return 0
-        return _run(command, settings.resolve(command, _pairs(rest, known)))
+        return _run(command, settings.resolve(command, _pairs(rest)))
     except (ValueError, OSError) as fault:
         print(f"credit_model: {_sentence(fault)}", file=sys.stderr)
         return _BAD_INPUT
@@ -125,13 +124,13 @@ def _run(command: str, given: Settings) -> int:
         raise ValueError(f"{command} needs {library}; pip install 'credit-model[{extra}]'") from fault
 
 
-def _pairs(words: Sequence[str], known: Mapping[str, object]) -> dict[str, str]:
+def _pairs(words: Sequence[str]) -> dict[str, str]:
     """Read ``--name value`` and ``--name=value``."""
     pairs: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
         if not word.startswith("--"):
-            raise ValueError(f"{word!r} is not a parameter; write --name value, {suggest(word, known)}")
+            raise ValueError(f"{word!r} is not a parameter; write --name value")
         name, equals, value = word[2:].partition("=")
         if name in pairs:
             raise ValueError(f"--{name} is given twice; give it once")

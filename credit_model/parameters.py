@@ -83,7 +83,7 @@ def choice(*options: str) -> Kind:
     def read(raw: Raw) -> str:
         text = _text(raw, "one word")
         if text not in options:
-            raise ValueError(f"{text!r} is not one of {', '.join(options)}; {suggest(text, options)}")
+            raise ValueError(f"{text!r} is no choice; {suggest(text, options)}")
         return text
 
     return Kind(read)

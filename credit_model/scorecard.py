@@ -89,10 +89,8 @@ class Bands:
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.decisions) == len(self.limits) + 1:
-            raise ValueError(
-                f"bands have {len(self.names)} names, {len(self.decisions)} decisions, {len(self.limits)} limits; "
-                "give a decision for each name, and one limit fewer"
-            )
+            counts = f"{len(self.names)} names, {len(self.decisions)} decisions and {len(self.limits)} limits"
+            raise ValueError(f"{counts} make no bands; give a decision for each name, and one limit fewer")
         if len(set(self.names)) < len(self.names):
             raise ValueError(f"two bands have one name in {', '.join(self.names)}; give each its own")
         if not all(low < high for low, high in pairwise((0.0, *self.limits, 1.0))):

@@ -1,6 +1,7 @@
 """Laws of points, bands, costs and the points table."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -82,7 +83,7 @@ def bands(draw: st.DrawFn) -> Bands:
     limits = sorted(set(draw(st.lists(INSIDE, max_size=4))))
     edges = [0.0, *limits, 1.0]
     decisions = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         allowed = ["review", *["approve"] * (high <= threshold), *["reject"] * (low >= threshold)]
         decisions.append(draw(st.sampled_from(allowed)))
     return Bands(

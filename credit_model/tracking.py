@@ -1,0 +1,180 @@
+"""Runs, registered versions, promotion: what MLflow keeps of a training."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import polars as pl
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from credit_model import pyfunc, report, settings, workflow
+from credit_model.scoring import Scorer
+from credit_model.settings import Settings
+from credit_model.training import Trained
+from credit_model.workflow import Outcome
+
+EXPERIMENT = "credit-risk"
+CHAMPION, CHALLENGER = "champion", "challenger"
+_SERVED = ("mlflow", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
+_PACKAGE = Path(__file__).parent
+
+
+def train(given: Settings) -> str:
+    """Train, track and register a model; returns what to print.
+
+    Raises:
+        ValueError: the data cannot be trained on; nothing is registered then and no alias moves.
+    """
+    outcome = workflow.run(given)
+    mlflow.set_experiment(EXPERIMENT)
+    with mlflow.start_run():
+        _log_run(given, outcome)
+        registered = _log_model(given, outcome.trained)
+    _tag(given.name, registered, outcome)
+    first = _set_aliases(given.name, registered)
+    return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, first=first)])
+
+
+def promote(given: Settings) -> str:
+    """Make a registered version the champion; returns what to print.
+
+    Raises:
+        ValueError: there is no such version, or its gates failed.
+    """
+    client = MlflowClient()
+    wanted = given.version or CHALLENGER
+    try:
+        found = (
+            client.get_model_version(given.name, wanted)
+            if wanted.isdecimal()
+            else client.get_model_version_by_alias(given.name, wanted)
+        )
+    except MlflowException:
+        raise ValueError(f"the model {given.name} has no version {wanted}; train one first") from None
+    if found.tags.get("gates") != "passed":
+        raise ValueError(
+            f"version {found.version} of {given.name} did not pass its gates ({found.tags.get('gates_failed', 'none known')}); "
+            "promote one that did"
+        )
+    client.set_registered_model_alias(given.name, CHAMPION, found.version)
+    return f"version {found.version} of {given.name} is the {CHAMPION}"
+
+
+def _log_run(given: Settings, outcome: Outcome) -> None:
+    trained = outcome.trained
+    mlflow.log_params(settings.texts("train", given))
+    mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
+    mlflow.log_metrics(outcome.figures)
+    _log_datasets(trained)
+    for name, figure in report.pictures(trained).items():
+        mlflow.log_figure(figure, f"pictures/{name}")
+    for name, text in outcome.documents.items():
+        mlflow.log_text(text, name)
+    for name, result in trained.comparison.items():
+        with mlflow.start_run(run_name=name, nested=True):
+            mlflow.log_param("candidate", name)
+            mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
+            for fold, auc in enumerate(result.fold_auc):
+                mlflow.log_metric("fold_auc", auc, step=fold)
+
+
+def _log_datasets(trained: Trained) -> None:
+    """The training table with its split and scores; keyed hashes stand for the customers."""
+    prepared = trained.prepared
+    key = os.environ.get("CREDIT_MODEL_HASH_KEY", "").encode() or secrets.token_bytes(32)
+    hashed = [hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in prepared.customers]
+    decisions = prepared.decisions.select(pl.Series("customer_hash", hashed), "as_of", "bad", "part")
+    table = decisions.hstack(prepared.features.rename({n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}))
+    table = table.with_columns(pl.Series("probability", trained.probability))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "training_table.parquet"
+        table.write_parquet(path)
+        mlflow.log_artifact(str(path))
+    for part in ("train", "test"):
+        rows = table.filter(pl.col("part") == part).to_pandas()
+        mlflow.log_input(mlflow.data.from_pandas(rows, name=part, targets="bad"), context=part)
+
+
+def _log_model(given: Settings, trained: Trained) -> int:
+    """Log and register the pyfunc model; returns its version."""
+    with tempfile.TemporaryDirectory() as folder:
+        scorer = Path(folder) / "scorer"
+        trained.scorer.save(scorer)
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(_PACKAGE / "pyfunc.py"),
+            artifacts={"scorer": str(scorer)},
+            code_paths=[str(_PACKAGE)],
+            signature=pyfunc.signature(trained.scorer.catalogue.attributes),
+            input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
+            pip_requirements=requirements(trained.scorer),
+            registered_model_name=given.name,
+        )
+    if info.signature is None:
+        raise RuntimeError("MLflow kept no signature; the model would accept anything")
+    return int(info.registered_model_version)
+
+
+def input_example(scorer: Scorer) -> pd.DataFrame:
+    """Two invented customers in the raw-row shape, without nulls."""
+    rows = [
+        {"CustomerId": customer, "TransactionStartTime": f"2019-02-{day:02}T10:00:00Z", "Amount": amount}
+        for customer, day, amount in (("A-1", 1, 1000.0), ("A-1", 8, -50.0), ("A-2", 5, 2500.0))
+    ]
+    example = pd.DataFrame(rows)
+    for attribute in scorer.catalogue.attributes:
+        example[attribute.name] = 1000.0 if attribute.kind == "number" else "unknown"
+    return example
+
+
+def requirements(scorer: Scorer) -> list[str]:
+    """What serving installs: the installed versions of what is imported, and of what the winner needs."""
+    pinned = []
+    for name in (*_SERVED, *scorer.classifier.requirements):
+        try:
+            pinned.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            pinned.append(name)
+    return pinned
+
+
+def _tag(name: str, registered: int, outcome: Outcome) -> None:
+    client = MlflowClient()
+    with tempfile.TemporaryDirectory() as folder:
+        identity = outcome.trained.scorer.save(Path(folder))
+    tags = {
+        "model_version": identity,
+        "target": outcome.trained.scorer.target,
+        "candidate": outcome.used["candidate"],
+        "gates": "failed" if outcome.failed_gates else "passed",
+        "gates_failed": "; ".join(outcome.failed_gates) or "none",
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(name, str(registered), key, value)
+
+
+def _set_aliases(name: str, registered: int) -> bool:
+    """The newest version is the challenger, the first one the champion too; returns whether it is the first."""
+    client = MlflowClient()
+    client.set_registered_model_alias(name, CHALLENGER, str(registered))
+    first = CHAMPION not in client.get_registered_model(name).aliases
+    if first:
+        client.set_registered_model_alias(name, CHAMPION, str(registered))
+    return first
+
+
+def _standing(name: str, registered: int, outcome: Outcome, *, first: bool) -> list[str]:
+    aliases = f"{CHALLENGER} and {CHAMPION}" if first else CHALLENGER
+    lines = [f"registered as {name} version {registered}, {aliases}"]
+    if outcome.failed_gates:
+        lines.append(f"gates failed: {'; '.join(outcome.failed_gates)}")
+    elif not first:
+        lines.append(f"gates passed; python -m credit_model promote --name {name} makes it the {CHAMPION}")
+    return lines
