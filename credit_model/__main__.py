@@ -13,7 +13,6 @@ from pathlib import Path
 from credit_model import __version__, settings
 from credit_model.environment import mlflow_defaults
 from credit_model.settings import Settings
-from credit_model.spelling import suggest
 
 _BAD_INPUT = 2
 _EXTRAS = {"pyspark": "spark"}

@@ -76,8 +76,8 @@ def _warning(answer: pl.DataFrame, transactions: Tidy) -> str | None:
         return None
     moments = transactions.frame["TransactionStartTime"]
     return (
-        f"warning: {silent} of {answer.height} decisions have no history: transactions run from {moments.min()} to "
-        f"{moments.max()}, decisions from {answer['as_of'].min()} to {answer['as_of'].max()}; check as_of"
+        f"warning: {silent} of {answer.height} decisions have no history: transactions run from {moments.min()!s} to "
+        f"{moments.max()!s}, decisions from {answer['as_of'].min()!s} to {answer['as_of'].max()!s}; check as_of"
     )
 
 

@@ -417,9 +417,21 @@ class Catalogue:
 
 def documentation() -> str:
     """The catalogue as a table in Markdown, with one level to stand for those that training learns."""
-    shown = Catalogue(366, {"{column}": ("{level}",)}, (Attribute("loan_amount", "number"), Attribute("income", "number")))
-    head = ["# Features", "", _INTRODUCTION, "", "| feature | meaning | topic | by default |", "|---|---|---|---|"]
-    rows = [f"| `{f.name}` | {f.meaning} | {f.topic} | {'yes' if f.default else 'no'} |" for f in shown.features.values()]
+    shown = Catalogue(
+        366, {"{column}": ("{level}",)}, (Attribute("loan_amount", "number"), Attribute("income", "number"))
+    )
+    head = [
+        "# Features",
+        "",
+        _INTRODUCTION,
+        "",
+        "| feature | meaning | topic | by default |",
+        "|---|---|---|---|",
+    ]
+    rows = [
+        f"| `{f.name}` | {f.meaning} | {f.topic} | {'yes' if f.default else 'no'} |"
+        for f in shown.features.values()
+    ]
     return "\n".join([*head, *rows, ""])
 
 

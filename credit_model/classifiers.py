@@ -72,7 +72,8 @@ class Scorecard:
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         evidence = [binning.woe(table[binning.feature]) for binning in self.binnings]
-        return -np.stack(evidence, axis=1) * np.array(self.weights)
+        contributions: FloatArray = -np.stack(evidence, axis=1) * np.array(self.weights)
+        return contributions
 
     def margin(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad."""

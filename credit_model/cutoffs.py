@@ -1,7 +1,7 @@
-"""Rolling cutoffs: the moments at which past customers are judged, so that what followed can be learned and tested.
+"""Rolling cutoffs: the moments at which past customers are judged, to learn and test what followed.
 
-A cutoff has a full history window before it and a full outcome window after it. The test cutoff is the latest one;
-a training cutoff's outcome must have been known when the test cutoff came.
+A cutoff has a full history window before it and a full outcome window after it. The test cutoff is the latest
+one; a training cutoff's outcome must have been known when the test cutoff came.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,10 @@ class Cutoffs:
 def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
     """Choose ``(history_days, outcome_days)`` for transactions between two times.
 
-    A third of the span each, the outcome at most 30 days and the history at most 90: a month is a lender's reporting period,
-    and what a longer span has to spare is worth more as further training cutoffs than as a longer window. 90 days give
-    30 and 30 with one training cutoff, ten months 90 and 30 with five. There is always a training cutoff.
+    A third of the span each, the outcome at most 30 days and the history at most 90: a month is a lender's
+    reporting period, and what a longer span has to spare is worth more as further training cutoffs than as a
+    longer window. 90 days give 30 and 30 with one training cutoff, ten months 90 and 30 with five. There is
+    always a training cutoff.
 
     Raises:
         ValueError: the span is shorter than three days.
@@ -45,8 +46,8 @@ def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
     third = (last - first) // timedelta(days=3)
     if third < 1:
         raise ValueError(
-            f"the transactions span {_days(last - first)} days ({first} to {last}): history, outcome and test need "
-            "three at least; give more transactions"
+            f"the transactions span {_days(last - first)} days ({first} to {last}): "
+            "history, outcome and test need three at least; give more transactions"
         )
     return min(third, LONGEST_HISTORY), min(third, LONGEST_OUTCOME)
 
@@ -56,16 +57,16 @@ def cutoffs(
 ) -> Cutoffs:
     """Every cutoff that the span honestly allows.
 
-    The test cutoff is ``last - outcome_days``. Training cutoffs step back from ``test - outcome_days`` (so that their outcome
-    window ends by the test cutoff) while a full history window fits after ``first``.
+    The test cutoff is ``last - outcome_days``. Training cutoffs step back from ``test - outcome_days`` (so
+    that their outcome window ends by the test cutoff) while a full history window fits after ``first``.
 
     Args:
         first: time of the first transaction.
         last: time of the last one.
         history_days: length of the history window, at least 1.
         outcome_days: length of the outcome window, at least 1.
-        step_days: distance between training cutoffs, at least 1; by default ``outcome_days``, so that their outcome windows do
-            not overlap.
+        step_days: distance between training cutoffs, at least 1; by default ``outcome_days``, so that their
+            outcome windows do not overlap.
 
     Raises:
         ValueError: a length is below 1, or no training cutoff fits.
@@ -80,9 +81,10 @@ def cutoffs(
     room = last - 2 * outcome - timedelta(days=history_days) - first
     if room < timedelta(0):
         raise ValueError(
-            f"no training cutoff fits: the transactions span {_days(last - first)} days ({first} to {last}), but a history "
-            f"of {history_days} days and two outcome windows of {outcome_days} (training, then test) need "
-            f"{history_days + 2 * outcome_days}; lower history_days or outcome_days, or give more transactions"
+            f"no training cutoff fits: the transactions span {_days(last - first)} days ({first} to {last}), "
+            f"but a history of {history_days} days and two outcome windows of {outcome_days} (training, then "
+            f"test) need {history_days + 2 * outcome_days}; lower history_days or outcome_days, or give more "
+            "transactions"
         )
     latest = last - 2 * outcome
     train = tuple(latest - back * step for back in range(room // step, -1, -1))

@@ -1,8 +1,8 @@
-"""Customers in three clusters of recency, frequency and monetary value, of which the least engaged is called bad.
+"""Customers in three clusters of recency, frequency and monetary value: the least engaged is called bad.
 
-The label of the published RFM projects: k-means with three clusters. A rule on centroids says which cluster is bad, because
-the clusters' numbers change with the seed. A fitted labeller is plain numbers: it gives later customers the label that it
-would have given the ones it was fitted on.
+The label of the published RFM projects: k-means with three clusters. A rule on centroids says which cluster
+is bad, because the clusters' numbers change with the seed. A fitted labeller is plain numbers: it gives later
+customers the label that it would have given the ones it was fitted on.
 """
 
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ class Labeller:
     Attributes:
         outcome_days: length of the outcome window that it was fitted on, and the only one it labels.
         centre: medians.
-        scale: spreads from the 5th to the 95th percentile, robust to the few customers who trade most; the quartiles would
-            do no longer once three in four customers are silent and coincide.
+        scale: spreads from the 5th to the 95th percentile, robust to the few customers who trade most; the
+            quartiles would do no longer once three in four customers are silent and coincide.
         centroids: the clusters' centroids, least engaged first.
         shares: the clusters' shares of the customers it was fitted on, in the same order.
     """
@@ -71,8 +71,8 @@ class Labeller:
         """
         if outcome_days != self.outcome_days:
             raise ValueError(
-                f"the labeller was fitted on outcome windows of {self.outcome_days} days and cannot label windows of "
-                f"{outcome_days}; use outcome_days={self.outcome_days} or fit another labeller"
+                f"the labeller was fitted on outcome windows of {self.outcome_days} days and cannot label "
+                f"windows of {outcome_days}; use outcome_days={self.outcome_days} or fit another labeller"
             )
         points = (_logs(measured, outcome_days) - self.centre) / self.scale
         return _labels(_nearest(points, np.array(self.centroids)) == self.high_risk)
@@ -95,12 +95,12 @@ def fit_labeller(
     """Fit the labeller on the outcome windows of the training cutoffs.
 
     Args:
-        measured: what ``outcome_rfm`` gives, one row per training decision, silent customers included; the order of rows
-            and the number of threads change nothing.
+        measured: what ``outcome_rfm`` gives, one row per training decision, silent customers included; the
+            order of rows and the number of threads change nothing.
         outcome_days: length of the windows that were measured.
         seed: of k-means.
-        minimum_share: what the smallest cluster must hold of the customers. Nothing falls back to a weaker rule: a
-            label that a handful of customers decide is no label.
+        minimum_share: what the smallest cluster must hold of the customers. Nothing falls back to a weaker
+            rule: a label that a handful of customers decide is no label.
 
     Raises:
         ValueError: fewer than three different customers, or a cluster below the minimum share.
@@ -108,8 +108,8 @@ def fit_labeller(
     logs = _logs(measured, outcome_days)
     if len(np.unique(logs, axis=0)) < CLUSTERS:
         raise ValueError(
-            f"the {len(logs)} training customers do not differ enough in their outcome windows to form {CLUSTERS} clusters; "
-            "give more transactions, a longer outcome_days, or real outcomes"
+            f"the {len(logs)} training customers do not differ enough in their outcome windows to form "
+            f"{CLUSTERS} clusters; give more transactions, a longer outcome_days, or real outcomes"
         )
     low, centre, high = np.quantile(logs, [_TAIL, 0.5, 1 - _TAIL], axis=0)
     scale = np.where(high > low, high - low, 1.0)
@@ -118,16 +118,20 @@ def fit_labeller(
     shares = np.bincount(_nearest(points, centroids), minlength=CLUSTERS) / len(points)
     if shares.min() < minimum_share:
         raise ValueError(
-            f"the smallest of {CLUSTERS} clusters holds {shares.min():.2%} of the {len(points)} training customers, less than "
-            f"{minimum_share:.2%}; change outcome_days (now {outcome_days}), or give real outcomes"
+            f"the smallest of {CLUSTERS} clusters holds {shares.min():.2%} of the {len(points)} training "
+            f"customers, less than {minimum_share:.2%}; change outcome_days (now {outcome_days}), or give "
+            "real outcomes"
         )
-    return Labeller(outcome_days, _point(centre), _point(scale), tuple(map(_point, centroids)), tuple(shares.tolist()))
+    return Labeller(
+        outcome_days, _point(centre), _point(scale), tuple(map(_point, centroids)), tuple(shares.tolist())
+    )
 
 
 def published_bad(measured: pl.DataFrame, days: int) -> pl.Series:
     """Label customers by the published recipe: k-means on standardised recency, frequency and net amount.
 
-    ``StandardScaler``, then ``KMeans(3, random_state=42, n_init=10)``, on raw values, with monetary the sum of ``Amount``.
+    ``StandardScaler``, then ``KMeans(3, random_state=42, n_init=10)``, on raw values, with monetary the sum
+    of ``Amount``.
 
     Args:
         measured: what ``rfm`` gives, one row per decision.
@@ -141,7 +145,9 @@ def published_bad(measured: pl.DataFrame, days: int) -> pl.Series:
     """
     values = measured.select(pl.col("recency").fill_null(days), "frequency", "net").to_numpy()
     if len(np.unique(values, axis=0)) < CLUSTERS:
-        raise ValueError(f"{len(values)} customers do not differ enough to form {CLUSTERS} clusters; give more of them")
+        raise ValueError(
+            f"{len(values)} customers do not differ enough to form {CLUSTERS} clusters; give more of them"
+        )
     spread = values.std(axis=0)
     points = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     centroids = _k_means(points, seed=42)
@@ -158,13 +164,14 @@ def least_engaged(centroids: FloatArray) -> int:
 
 def _logs(measured: pl.DataFrame, days: int) -> FloatArray:
     values = measured.select(pl.col("recency").fill_null(days), "frequency", "monetary")
-    return np.log1p(values.to_numpy())
+    logs: FloatArray = np.log1p(values.to_numpy())
+    return logs
 
 
 def _k_means(points: FloatArray, seed: int) -> FloatArray:
     """Centroids, least engaged first; one thread and sorted points, because sums depend on their order."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     ordered = points[np.lexsort(points.T)]
     with threadpool_limits(limits=1):
@@ -175,7 +182,8 @@ def _k_means(points: FloatArray, seed: int) -> FloatArray:
 
 def _nearest(points: FloatArray, centroids: FloatArray) -> IntArray:
     squares = [((points - centroid) ** 2).sum(axis=1) for centroid in centroids]
-    return np.argmin(squares, axis=0)
+    nearest: IntArray = np.argmin(squares, axis=0)
+    return nearest
 
 
 def _labels(bad: BoolArray) -> pl.Series:

@@ -1,13 +1,14 @@
 """What is predicted: ``rfm_proxy``, ``same_window`` and ``observed``, each as labelled decisions.
 
-Labelled decisions hold ``CustomerId``, ``as_of``, the attributes, ``bad`` (Int8: 1 is bad) and ``known_at``, the time from which
-the label was known: nothing may be trained on it for a decision made earlier.
+Labelled decisions hold ``CustomerId``, ``as_of``, the attributes, ``bad`` (Int8: 1 is bad) and ``known_at``,
+the time from which the label was known: nothing may be trained on it for a decision made earlier.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from credit_model.cutoffs import Cutoffs
@@ -40,8 +41,8 @@ class Proxy:
     Attributes:
         labels: the training cutoffs' decisions, then the test cutoff's.
         labeller: what was fitted on the training cutoffs, or what was given.
-        cohorts: one row per cutoff: ``as_of``, ``customers``, ``bad_rate``, ``silent`` (share without any transaction in the
-            outcome window) and ``agreement`` (share whose label equals plain silence).
+        cohorts: one row per cutoff: ``as_of``, ``customers``, ``bad_rate``, ``silent`` (share without any
+            transaction in the outcome window) and ``agreement`` (share whose label equals plain silence).
     """
 
     labels: Labels
@@ -59,15 +60,18 @@ class Proxy:
         return self._mean("agreement")
 
     def _mean(self, column: str) -> float:
-        share, customers = self.cohorts[column], self.cohorts["customers"]
-        return float((share * customers).sum() / customers.sum())
+        return float(np.average(self.cohorts[column], weights=self.cohorts["customers"]))
 
 
 def population(transactions: Tidy, cutoff: datetime, history_days: int) -> pl.DataFrame:
-    """The decisions of one cutoff: customers with a transaction in ``[cutoff - history_days, cutoff)``, by ``CustomerId``."""
+    """The customers with a transaction in ``[cutoff - history_days, cutoff)``, in order, as decisions."""
     moment = pl.lit(cutoff, pl.Datetime("us"))
-    inside = pl.col("TransactionStartTime").is_between(cutoff - timedelta(days=history_days), cutoff, closed="left")
-    customers = transactions.frame.filter(inside).select("CustomerId").drop_nulls().unique().sort("CustomerId")
+    inside = pl.col("TransactionStartTime").is_between(
+        cutoff - timedelta(days=history_days), cutoff, closed="left"
+    )
+    customers = (
+        transactions.frame.filter(inside).select("CustomerId").drop_nulls().unique().sort("CustomerId")
+    )
     return customers.with_columns(as_of=moment)
 
 
@@ -88,9 +92,9 @@ def rfm_proxy(
         minimum_share: what its smallest cluster must hold.
 
     Returns:
-        The labels, known ``outcome_days`` after each cutoff. Customers silent in the outcome window are among them, with
-        recency ``outcome_days`` and frequency and monetary 0. No transaction before a cutoff has a part in its labels,
-        beyond naming its customers.
+        The labels, known ``outcome_days`` after each cutoff. Customers silent in the outcome window are among
+        them, with recency ``outcome_days`` and frequency and monetary 0. No transaction before a cutoff has a
+        part in its labels, beyond naming its customers.
 
     Raises:
         ValueError: the labeller cannot be fitted, or was fitted on another ``outcome_days``.
@@ -107,11 +111,14 @@ def rfm_proxy(
 
 
 def same_window(transactions: Tidy, decisions: pl.DataFrame, history_days: int) -> Labels:
-    """Label decisions by the published recipe, from the very window that their features see: leaking, for comparison only.
+    """Label decisions by the published recipe, from what their features see: leaking.
+
+    For comparison only.
 
     Args:
         transactions: tidy transactions.
-        decisions: ``CustomerId`` and ``as_of``, clustered together whatever their ``as_of``; labels they have are replaced.
+        decisions: ``CustomerId`` and ``as_of``, clustered together whatever their ``as_of``; labels they have
+            are replaced.
         history_days: length of the window that ends at ``as_of``.
 
     Raises:

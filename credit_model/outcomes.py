@@ -16,18 +16,19 @@ def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
     """Read a table of real outcomes.
 
     Args:
-        outcomes: ``CustomerId``, ``as_of`` and ``defaulted`` (1 or true, 0 or false, in numbers or text; missing is
-            indeterminate), optionally ``outcome_known_at``; every other column is kept as it is. Cells of any kind that
-            transactions may have.
+        outcomes: ``CustomerId``, ``as_of`` and ``defaulted`` (1 or true, 0 or false, in numbers or text;
+            missing is indeterminate), optionally ``outcome_known_at``; every other column is kept as it is.
+            Cells of any kind that transactions may have.
         outcome_days: days after ``as_of`` at which an outcome without ``outcome_known_at`` was known.
 
     Returns:
-        The labelled decisions in order, without indeterminate and repeated ones, which are counted. A row equal to
-        another in all but its outcome is the same decision; rows that differ elsewhere (in the loan's number or
-        amount) are decisions of their own.
+        The labelled decisions in order, without indeterminate and repeated ones, which are counted. A row
+        equal to another in all but its outcome is the same decision; rows that differ elsewhere (in the
+        loan's number or amount) are decisions of their own.
 
     Raises:
-        ValueError: a required column is absent, or cells of one cannot be used: the message names column and count.
+        ValueError: a required column is absent, or cells of one cannot be used: the message names column and
+            count.
     """
     absent = [name for name in REQUIRED if name not in outcomes.columns]
     if absent:
@@ -64,7 +65,8 @@ def _bad(defaulted: pl.Series) -> pl.Series:
     wrong = int((unreadable | ~values.is_in([0.0, 1.0]).fill_null(value=True)).sum())
     if wrong:
         raise ValueError(
-            f"defaulted: {_times(wrong)} neither 0 nor 1; write 1 for a default, 0 for none, nothing for undecided"
+            f"defaulted: {_times(wrong)} neither 0 nor 1; write 1 for a default, 0 for none, nothing for "
+            "undecided"
         )
     return values.cast(pl.Int8)
 
@@ -90,18 +92,16 @@ def _refuse(name: str, problem: str, count: int) -> None:
 
 
 def _distinct(decisions: pl.DataFrame) -> pl.DataFrame:
-    """One row per decision, the first, with the latest of the times its outcome was known at."""
+    """One row per decision, its first, with the latest of the times its outcome was known at."""
     identity = [name for name in decisions.columns if name not in {"bad", "known_at"}]
-    once = decisions.group_by(identity, maintain_order=True).agg(
-        pl.col("bad").first(), pl.col("known_at").max(), outcomes=pl.col("bad").n_unique()
-    )
-    conflicts = once.filter(pl.col("outcomes") > 1).height
-    if conflicts:
+    contradicted = decisions.filter(pl.col("bad").n_unique().over(identity) > 1).height
+    if contradicted:
         raise ValueError(
-            f"(CustomerId, as_of): {_times(conflicts)} repeated with a different defaulted; keep one row per decision, "
-            "or a column that tells the decisions apart"
+            f"(CustomerId, as_of): {_times(contradicted)} repeated with a different defaulted; keep "
+            "one row per decision, or a column that tells the decisions apart"
         )
-    return once.drop("outcomes")
+    latest = decisions.with_columns(pl.col("known_at").max().over(identity))
+    return latest.unique(identity, keep="first", maintain_order=True)
 
 
 def _times(count: int) -> str:

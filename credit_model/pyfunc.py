@@ -46,7 +46,7 @@ class RefusedRequest(MlflowException):
         return self._sentence
 
 
-class CreditModel(PythonModel):  # type: ignore[misc]
+class CreditModel(PythonModel):
     """Raw transactions in, one decision per customer out; the contract is in the README."""
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -82,7 +82,8 @@ def to_pandas(answer: pl.DataFrame) -> pd.DataFrame:
 def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:
     """Every input by name, of any type and optional: what is required is decided by the model's own validation."""
     names = [*COLUMNS, "as_of", *(attribute.name for attribute in attributes)]
-    inputs = Schema([ColSpec(AnyType(), name=name, required=False) for name in names])
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    inputs = Schema([ColSpec(any_type, name=name, required=False) for name in names])
     outputs = Schema([ColSpec(_output_type(name), name=name) for name in ANSWER])
     as_of = ParamSpec("as_of", DataType.string, default=None)
     one_row = ParamSpec("one_row_per_decision", DataType.boolean, default=False)

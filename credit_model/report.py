@@ -62,7 +62,7 @@ def calibration(bad: metrics.BadArray, probability: metrics.FloatArray) -> Figur
 
 def scores(bad: metrics.BadArray, score: metrics.FloatArray) -> Figure:
     """Distributions of the score among goods and bads."""
-    edges = np.linspace(score.min() - 1, score.max() + 1, 31)
+    edges = np.linspace(score.min() - 1, score.max() + 1, 31).tolist()
     figure, axes = _figure("score (higher is safer)", "share of each class")
     for kind, (name, colour) in enumerate((("good", _GOOD), ("bad", _BAD))):
         chosen = score[bad == kind]

@@ -1,7 +1,8 @@
 """Recency, frequency and monetary value of a customer over one window, measured at its end.
 
-The three measures of database marketing (Hughes, Strategic Database Marketing, 1994), with tenure and net beside them.
-The same function measures what was known before a decision and, by ``outcome_rfm``, what happened after it.
+The three measures of database marketing (Hughes, Strategic Database Marketing, 1994), with tenure and net
+beside them. The same function measures what was known before a decision and, by ``outcome_rfm``, what
+happened after it.
 """
 
 from datetime import timedelta
@@ -23,9 +24,10 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
         days: length of the window, at least 1.
 
     Returns:
-        One row per decision, in order, all Float64: ``recency`` and ``tenure`` (days from the last and from the first
-        transaction to ``as_of``, null where there is none), ``frequency`` (transactions), ``monetary`` (sum of
-        ``Value``) and ``net`` (sum of ``Amount``), both in currency units; the last three are 0 where there is none.
+        One row per decision, in order, all Float64: ``recency`` and ``tenure`` (days from the last and from
+        the first transaction to ``as_of``, null where there is none), ``frequency`` (transactions),
+        ``monetary`` (sum of ``Value``) and ``net`` (sum of ``Amount``), both in currency units; the last
+        three are 0 where there is none.
     """
     known = history(transactions, decisions, days).frame
     ago = (pl.col("as_of") - pl.col("TransactionStartTime")).dt.total_microseconds() / _DAY
@@ -37,11 +39,13 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
         net=pl.col("Amount").sum(),
     )
     rows = decisions.select("CustomerId").with_row_index("decision")
-    table = rows.join(measured, on="decision", how="left", maintain_order="left").drop("decision", "CustomerId")
+    table = rows.join(measured, on="decision", how="left", maintain_order="left").drop(
+        "decision", "CustomerId"
+    )
     return table.with_columns(pl.col("frequency", "monetary", "net").fill_null(0.0))
 
 
 def outcome_rfm(transactions: Tidy, decisions: pl.DataFrame, outcome_days: int) -> pl.DataFrame:
-    """Measure every decision over its outcome window ``[as_of, as_of + outcome_days)``, at the end of that window."""
+    """Measure every decision over ``[as_of, as_of + outcome_days)``, at the end of that window."""
     ends = decisions.with_columns(as_of=pl.col("as_of") + timedelta(days=outcome_days))
     return rfm(transactions, ends, outcome_days)

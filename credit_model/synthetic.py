@@ -28,6 +28,7 @@ from credit_model.synthetic_calibration import (
 from credit_model.synthetic_customers import Customers, IntArray, Window, draw_customers, moments, truth_frame
 from credit_model.synthetic_purchases import REFUNDED, block_size, draw_purchases
 
+
 def generate(
     customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
 ) -> Iterator[pl.DataFrame]:
@@ -56,7 +57,9 @@ def transactions(
     return pl.concat(generate(customers, days, seed, start)).sort("TransactionStartTime", maintain_order=True)
 
 
-def truth(customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START) -> pl.DataFrame:
+def truth(
+    customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
+) -> pl.DataFrame:
     """What the process knows of each customer of ``generate`` with the same arguments.
 
     Returns:
@@ -127,7 +130,10 @@ def _decoded(rows: pl.DataFrame, block: int, window: Window) -> pl.DataFrame:
     """The 16 columns of coded rows."""
     customer = rows["customer"].to_numpy() + block * CUSTOMERS + 1
     account = np.where(rows["own"].to_numpy(), customer, 0)
-    named = {name: pl.Series([getattr(offer, name) for offer in OFFERS]).gather(rows["offer"]) for name in ("product", "category", "provider", "pricing")}
+    named = {
+        name: pl.Series([getattr(offer, name) for offer in OFFERS]).gather(rows["offer"])
+        for name in ("product", "category", "provider", "pricing")
+    }
     return pl.DataFrame(
         {
             "TransactionId": _numbered("TransactionId", rows["transaction"].to_numpy()),
@@ -143,7 +149,9 @@ def _decoded(rows: pl.DataFrame, block: int, window: Window) -> pl.DataFrame:
             "ChannelId": _numbered("ChannelId", rows["channel"].to_numpy()),
             "Amount": rows["Amount"],
             "Value": rows["Value"],
-            "TransactionStartTime": moments(window, np.floor(rows["seconds"].to_numpy()).astype(np.int64) * 1_000_000),
+            "TransactionStartTime": moments(
+                window, np.floor(rows["seconds"].to_numpy()).astype(np.int64) * 1_000_000
+            ),
             "PricingStrategy": named["pricing"].cast(pl.Int64),
             "FraudResult": rows["FraudResult"],
         }

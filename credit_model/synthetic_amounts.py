@@ -55,7 +55,9 @@ def credits_of(rng: np.random.Generator, purchases: pl.DataFrame) -> pl.DataFram
     spent, offer, credit = (credited[name].to_numpy() for name in ("Amount", "offer", "credit"))
     rate = rng.choice(CASHBACK_RATES, size=len(spent), p=CASHBACK_WEIGHTS)
     earned = np.where(
-        offer == _LENDING, ADVANCE_RATE * np.minimum(spent, ADVANCE_LIMIT), rate * np.minimum(spent, CASHBACK_LIMIT)
+        offer == _LENDING,
+        ADVANCE_RATE * np.minimum(spent, ADVANCE_LIMIT),
+        rate * np.minimum(spent, CASHBACK_LIMIT),
     )
     amount = np.where(credit == REFUNDED, np.minimum(spent, REFUND_LIMIT), earned)
     left = credited["closes"].to_numpy() - credited["seconds"].to_numpy()

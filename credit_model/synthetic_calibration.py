@@ -19,7 +19,7 @@ ESTABLISHED_DAYS = 1.0
 LOYALTY_SPREAD = 0.8
 SESSIONS_A_DAY_LIMIT = 9.0
 ROWS_A_SESSION = 2.6
-FIRST_AGAIN = 0.35
+FIRST_MORE = 1.2
 FIRST_ROWS = 2.9
 MARGIN = 1.12
 PURCHASE_GAP = 90.0
@@ -75,16 +75,17 @@ class Segment:
     spread: float
     single: float
     again: float
+    credit: float
     ticket: float
 
 
 SEGMENTS = (
-    Segment("trier", 0.36, 0.02, 0.2, 0.10, 0.8, 0.70, 0.30, 0.5),
-    Segment("borrower", 0.30, 0.16, 12.0, 0.10, 0.9, 0.05, 0.35, 0.3),
-    Segment("regular", 0.24, 0.50, 80.0, 0.16, 1.0, 0.30, 0.35, 0.0),
-    Segment("biller", 0.08, 0.22, 300.0, 0.16, 0.9, 0.20, 0.30, 0.4),
-    Segment("agent", 0.02, 0.10, 90.0, 2.0, 0.8, 0.10, 0.45, -0.3),
-    Segment("float", 0.0, 0.0, 1e4, 0.0, 0.0, 1.0, 0.0, 0.0),
+    Segment("trier", 0.30, 0.02, 0.2, 0.085, 0.3, 0.85, 0.37, 0.25, 0.5),
+    Segment("borrower", 0.22, 0.16, 12.0, 0.10, 0.9, 0.03, 0.25, 1.0, 0.3),
+    Segment("regular", 0.23, 0.46, 200.0, 0.17, 1.0, 0.6, 0.34, 1.0, 0.0),
+    Segment("biller", 0.12, 0.20, 275.0, 0.22, 0.93, 0.20, 0.36, 1.0, 0.4),
+    Segment("agent", 0.014, 0.14, 65.0, 1.8, 0.8, 0.10, 0.43, 1.0, -0.3),
+    Segment("float", 0.0, 0.0, 1e4, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
 )
 
 Ladder = tuple[tuple[float, float], ...]

@@ -155,7 +155,9 @@ def _segments(rng: np.random.Generator, established: NDArray[np.bool_]) -> IntAr
 
 
 def _arrivals(rng: np.random.Generator, established: NDArray[np.bool_], window: Window) -> FloatArray:
-    share = np.where(established, rng.exponential(ESTABLISHED_DAYS / window.days, CUSTOMERS), rng.random(CUSTOMERS))
+    share = np.where(
+        established, rng.exponential(ESTABLISHED_DAYS / window.days, CUSTOMERS), rng.random(CUSTOMERS)
+    )
     share[-1] = 0.0
     zero = np.zeros(CUSTOMERS)
     return np.floor(window.between(zero, zero + window.last_session, np.minimum(share, 1.0)))

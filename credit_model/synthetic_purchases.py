@@ -8,7 +8,7 @@ from credit_model.synthetic_calibration import (
     DAYS,
     FADE_DAYS,
     FADED_CREDIT,
-    FIRST_AGAIN,
+    FIRST_MORE,
     FIRST_ROWS,
     FLOAT_TRANSACTIONS,
     HOME,
@@ -57,7 +57,9 @@ def block_size(customers: Customers, window: Window, usual: Customers) -> tuple[
     return round(rows), MARGIN * later_rows / (ROWS_A_SESSION * usually)
 
 
-def draw_purchases(rng: np.random.Generator, customers: Customers, window: Window, rows: int, pace: float) -> pl.DataFrame:
+def draw_purchases(
+    rng: np.random.Generator, customers: Customers, window: Window, rows: int, pace: float
+) -> pl.DataFrame:
     """The purchases of a block, as many as make the given number of rows with their credits.
 
     Returns:
@@ -79,7 +81,7 @@ def draw_purchases(rng: np.random.Generator, customers: Customers, window: Windo
             "closes": opens[session] + HOUR,
             "fade": fade,
             "offer": offer,
-            "credit": _credits(rng, customers.loyalty[buyer], fade, offer),
+            "credit": _credits(rng, customers, buyer, fade, offer),
             "rank": rank[session],
         }
     )
@@ -128,7 +130,7 @@ def _within_sessions(
     size = rng.geometric(1.0 - again)
     everyone = len(customers.first)
     single = rng.random(everyone) < segment_values("single")[customers.segment]
-    size[:everyone] = np.where(single, 1, 1 + rng.geometric(1.0 - FIRST_AGAIN, everyone))
+    size[:everyone] = np.where(single, 1, 2 + rng.poisson(FIRST_MORE, everyone))
     session = np.repeat(np.arange(len(size)), size)
     begins = size.cumsum() - size
     elapsed = rng.exponential(PURCHASE_GAP, len(session)).cumsum()
@@ -142,9 +144,14 @@ def _fade(customers: Customers, buyer: IntArray, seconds: FloatArray) -> FloatAr
     return np.clip((seconds - begins) / (dropout - begins), 0.0, 1.0)
 
 
-def _credits(rng: np.random.Generator, loyalty: FloatArray, fade: FloatArray, offer: IntArray) -> IntArray:
+def _credits(
+    rng: np.random.Generator, customers: Customers, buyer: IntArray, fade: FloatArray, offer: IntArray
+) -> IntArray:
+    favour = segment_values("credit")[customers.segment[buyer]] * (
+        1.0 + CREDIT_LOYALTY * customers.loyalty[buyer]
+    )
     refunded = REFUND + (REFUND_FADED - REFUND) * fade
-    earned = _CREDITS[offer] * (1.0 + CREDIT_LOYALTY * loyalty) * (1.0 - FADED_CREDIT * fade)
+    earned = _CREDITS[offer] * favour * (1.0 - FADED_CREDIT * fade)
     refunded = np.where(_CREDITS[offer] > 0, refunded, 0.0)
     draw = rng.random(len(offer))
     return np.where(draw < refunded, REFUNDED, np.where(draw < refunded + earned, EARNED, NO_CREDIT))

@@ -12,6 +12,7 @@ import mlflow
 import pandas as pd
 import polars as pl
 from mlflow import MlflowClient
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 
 from credit_model import pyfunc, report, settings, workflow
@@ -71,7 +72,7 @@ def _log_run(given: Settings, outcome: Outcome) -> None:
     trained = outcome.trained
     mlflow.log_params(settings.texts("train", given))
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
-    mlflow.log_metrics(outcome.figures)
+    mlflow.log_metrics(dict(outcome.figures))
     _log_datasets(trained)
     for name, figure in report.pictures(trained).items():
         mlflow.log_figure(figure, f"pictures/{name}")
@@ -89,9 +90,15 @@ def _log_datasets(trained: Trained) -> None:
     """The training table with its split and scores; keyed hashes stand for the customers."""
     prepared = trained.prepared
     key = os.environ.get("CREDIT_MODEL_HASH_KEY", "").encode() or secrets.token_bytes(32)
-    hashed = [hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in prepared.customers]
+    hashed = [
+        hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in prepared.customers
+    ]
     decisions = prepared.decisions.select(pl.Series("customer_hash", hashed), "as_of", "bad", "part")
-    table = decisions.hstack(prepared.features.rename({n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}))
+    table = decisions.hstack(
+        prepared.features.rename(
+            {n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}
+        )
+    )
     table = table.with_columns(pl.Series("probability", trained.probability))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "training_table.parquet"
@@ -99,7 +106,7 @@ def _log_datasets(trained: Trained) -> None:
         mlflow.log_artifact(str(path))
     for part in ("train", "test"):
         rows = table.filter(pl.col("part") == part).to_pandas()
-        mlflow.log_input(mlflow.data.from_pandas(rows, name=part, targets="bad"), context=part)
+        mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
 
 
 def _log_model(given: Settings, trained: Trained) -> int:

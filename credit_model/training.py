@@ -99,6 +99,7 @@ class Trained:
         scorer: fitted on the training part alone; the model that was validated is the one that is served.
         prepared: what it was fitted on.
         comparison: cross-validation of every candidate on the training part.
+        winner: name of the candidate that the scorer holds.
         probability: of every decision; out of fold in the training part, honest in the test part.
         figures: metrics by name.
     """
@@ -106,6 +107,7 @@ class Trained:
     scorer: Scorer
     prepared: Prepared
     comparison: Mapping[str, CrossValidation]
+    winner: str
     probability: FloatArray
     figures: Mapping[str, float]
 
@@ -128,7 +130,7 @@ def prepare(transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe) -> Prep
     wanted = [n for n, feature in catalogue.features.items() if feature.default or n in recipe.include]
     features = FeaturePlan(catalogue, wanted).compute(known.frame, decisions).filter(valid)
     varying = [n for n in wanted if features.filter(train.filter(valid))[n].n_unique() > 1]
-    kept = features.select(dict.fromkeys([*varying, "transaction_count"]))
+    kept = features.select(list(dict.fromkeys([*varying, "transaction_count"])))
     return Prepared(decisions.filter(valid), kept, catalogue, currency, int((~valid).sum()))
 
 
@@ -148,10 +150,10 @@ def fit(prepared: Prepared, recipe: Recipe, advance: Callable[[str], object] = l
     _check_learnable(bad, prepared.customers[rows])
     features = [name for name in table.columns if name in _usable(table, prepared.catalogue)]
     table = table.select(features)
-    directions = _directions(prepared.catalogue)
+    known = directions(prepared.catalogue)
     fold = customer_folds(pl.Series(prepared.customers[rows]), FOLDS, recipe.seed).to_numpy().astype(np.int64)
     comparison = {
-        name: cross_validate(c, table, bad, fold, recipe.seed, directions, lambda name=name: advance(name))  # type: ignore[misc]
+        name: cross_validate(c, table, bad, fold, recipe.seed, known, lambda name=name: advance(name))  # type: ignore[misc]
         for name, c in CANDIDATES.items()
     }
     winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
@@ -161,6 +163,7 @@ def fit(prepared: Prepared, recipe: Recipe, advance: Callable[[str], object] = l
         scorer,
         prepared,
         comparison,
+        winner,
         probability,
         _figures(prepared, scorer, probability, comparison[winner], rows, recipe),
     )
@@ -174,7 +177,7 @@ def _scorer(
     table: pl.DataFrame,
     bad: BadArray,
 ) -> Scorer:
-    classifier = CANDIDATES[winner].fit(table, bad, recipe.seed, _directions(prepared.catalogue))
+    classifier = CANDIDATES[winner].fit(table, bad, recipe.seed, directions(prepared.catalogue))
     topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(table)))
     return Scorer(
@@ -278,5 +281,6 @@ def _usable(table: pl.DataFrame, catalogue: Catalogue) -> set[str]:
     return {name for name in table.columns if name in catalogue.features and table[name].n_unique() > 1}
 
 
-def _directions(catalogue: Catalogue) -> dict[str, int]:
+def directions(catalogue: Catalogue) -> dict[str, int]:
+    """The features whose effect on risk is known: +1 where it rises with them, -1 where it falls."""
     return {name: feature.direction for name, feature in catalogue.features.items() if feature.direction}
