@@ -39,6 +39,10 @@ def customer_base_risk(train: pl.DataFrame, measured: pl.DataFrame, outcome_days
 
 
 def purchases(measured: pl.DataFrame) -> Purchases:
-    """Repeats, last and age of decisions that all have a transaction."""
-    recency, tenure, frequency = (measured[name].to_numpy() for name in ("recency", "tenure", "frequency"))
-    return Purchases(frequency - 1, tenure - recency, tenure)
+    """Purchase days of decisions that all have a transaction: several purchases on one day are one.
+
+    The model takes purchases to be independent; those of one sitting are not, and would be taken for a high
+    rate.
+    """
+    last, first = (measured[name].floor().to_numpy() for name in ("recency", "tenure"))
+    return Purchases(measured["active_days"].to_numpy() - 1, first - last, first)

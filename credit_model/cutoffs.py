@@ -1,13 +1,15 @@
 """Rolling cutoffs: the moments at which past customers are judged, to learn and test what followed.
 
 A cutoff has a full history window before it and a full outcome window after it. The test cutoff is the latest
-one; a training cutoff's outcome must have been known when the test cutoff came.
+one; a training cutoff's outcome must have been known when the test cutoff came. The first transaction stands
+for its day: a history window may begin up to one day before it and is still full.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LONGEST_OUTCOME, LONGEST_HISTORY = 30, 90
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,13 @@ def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
     always a training cutoff.
 
     Raises:
-        ValueError: the span is shorter than three days.
+        ValueError: the span is shorter than two days.
     """
-    third = (last - first) // timedelta(days=3)
+    third = (last - first + _DAY) // timedelta(days=3)
     if third < 1:
         raise ValueError(
             f"the transactions span {_days(last - first)} days ({first} to {last}): "
-            "history, outcome and test need three at least; give more transactions"
+            "history, outcome and test need two at least; give more transactions"
         )
     return min(third, LONGEST_HISTORY), min(third, LONGEST_OUTCOME)
 
@@ -58,7 +60,7 @@ def cutoffs(
     """Every cutoff that the span honestly allows.
 
     The test cutoff is ``last - outcome_days``. Training cutoffs step back from ``test - outcome_days`` (so
-    that their outcome window ends by the test cutoff) while a full history window fits after ``first``.
+    that their outcome window ends by the test cutoff) while a full history window fits.
 
     Args:
         first: time of the first transaction.
@@ -78,12 +80,12 @@ def cutoffs(
             "each must be 1 or more"
         )
     outcome, step = timedelta(days=outcome_days), timedelta(days=step_days)
-    room = last - 2 * outcome - timedelta(days=history_days) - first
+    room = last - 2 * outcome - timedelta(days=history_days) - first + _DAY
     if room < timedelta(0):
         raise ValueError(
             f"no training cutoff fits: the transactions span {_days(last - first)} days ({first} to {last}), "
             f"but a history of {history_days} days and two outcome windows of {outcome_days} (training, then "
-            f"test) need {history_days + 2 * outcome_days}; lower history_days or outcome_days, or give more "
+            f"test) need {history_days + 2 * outcome_days - 1}; lower history_days or outcome_days, or give more "
             "transactions"
         )
     latest = last - 2 * outcome
@@ -92,4 +94,4 @@ def cutoffs(
 
 
 def _days(span: timedelta) -> str:
-    return f"{span / timedelta(days=1):.1f}"
+    return f"{span / _DAY:.1f}"

@@ -52,7 +52,7 @@ class Labeller:
     @property
     def centroids_in_units(self) -> list[dict[str, float]]:
         """The centroids as days, transactions and currency units (geometric means, about)."""
-        values = np.expm1(np.array(self.centroids) * self.scale + self.centre)
+        values = np.expm1(np.array(self.centroids) * self.scale + self.centre).clip(min=0.0)
         names = ("recency", "frequency", "monetary")
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 

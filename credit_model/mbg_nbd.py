@@ -7,7 +7,7 @@ base analysis: the case for a central variant of the betageometric/NBD model", 2
 nobody drops out after a first purchase: one-time buyers would be alive for certain.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.float64]
 
 MOST_CUSTOMERS = 20_000
 _LIMIT = 12.0
+_STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.3, 0.5, 2.0))
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,25 @@ class MbgNbd:
         total: FloatArray = timing + np.logaddexp(lives, left) - betaln(self.a, self.b)
         return total
 
+    def gradient(self, purchases: Purchases) -> FloatArray:
+        """Derivatives of each customer's log-likelihood by the logarithms of r, alpha, a and b, shape (4, n)."""
+        from scipy.special import digamma
+
+        r, alpha, a, b, x = self.r, self.alpha, self.a, self.b, purchases.repeats
+        lives, age, last = self.alive(purchases), alpha + purchases.age, alpha + purchases.last
+        mean_log = lives * np.log(age) + (1 - lives) * np.log(last)
+        chances = digamma(a + b) - digamma(a + b + x + 1)
+        by_r = digamma(r + x) - digamma(r) + np.log(alpha) - mean_log
+        by_alpha = r / alpha - (r + x) * (lives / age + (1 - lives) / last)
+        by_a = (1 - lives) / a + chances
+        by_b = digamma(b + x) - digamma(b) + lives / (b + x) + chances
+        return np.array([r * by_r, alpha * by_alpha, a * by_a, b * by_b])
+
 
 def fit_mbg_nbd(purchases: Purchases) -> MbgNbd:
     """Fit by maximum likelihood; the order of customers changes nothing.
 
-    Of more than 20,000 customers every so-manieth is used, in the order of their purchases: enough for four
+    Of more than 20,000 customers an even sample is used, in the order of their purchases: enough for four
     parameters.
 
     Raises:
@@ -90,28 +105,27 @@ def fit_mbg_nbd(purchases: Purchases) -> MbgNbd:
     from scipy.optimize import minimize
 
     if not len(purchases.age):
-        raise ValueError(
-            "MBG/NBD has no customers to be fitted on; give decisions with at least one transaction"
-        )
-    sample, day = _scaled(_thinned(purchases))
+        raise ValueError("MBG/NBD has nobody to be fitted on; give decisions with at least one transaction")
+    sample, unit = _scaled(_thinned(purchases))
 
-    def cost(logs: FloatArray) -> float:
-        return -float(MbgNbd(*np.exp(logs)).log_likelihood(sample).mean())
+    def cost(logs: FloatArray) -> tuple[float, FloatArray]:
+        model = MbgNbd(*np.exp(logs).tolist())
+        return -float(model.log_likelihood(sample).mean()), -model.gradient(sample).mean(axis=1)
 
-    starts = np.log([[1.0, 1.0, 1.0, 1.0], [0.3, 0.3, 0.5, 2.0]])
     bounds = [(-_LIMIT, _LIMIT)] * 4
-    fits = [minimize(cost, start, method="L-BFGS-B", bounds=bounds) for start in starts]
+    fits = [minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in np.log(_STARTS)]
     r, alpha, a, b = np.exp(min(fits, key=lambda fit: fit.fun).x).tolist()
-    return MbgNbd(r, alpha * day, a, b)
+    return MbgNbd(r, alpha * unit, a, b)
 
 
 def _thinned(purchases: Purchases) -> Purchases:
-    columns = np.array(astuple(purchases))
+    columns = np.array([purchases.repeats, purchases.last, purchases.age])
     ordered = columns[:, np.lexsort(columns)]
-    return Purchases(*ordered[:, :: -(-ordered.shape[1] // MOST_CUSTOMERS)])
+    step = -(-ordered.shape[1] // MOST_CUSTOMERS)
+    return Purchases(*ordered[:, ::step])
 
 
 def _scaled(purchases: Purchases) -> tuple[Purchases, float]:
-    """Times in units of the longest age, so that no parameter is far from 1."""
-    day = float(purchases.age.max()) or 1.0
-    return Purchases(purchases.repeats, purchases.last / day, purchases.age / day), day
+    """Times in units of the longest age, so that no parameter is far from 1, and that unit in days."""
+    unit = float(purchases.age.max()) or 1.0
+    return Purchases(purchases.repeats, purchases.last / unit, purchases.age / unit), unit

@@ -26,8 +26,9 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
     Returns:
         One row per decision, in order, all Float64: ``recency`` and ``tenure`` (days from the last and from
         the first transaction to ``as_of``, null where there is none), ``frequency`` (transactions),
-        ``monetary`` (sum of ``Value``) and ``net`` (sum of ``Amount``), both in currency units; the last
-        three are 0 where there is none.
+        ``active_days`` (days with a transaction, a day being 24 hours counted back from ``as_of``),
+        ``monetary`` (sum of ``Value``) and ``net`` (sum of ``Amount``), both in currency units; the last four
+        are 0 where there is none.
     """
     known = history(transactions, decisions, days).frame
     ago = (pl.col("as_of") - pl.col("TransactionStartTime")).dt.total_microseconds() / _DAY
@@ -35,6 +36,7 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
         recency=ago.min(),
         tenure=ago.max(),
         frequency=pl.len().cast(pl.Float64),
+        active_days=ago.floor().n_unique().cast(pl.Float64),
         monetary=pl.col("Value").sum(),
         net=pl.col("Amount").sum(),
     )
@@ -42,7 +44,7 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
     table = rows.join(measured, on="decision", how="left", maintain_order="left").drop(
         "decision", "CustomerId"
     )
-    return table.with_columns(pl.col("frequency", "monetary", "net").fill_null(0.0))
+    return table.with_columns(pl.col("frequency", "active_days", "monetary", "net").fill_null(0.0))
 
 
 def outcome_rfm(transactions: Tidy, decisions: pl.DataFrame, outcome_days: int) -> pl.DataFrame:

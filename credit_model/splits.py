@@ -1,7 +1,8 @@
 """Which decisions train and which test: by time, by customer, at random; never by transaction.
 
-Every split gives the decisions back with ``part``: ``train``, ``test`` or ``excluded``. A customer's place comes
-from a hash of ``CustomerId`` and the seed: the same whatever the order of rows, and in any release of a library.
+Every split gives the decisions back with ``part``: ``train``, ``test`` or ``excluded``. A customer's place
+comes from a hash of ``CustomerId`` and the seed: the same whatever the order of rows, and in any release of a
+library.
 """
 
 import hashlib
@@ -20,8 +21,8 @@ def by_cutoff(decisions: pl.DataFrame, test_start: datetime) -> pl.DataFrame:
         test_start: the test cutoff.
 
     Returns:
-        The decisions with ``part``. An earlier decision whose outcome was not known yet is excluded, as is any
-        without a label.
+        The decisions with ``part``. An earlier decision whose outcome was not known yet is excluded, as is
+        any without a label.
     """
     part = (
         pl.when(pl.col("bad").is_null())
@@ -43,7 +44,8 @@ def out_of_time(decisions: pl.DataFrame, share: float = TEST_SHARE) -> pl.DataFr
         share: of the decisions that have a label, rounded to whole ones, at least one.
 
     Returns:
-        What ``by_cutoff`` gives at that time; nothing is left to train on where all decisions have one ``as_of``.
+        What ``by_cutoff`` gives at that time; nothing is left to train on where all decisions have one
+        ``as_of``.
 
     Raises:
         ValueError: no decision has a label.
@@ -65,8 +67,8 @@ def out_of_customer(
         share: of the customers in each of the two groups, rounded to whole ones.
 
     Returns:
-        The decisions with ``part``: all of a customer's are on one side, but for those without a label, which are
-        excluded.
+        The decisions with ``part``: all of a customer's are on one side, but for those without a label, which
+        are excluded.
     """
     known = decisions.drop_nulls("bad")
     customers = known.group_by("CustomerId").agg(ever_bad=pl.col("bad").max()).sort("CustomerId")

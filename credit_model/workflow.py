@@ -1,7 +1,7 @@
 """The whole training job: read, label, split, fit, compare, and say what was found."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -115,21 +115,20 @@ def _proxy(given: Settings, transactions: Tidy) -> Sample:
     chosen = proxy.labels
     if given.target == "same_window":
         chosen = labels.same_window(transactions, proxy.labels.decisions, plan.history_days)
-    decisions, _ = _parted(given, chosen.decisions, plan.test)
+    parted = _parted(given, chosen.decisions, lambda decisions: splits.by_cutoff(decisions, plan.test))
     return Sample(
-        decisions, _recipe(given, plan.history_days, chosen.target), proxy, _proxy_lines(plan, proxy)
+        _included(parted), _recipe(given, plan.history_days, chosen.target), proxy, _proxy_lines(plan, proxy)
     )
 
 
 def _parted(
-    given: Settings, decisions: pl.DataFrame, test_start: datetime
-) -> tuple[pl.DataFrame, Mapping[str, int]]:
-    """The decisions with their ``part``, without those excluded, which are counted by reason."""
-    by_lot = given.split == "random"
-    split = (
-        splits.at_random(decisions, seed=given.seed) if by_lot else splits.out_of_time(decisions, test_start)
-    )
-    return decisions.with_columns(part=split.part).filter(split.part != "excluded"), split.excluded
+    given: Settings, decisions: pl.DataFrame, by_time: Callable[[pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    return splits.out_of_customer(decisions, given.seed) if given.split == "random" else by_time(decisions)
+
+
+def _included(parted: pl.DataFrame) -> pl.DataFrame:
+    return parted.filter(pl.col("part") != "excluded")
 
 
 def _observed(given: Settings, transactions: Tidy) -> Sample:
@@ -148,13 +147,13 @@ def _observed(given: Settings, transactions: Tidy) -> Sample:
     recipe = replace(
         _recipe(given, given.history_days or OBSERVED_HISTORY, found.target), attributes=attributes
     )
-    parted, excluded = _parted(given, decisions, splits.start_of_last(decisions["as_of"]))
-    left_out = {**found.left_out, **excluded}
+    parted = _parted(given, decisions, splits.out_of_time)
+    left_out = {**found.left_out, **splits.exclusions(parted)}
     lines = (
         f"label: observed defaults, history {recipe.history_days} days",
         f"decisions left out: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
     )
-    return Sample(parted, recipe, None, lines)
+    return Sample(_included(parted), recipe, None, lines)
 
 
 def _proxy_lines(plan: Cutoffs, proxy: labels.Proxy) -> tuple[str, ...]:
