@@ -83,7 +83,7 @@ def fit_xgboost(table: pl.DataFrame, bad: BadArray, seed: int, directions: Mappi
         "min_child_weight": 5,
         "lambda": 10.0,
         "seed": seed,
-        "nthread": 2,
+        "nthread": 1,  # more threads would add in another order
         "tree_method": "hist",
         "monotone_constraints": tuple(directions.get(name, 0) for name in inputs),
     }

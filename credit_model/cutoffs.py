@@ -85,8 +85,8 @@ def cutoffs(
         raise ValueError(
             f"no training cutoff fits: the transactions span {_days(last - first)} days ({first} to {last}), "
             f"but a history of {history_days} days and two outcome windows of {outcome_days} (training, then "
-            f"test) need {history_days + 2 * outcome_days - 1}; lower history_days or outcome_days, or give more "
-            "transactions"
+            f"test) need {history_days + 2 * outcome_days - 1}; lower history_days or outcome_days, or give "
+            "more transactions"
         )
     latest = last - 2 * outcome
     train = tuple(latest - back * step for back in range(room // step, -1, -1))

@@ -79,7 +79,7 @@ class MbgNbd:
         return total
 
     def gradient(self, purchases: Purchases) -> FloatArray:
-        """Derivatives of each customer's log-likelihood by the logarithms of r, alpha, a and b, shape (4, n)."""
+        """Derivatives of the log-likelihood by the logarithms of r, alpha, a and b, shape (4, n)."""
         from scipy.special import digamma
 
         r, alpha, a, b, x = self.r, self.alpha, self.a, self.b, purchases.repeats

@@ -14,21 +14,20 @@ TRANSACTIONS = 95662
 FRAUDS = 193
 FLOAT_TRANSACTIONS = 4091
 
-ESTABLISHED = 0.13
-ESTABLISHED_DAYS = 1.0
-LOYALTY_SPREAD = 0.8
+ESTABLISHED = 0.105
+ESTABLISHED_DAYS = 0.8
+LOYALTY_SPREAD = 0.9
 SESSIONS_A_DAY_LIMIT = 9.0
-ROWS_A_SESSION = 2.6
-FIRST_MORE = 1.2
-FIRST_ROWS = 2.9
-MARGIN = 1.12
+ROWS_A_SESSION = 2.35
+FIRST_MORE = 1.4
+FIRST_ROWS = 3.85
+MARGIN = 1.1
 PURCHASE_GAP = 90.0
-HOME = 0.82
 
 FADE_DAYS = 14.0
 FADED_TICKET = 1.5
 FADED_CREDIT = 0.5
-CREDIT_LOYALTY = 0.2
+CREDIT_LOYALTY = 0.15
 REFUND = 0.006
 REFUND_FADED = 0.12
 OTHER_CHANNEL = 0.004
@@ -75,17 +74,18 @@ class Segment:
     spread: float
     single: float
     again: float
+    home: float
     credit: float
     ticket: float
 
 
 SEGMENTS = (
-    Segment("trier", 0.30, 0.02, 0.2, 0.085, 0.3, 0.85, 0.37, 0.25, 0.5),
-    Segment("borrower", 0.22, 0.16, 12.0, 0.10, 0.9, 0.03, 0.25, 1.0, 0.3),
-    Segment("regular", 0.23, 0.46, 200.0, 0.17, 1.0, 0.6, 0.34, 1.0, 0.0),
-    Segment("biller", 0.12, 0.20, 275.0, 0.22, 0.93, 0.20, 0.36, 1.0, 0.4),
-    Segment("agent", 0.014, 0.14, 65.0, 1.8, 0.8, 0.10, 0.43, 1.0, -0.3),
-    Segment("float", 0.0, 0.0, 1e4, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
+    Segment("trier", 0.28, 0.02, 0.2, 0.05, 0.35, 0.82, 0.40, 0.9, 0.30, 0.5),
+    Segment("borrower", 0.245, 0.15, 12.5, 0.13, 0.85, 0.02, 0.27, 0.6, 0.9, 0.3),
+    Segment("regular", 0.26, 0.42, 170.0, 0.14, 0.95, 0.38, 0.28, 0.8, 0.9, 0.0),
+    Segment("biller", 0.185, 0.22, 275.0, 0.34, 0.62, 0.22, 0.42, 0.7, 1.0, 0.4),
+    Segment("agent", 0.03, 0.19, 64.0, 1.5, 0.95, 0.09, 0.23, 0.3, 1.1, -0.3),
+    Segment("float", 0.0, 0.0, 1e4, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0),
 )
 
 Ladder = tuple[tuple[float, float], ...]
@@ -159,21 +159,22 @@ class Offer:
 
 
 OFFERS = (
-    Offer("ProductId_10", "airtime", "ProviderId_6", 2, AIRTIME, 0.62, 0.3, (20, 12, 40, 28, 40, 0)),
-    Offer("ProductId_3", "airtime", "ProviderId_6", 2, AIRTIME, 0.62, 0.3, (18, 20, 40, 20, 45, 0)),
-    Offer("ProductId_4", "airtime", "ProviderId_5", 2, AIRTIME, 0.62, 0.3, (6, 3, 6, 4, 5, 0)),
-    Offer("ProductId_1", "airtime", "ProviderId_3", 2, AIRTIME, 0.40, 1.0, (22, 6, 3, 2, 4, 0)),
-    Offer("ProductId_5", "airtime", "ProviderId_1", 2, AIRTIME, 0.62, 0.3, (1, 1, 2, 8, 1, 0)),
-    Offer("ProductId_15", "financial_services", "ProviderId_5", 4, MONEY, 0.69, 5.0, (8, 40, 3, 4, 2, 0)),
-    Offer("ProductId_13", "financial_services", "ProviderId_5", 2, MONEY, 0.15, 20.0, (18, 12, 2, 6, 2, 0)),
-    Offer("ProductId_21", "utility_bill", "ProviderId_1", 1, BILL, 0.62, 3.0, (1, 1, 1.5, 12, 0.4, 0)),
-    Offer("ProductId_19", "data_bundles", "ProviderId_6", 2, BUNDLE, 0.62, 0.0, (1, 1, 0.8, 2, 0.4, 0)),
-    Offer("ProductId_2", "data_bundles", "ProviderId_1", 2, BUNDLE, 0.62, 0.0, (1, 1, 0.8, 6, 0.2, 0)),
-    Offer("ProductId_11", "tv", "ProviderId_1", 2, TELEVISION, 0.62, 0.0, (1, 1, 1, 8, 0.3, 0)),
-    Offer("ProductId_8", "ticket", "ProviderId_1", 0, TICKET, 0.30, 0.0, (0.6, 0.2, 0.1, 1, 0, 0)),
-    Offer("ProductId_24", "movies", "ProviderId_1", 0, TICKET, 0.30, 0.0, (0.6, 0.2, 0.1, 1, 0, 0)),
-    Offer("ProductId_20", "transport", "ProviderId_1", 2, TICKET, 0.30, 5.0, (0.1, 0, 0, 0.2, 0, 0)),
-    Offer("ProductId_9", "other", "ProviderId_2", 2, BUNDLE, 0.30, 0.0, (0.05, 0, 0, 0.05, 0, 0)),
+    Offer("ProductId_10", "airtime", "ProviderId_6", 2, AIRTIME, 0.58, 0.3, (12, 9.8, 36, 22, 31, 0)),
+    Offer("ProductId_3", "airtime", "ProviderId_6", 2, AIRTIME, 0.58, 0.3, (14, 13, 36, 25, 41, 0)),
+    Offer("ProductId_4", "airtime", "ProviderId_5", 2, AIRTIME, 0.58, 0.3, (3.5, 2.9, 4.5, 4.1, 4.6, 0)),
+    Offer("ProductId_1", "airtime", "ProviderId_3", 2, AIRTIME, 0.58, 1.0, (27, 9.4, 4.3, 2.4, 6.6, 0)),
+    Offer("ProductId_5", "airtime", "ProviderId_1", 2, AIRTIME, 0.58, 0.3, (0.4, 0.4, 0.7, 2.1, 0.4, 0)),
+    Offer("ProductId_15", "financial_services", "ProviderId_5", 4, MONEY, 0.72, 5.0, (7.8, 43, 9.7, 12, 11, 0)),
+    Offer("ProductId_13", "financial_services", "ProviderId_5", 2, MONEY, 0.58, 20.0, (24, 15, 3.8, 9.8, 2.9, 0)),
+    Offer("ProductId_22", "financial_services", "ProviderId_1", 2, MONEY, 0.58, 20.0, (4.8, 2.1, 0.5, 1.7, 0.3, 0)),
+    Offer("ProductId_21", "utility_bill", "ProviderId_1", 1, BILL, 0.58, 3.0, (0.8, 0.9, 1.2, 8.1, 0.4, 0)),
+    Offer("ProductId_19", "data_bundles", "ProviderId_6", 2, BUNDLE, 0.58, 0.0, (0.8, 0.9, 0.8, 2.4, 0.9, 0)),
+    Offer("ProductId_2", "data_bundles", "ProviderId_1", 2, BUNDLE, 0.58, 0.0, (0.8, 0.9, 0.8, 2.8, 0.4, 0)),
+    Offer("ProductId_11", "tv", "ProviderId_1", 2, TELEVISION, 0.58, 0.0, (0.8, 0.8, 0.8, 5.2, 0.4, 0)),
+    Offer("ProductId_8", "ticket", "ProviderId_1", 0, TICKET, 0.58, 0.0, (1.1, 0.35, 0.22, 0.74, 0.02, 0)),
+    Offer("ProductId_24", "movies", "ProviderId_1", 0, TICKET, 0.58, 0.0, (1.0, 0.32, 0.20, 0.56, 0.02, 0)),
+    Offer("ProductId_20", "transport", "ProviderId_2", 2, TICKET, 0.58, 5.0, (0.14, 0.05, 0.02, 0.09, 0, 0)),
+    Offer("ProductId_9", "other", "ProviderId_2", 2, BUNDLE, 0.58, 0.0, (0.02, 0.01, 0.006, 0.006, 0, 0)),
     Offer("ProductId_6", "financial_services", "ProviderId_4", 2, FLOAT, 0.0, 0.0, (0, 0, 0, 0, 0, 1)),
     Offer("ProductId_14", "airtime", "ProviderId_4", 4, AIRTIME, 0.0, 0.0, (0, 0, 0, 0, 0, 0)),
 )

@@ -11,7 +11,6 @@ from credit_model.synthetic_calibration import (
     FIRST_MORE,
     FIRST_ROWS,
     FLOAT_TRANSACTIONS,
-    HOME,
     MARGIN,
     OFFERS,
     PURCHASE_GAP,
@@ -72,7 +71,7 @@ def draw_purchases(
     buyer = customer[session]
     fade = _fade(customers, buyer, seconds)
     segment = customers.segment[buyer]
-    at_home = rng.random(len(buyer)) < HOME
+    at_home = rng.random(len(buyer)) < segment_values("home")[segment]
     offer = np.where(at_home, customers.home[buyer], random_offers(rng, segment))
     purchases = pl.DataFrame(
         {

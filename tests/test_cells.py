@@ -22,8 +22,12 @@ anything = st.one_of(
     st.datetimes(),
     st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=3))])),
     st.dates(),
-    st.sampled_from([[1], {"a": 1}, b"x", pd.NA, pd.NaT, np.float64("nan"), np.int64(7), np.datetime64("2019-01-01")]),
-    st.sampled_from(["2019-01-01", "2019-01-01T10:00:00Z", " 2019-01-01 10:00:00.25+0300 ", "1e3", "-5.5", "inf"]),
+    st.sampled_from(
+        [[1], {"a": 1}, b"x", pd.NA, pd.NaT, np.float64("nan"), np.int64(7), np.datetime64("2019-01-01")]
+    ),
+    st.sampled_from(
+        ["2019-01-01", "2019-01-01T10:00:00Z", " 2019-01-01 10:00:00.25+0300 ", "1e3", "-5.5", "inf"]
+    ),
 )
 readers = st.sampled_from([texts, numbers, times])
 
@@ -69,7 +73,9 @@ def test_every_kind_of_time_is_utc(cell: object) -> None:
     assert read([cell], times)[0].to_list() == [MOMENT]
 
 
-@pytest.mark.parametrize("cell", ["soon", "2019-02-30", "2019-01-01T25:00:00Z", 1546336800000, True, "1546336800"])
+@pytest.mark.parametrize(
+    "cell", ["soon", "2019-02-30", "2019-01-01T25:00:00Z", 1546336800000, True, "1546336800"]
+)
 def test_what_is_no_time(cell: object) -> None:
     values, missing, unreadable = read([cell], times)
     assert (values[0], missing[0], unreadable[0]) == (None, False, True)
@@ -85,7 +91,9 @@ def test_what_is_no_number(cell: object) -> None:
     assert read([cell], numbers)[2].to_list() == [True]
 
 
-@pytest.mark.parametrize(("cell", "text"), [(12, "12"), (12.0, "12"), ("00012", "00012"), (2.5, "2.5"), ("12.0", "12.0")])
+@pytest.mark.parametrize(
+    ("cell", "text"), [(12, "12"), (12.0, "12"), ("00012", "00012"), (2.5, "2.5"), ("12.0", "12.0")]
+)
 def test_a_whole_number_prints_without_a_fraction(cell: object, text: str) -> None:
     values, _, unreadable = read([cell], texts)
     assert (values[0], unreadable[0]) == (text, False)

@@ -32,14 +32,18 @@ tables = st.lists(transaction, min_size=1, max_size=20).map(
 DECISIONS = pl.DataFrame({"CustomerId": ["c", "a", "b"], "as_of": [AS_OF] * 3})
 
 
-def features(raw: pl.DataFrame, decisions: pl.DataFrame = DECISIONS, catalogue: Catalogue = CATALOGUE) -> pl.DataFrame:
+def features(
+    raw: pl.DataFrame, decisions: pl.DataFrame = DECISIONS, catalogue: Catalogue = CATALOGUE
+) -> pl.DataFrame:
     return customer_features(tidy_table(raw), decisions, catalogue)
 
 
 @given(raw=tables, extra=tables)
 def test_what_lies_outside_the_window_changes_nothing(raw: pl.DataFrame, extra: pl.DataFrame) -> None:
     later = extra.select(raw.columns).with_columns(pl.col("TransactionStartTime") + timedelta(days=70))
-    older = extra.select(raw.columns).with_columns(pl.col("TransactionStartTime") - timedelta(days=60, minutes=1))
+    older = extra.select(raw.columns).with_columns(
+        pl.col("TransactionStartTime") - timedelta(days=60, minutes=1)
+    )
     at_once = extra.select(raw.columns).head(1).with_columns(TransactionStartTime=pl.lit(AS_OF))
     assert features(pl.concat([raw, later, older, at_once])).equals(features(raw))
 
@@ -66,7 +70,9 @@ def test_a_decision_is_the_same_alone_and_in_a_batch(raw: pl.DataFrame) -> None:
 def test_the_currencys_unit_leaves_ratios_alone(raw: pl.DataFrame, factor: float) -> None:
     scaled = features(raw.with_columns(pl.col("Amount") * factor))
     plain = features(raw)
-    money = {name for name, f in CATALOGUE.features.items() if "currency units" in f.meaning or f.topic == "latest"}
+    money = {
+        name for name, f in CATALOGUE.features.items() if "currency units" in f.meaning or f.topic == "latest"
+    }
     money |= {name for name in plain.columns if name.startswith(("debit_", "credit_")) and name.endswith("d")}
     money |= {"drawdown"}
     ratios = [name for name in plain.columns if name not in money]
@@ -77,7 +83,8 @@ def test_the_currencys_unit_leaves_ratios_alone(raw: pl.DataFrame, factor: float
 def test_whole_weeks_change_only_the_calendar(raw: pl.DataFrame, weeks: int) -> None:
     shift = timedelta(weeks=weeks)
     moved = features(
-        raw.with_columns(pl.col("TransactionStartTime") + shift), DECISIONS.with_columns(pl.col("as_of") + shift)
+        raw.with_columns(pl.col("TransactionStartTime") + shift),
+        DECISIONS.with_columns(pl.col("as_of") + shift),
     )
     assert moved.drop(CALENDAR).equals(features(raw).drop(CALENDAR))
 
@@ -103,7 +110,16 @@ def test_windows_as_long_as_the_history_are_not_built() -> None:
 
 
 def test_the_published_inputs_are_there_under_their_names() -> None:
-    categories = ["data_bundles", "financial_services", "movies", "other", "ticket", "transport", "tv", "utility_bill"]
+    categories = [
+        "data_bundles",
+        "financial_services",
+        "movies",
+        "other",
+        "ticket",
+        "transport",
+        "tv",
+        "utility_bill",
+    ]
     published = [
         *("CountryCode", "Amount", "Value", "PricingStrategy", "FraudResult"),
         *(f"transaction_{part}" for part in ("hour", "day", "month", "year", "dayofweek", "week")),
@@ -121,10 +137,16 @@ def test_when_is_off_by_default() -> None:
 
 
 def test_levels_are_learned_from_decisions_not_from_rows() -> None:
-    known = pl.DataFrame({"decision": [*range(100), *[0] * 50], "ProductCategory": ["tv"] * 100 + ["rare"] * 50})
-    known = known.with_columns(pl.lit(None, pl.String).alias(c) for c in ("ProductId", "ProviderId", "ChannelId", "PricingStrategy"))
+    known = pl.DataFrame(
+        {"decision": [*range(100), *[0] * 50], "ProductCategory": ["tv"] * 100 + ["rare"] * 50}
+    )
+    known = known.with_columns(
+        pl.lit(None, pl.String).alias(c) for c in ("ProductId", "ProviderId", "ChannelId", "PricingStrategy")
+    )
     assert learn_levels(known) == {}
-    more = known.with_columns(ProductCategory=pl.when(pl.col("decision") < 3).then(pl.lit("rare")).otherwise("ProductCategory"))
+    more = known.with_columns(
+        ProductCategory=pl.when(pl.col("decision") < 3).then(pl.lit("rare")).otherwise("ProductCategory")
+    )
     assert learn_levels(more) == {"ProductCategory": ("tv", "rare")}
 
 

@@ -95,7 +95,9 @@ def test_a_number_that_is_no_name_is_echoed_and_refused() -> None:
 
 
 def test_another_currency_than_the_models() -> None:
-    assert message([BASE | {"CurrencyCode": "KES"}], "UGX") == {0: "CurrencyCode: 1 not in the model's currency"}
+    assert message([BASE | {"CurrencyCode": "KES"}], "UGX") == {
+        0: "CurrencyCode: 1 not in the model's currency"
+    }
 
 
 @pytest.mark.parametrize("when", ["2019-03-01", "2019-03-02", "2018-12-01"])
@@ -104,23 +106,37 @@ def test_faults_outside_the_window_do_not_count(when: str) -> None:
 
 
 def test_arrays_of_different_lengths() -> None:
-    table = pd.DataFrame({"CustomerId": ["a", "b"], "TransactionStartTime": [["2019-02-01"], []], "Amount": [[1, 2], []]})
+    table = pd.DataFrame(
+        {"CustomerId": ["a", "b"], "TransactionStartTime": [["2019-02-01"], []], "Amount": [[1, 2], []]}
+    )
     faults = read_request(table, NOW).decisions.faults
     assert faults.rows() == [(0, "Amount", "array of another length than TransactionStartTime", 1)]
 
 
 def test_numpy_arrays_as_spark_sends_them() -> None:
     times = np.array(["2019-02-01", "2019-02-02"], dtype="datetime64[ns]")
-    table = pd.DataFrame({"CustomerId": ["a", "b"], "TransactionStartTime": [times, times[:0]], "Amount": [np.array([1.0, 2]), np.array([])]})
+    table = pd.DataFrame(
+        {
+            "CustomerId": ["a", "b"],
+            "TransactionStartTime": [times, times[:0]],
+            "Amount": [np.array([1.0, 2]), np.array([])],
+        }
+    )
     request = read_request(table, NOW, arrays_only=True)
-    assert request.transactions.frame["TransactionStartTime"].to_list() == [datetime(2019, 2, 1), datetime(2019, 2, 2)]
+    assert request.transactions.frame["TransactionStartTime"].to_list() == [
+        datetime(2019, 2, 1),
+        datetime(2019, 2, 2),
+    ]
     assert request.decisions.frame.height == 2
 
 
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (pd.DataFrame([{"CustomerId": "secret", "Amount": 1}]), "lacks the required column TransactionStartTime"),
+        (
+            pd.DataFrame([{"CustomerId": "secret", "Amount": 1}]),
+            "lacks the required column TransactionStartTime",
+        ),
         (pd.DataFrame(columns=["CustomerId", "TransactionStartTime", "Amount"]), "has no rows"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from credit_model.monotone import BinningRules
+from credit_model.monotone import BinningRules, Cells, monotone_cuts
 from credit_model.woe import Binning, binning_table, fit_binning, fit_binnings
 
 SEEDS = st.integers(0, 10_000)
@@ -41,6 +42,7 @@ def risky_text(seed: int, size: int = 600) -> tuple[pl.Series, pl.Series]:
 @settings(max_examples=40, deadline=None)
 def test_index_is_the_interval_and_woe_is_its_evidence(seed: int, numbers: list[float | None]) -> None:
     binning = fit_binning(*risky_number(seed))
+    numbers = [*numbers, *binning.edges]
     finite = [number is not None and np.isfinite(number) for number in numbers]
     expected = [
         bisect_right(binning.edges, number) if known and number is not None else len(binning.edges) + 1
@@ -96,12 +98,18 @@ def test_swapping_good_and_bad_flips_the_sign(seed: int) -> None:
     assert there.information_value == pytest.approx(back.information_value)
 
 
-@given(seed=SEEDS, slope=st.floats(-3, 3), direction=st.sampled_from([None, 1, -1]))
-@settings(max_examples=60, deadline=None)
+@given(
+    seed=SEEDS,
+    slope=st.floats(-3, 3),
+    direction=st.sampled_from([None, 1, -1]),
+    smoothing=st.sampled_from([0.1, 1.0, 100.0, 1000.0]),
+)
+@settings(max_examples=100, deadline=None)
 def test_evidence_moves_in_one_direction_and_in_the_one_that_is_known(
-    seed: int, slope: float, direction: int | None
+    seed: int, slope: float, direction: int | None, smoothing: float
 ) -> None:
-    binning = fit_binning(*risky_number(seed, slope=slope), direction)
+    rules = BinningRules(smoothing=smoothing, significance=1.0, min_share=0.01, min_cases=5, min_events=1)
+    binning = fit_binning(*risky_number(seed, slope=slope), direction, rules)
     steps = np.diff(binning.evidence[:-2])
     assert (steps < 0).all() or (steps > 0).all()
     assert direction is None or (direction * steps < 0).all()
@@ -240,6 +248,40 @@ def test_a_column_without_evidence_is_worth_nothing(values: pl.Series) -> None:
     assert binning.information_value == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(binning.woe(values), 0, atol=1e-12)
     assert binning_table(binning)["count"].sum() == 100
+
+
+def cells(goods: list[int], bads: list[int]) -> Cells:
+    return Cells(np.array(goods, dtype=float), np.array(bads, dtype=float), sum(goods), sum(bads))
+
+
+@pytest.mark.parametrize(
+    ("counts", "strict", "lax"),
+    [
+        (cells([5, 500], [25, 100]), {"min_share": 0.1}, {}),
+        (cells([5, 500], [25, 100]), {"min_cases": 31}, {}),
+        (cells([4, 500], [25, 100]), {"min_events": 5}, {"min_events": 4}),
+        (cells([300, 302], [60, 100]), {"significance": 0.001}, {"significance": 0.01}),
+    ],
+)
+def test_each_rule_forbids_a_cut(counts: Cells, strict: dict[str, float], lax: dict[str, float]) -> None:
+    loose = BinningRules(min_share=0.01, min_cases=10, min_events=1)
+    direction = 1 if counts.bads[0] > 50 else -1
+    assert monotone_cuts(counts, direction, 1, replace(loose, **lax)).tolist() == [1]  # type: ignore[arg-type]
+    assert monotone_cuts(counts, direction, 1, replace(loose, **strict)).tolist() == []  # type: ignore[arg-type]
+
+
+def test_a_thin_bin_between_others_joins_its_nearer_neighbour() -> None:
+    counts = cells([1000, 38, 100], [10, 2, 50])
+    loose = BinningRules(min_share=0.01, min_cases=10, min_events=1, significance=1.0)
+    assert monotone_cuts(counts, 1, 1, loose).tolist() == [1, 2]
+    assert monotone_cuts(counts, 1, 1, replace(loose, min_events=5)).tolist() == [2]
+
+
+def test_the_best_cut_in_a_known_direction_is_found_beside_a_better_one_against_it() -> None:
+    counts = cells([100, 190, 190, 160], [100, 10, 10, 40])
+    rules = BinningRules(max_bins=2)
+    assert monotone_cuts(counts, 1, 3, rules).tolist() == [3]
+    assert monotone_cuts(counts, -1, 3, rules).tolist() == [1]
 
 
 def test_the_table_reads_like_the_bins() -> None:
