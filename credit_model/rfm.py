@@ -12,7 +12,7 @@ import polars as pl
 from credit_model.history import history
 from credit_model.transactions import Tidy
 
-_DAY = timedelta(days=1) / timedelta(microseconds=1)
+_DAY = 86_400_000_000
 
 
 def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
@@ -31,15 +31,16 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
         are 0 where there is none.
     """
     known = history(transactions, decisions, days).frame
-    ago = (pl.col("as_of") - pl.col("TransactionStartTime")).dt.total_microseconds() / _DAY
+    ago = (pl.col("as_of") - pl.col("TransactionStartTime")).dt.total_microseconds()
     measured = known.group_by("decision", maintain_order=True).agg(
         recency=ago.min(),
         tenure=ago.max(),
         frequency=pl.len().cast(pl.Float64),
-        active_days=ago.floor().n_unique().cast(pl.Float64),
+        active_days=(ago // _DAY).n_unique().cast(pl.Float64),
         monetary=pl.col("Value").sum(),
         net=pl.col("Amount").sum(),
     )
+    measured = measured.with_columns(_days("recency"), _days("tenure"))
     rows = decisions.select("CustomerId").with_row_index("decision")
     table = rows.join(measured, on="decision", how="left", maintain_order="left").drop(
         "decision", "CustomerId"
@@ -51,3 +52,8 @@ def outcome_rfm(transactions: Tidy, decisions: pl.DataFrame, outcome_days: int) 
     """Measure every decision over ``[as_of, as_of + outcome_days)``, at the end of that window."""
     ends = decisions.with_columns(as_of=pl.col("as_of") + timedelta(days=outcome_days))
     return rfm(transactions, ends, outcome_days)
+
+
+def _days(name: str) -> pl.Expr:
+    """Microseconds as days: whole ones exact; no division, whose rounding varies with a column's length."""
+    return pl.col(name) // _DAY + (pl.col(name) % _DAY) * (1 / _DAY)

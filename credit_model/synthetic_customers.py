@@ -30,6 +30,7 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 
+_GOLDEN = (5**0.5 - 1) / 2
 _HOURS = np.arange(7 * 24 + 1) * HOUR
 _BUSY = np.concatenate([[0.0], np.outer(WEEKDAYS, HOURS).cumsum()]) * WEEK / np.outer(WEEKDAYS, HOURS).sum()
 _OFFER_SHARES = np.array([offer.weights for offer in OFFERS]).T
@@ -98,10 +99,10 @@ def segment_values(field: str) -> FloatArray:
     return np.array([getattr(segment, field) for segment in SEGMENTS], dtype=np.float64)
 
 
-def random_offers(rng: np.random.Generator, segment: IntArray) -> IntArray:
-    """An offer for each customer, by the weights of their segment."""
+def offers_at(segment: IntArray, share: FloatArray) -> IntArray:
+    """The offer at a share, in [0, 1), of the weights of a segment."""
     edges = (_OFFER_EDGES + np.arange(len(SEGMENTS))[:, None]).ravel()
-    drawn = np.searchsorted(edges, segment + rng.random(len(segment)), side="right") - segment * len(OFFERS)
+    drawn = np.searchsorted(edges, segment + share, side="right") - segment * len(OFFERS)
     return np.minimum(drawn, len(OFFERS) - 1)
 
 
@@ -113,14 +114,15 @@ def draw_customers(rng: np.random.Generator, window: Window) -> Customers:
     lifetime = DAY * segment_values("lifetime")[segment] * np.exp(LOYALTY_SPREAD * loyalty)
     rate = segment_values("sessions")[segment] * np.exp(segment_values("spread")[segment] * pace)
     first = _arrivals(rng, established, window)
+    stay = lifetime * rng.exponential(size=CUSTOMERS)
     return Customers(
         segment=segment,
         loyalty=loyalty,
         ticket=ticket,
-        home=random_offers(rng, segment),
+        home=_homes(rng, segment, rate * np.minimum(stay, window.days * DAY)),
         rate=np.minimum(rate, SESSIONS_A_DAY_LIMIT),
         first=first,
-        dropout=first + HOUR + lifetime * rng.exponential(size=CUSTOMERS),
+        dropout=first + HOUR + stay,
     )
 
 
@@ -152,6 +154,13 @@ def _segments(rng: np.random.Generator, established: NDArray[np.bool_]) -> IntAr
     segment = np.where(established, old, new)
     segment[-1] = len(SEGMENTS) - 1
     return segment
+
+
+def _homes(rng: np.random.Generator, segment: IntArray, size: FloatArray) -> IntArray:
+    """Home offers; customers of a segment take them in turn by size, so that no offer gets all the large ones."""
+    share = np.empty(CUSTOMERS)
+    share[np.lexsort((size, segment))] = (rng.random() + _GOLDEN * np.arange(CUSTOMERS)) % 1.0
+    return offers_at(segment, share)
 
 
 def _arrivals(rng: np.random.Generator, established: NDArray[np.bool_], window: Window) -> FloatArray:

@@ -26,7 +26,7 @@ from credit_model.synthetic_customers import (
     FloatArray,
     IntArray,
     Window,
-    random_offers,
+    offers_at,
     segment_values,
 )
 
@@ -72,7 +72,7 @@ def draw_purchases(
     fade = _fade(customers, buyer, seconds)
     segment = customers.segment[buyer]
     at_home = rng.random(len(buyer)) < segment_values("home")[segment]
-    offer = np.where(at_home, customers.home[buyer], random_offers(rng, segment))
+    offer = np.where(at_home, customers.home[buyer], offers_at(segment, rng.random(len(buyer))))
     purchases = pl.DataFrame(
         {
             "customer": buyer,

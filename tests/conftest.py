@@ -1,9 +1,27 @@
-"""How hypothesis runs: the same cases every time in CI, new ones at a desk."""
+"""How hypothesis runs (the same cases every time in CI, new ones at a desk), and one small trained model."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+from processes import ROOT, TrainedModel, run
+
+from credit_model import synthetic
 
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("desk"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.fixture(scope="session")
+def trained_model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    folder = tmp_path_factory.mktemp("trained")
+    transactions = folder / "transactions.parquet"
+    synthetic.transactions(customers=500, seed=7).write_parquet(transactions)
+    model = TrainedModel(
+        "models:/credit-risk@champion", f"sqlite:///{folder / 'mlflow.db'}", transactions, ""
+    )
+    command = ["-m", "credit_model", "train", "--transactions", str(transactions)]
+    done = run(command, model.environment | {"PYTHONPATH": str(ROOT)}, folder)
+    assert done.returncode == 0, done.stderr
+    return TrainedModel(model.uri, model.tracking, transactions, done.stdout)

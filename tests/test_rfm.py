@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 import polars as pl
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -59,6 +60,7 @@ def by_loop(transactions: list[Row], customer: str, end: datetime) -> dict[str, 
     }
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows)
 def test_every_measure_is_what_a_loop_over_transactions_gives(transactions: list[Row]) -> None:
     loop = [by_loop(transactions, customer, moment) for customer, moment in DECISIONS.iter_rows()]
@@ -66,6 +68,7 @@ def test_every_measure_is_what_a_loop_over_transactions_gives(transactions: list
     assert_frame_equal(rfm(table(transactions), DECISIONS, DAYS), expected, rel_tol=1e-12, abs_tol=1e-6)
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows)
 def test_the_outcome_window_starts_at_the_decision_and_is_measured_at_its_end(
     transactions: list[Row],
@@ -78,6 +81,7 @@ def test_the_outcome_window_starts_at_the_decision_and_is_measured_at_its_end(
     assert_frame_equal(measured, expected, rel_tol=1e-12, abs_tol=1e-6)
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows, st.integers(0, 1000))
 def test_the_order_of_rows_changes_no_digit(transactions: list[Row], seed: int) -> None:
     frame = table(transactions).frame
@@ -87,6 +91,7 @@ def test_the_order_of_rows_changes_no_digit(transactions: list[Row], seed: int) 
     )
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows, rows)
 def test_transactions_outside_the_window_change_nothing(transactions: list[Row], others: list[Row]) -> None:
     decisions = DECISIONS.head(3)
@@ -100,6 +105,7 @@ def test_transactions_outside_the_window_change_nothing(transactions: list[Row],
     )
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows, st.timedeltas(-1000 * DAY, 1000 * DAY))
 def test_shifting_all_times_changes_nothing(transactions: list[Row], shift: timedelta) -> None:
     moment = pl.col("TransactionStartTime") + shift
@@ -108,6 +114,7 @@ def test_shifting_all_times_changes_nothing(transactions: list[Row], shift: time
     assert rfm(shifted, later, DAYS).equals(rfm(table(transactions), DECISIONS, DAYS))
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows)
 def test_a_transaction_sent_twice_counts_once(transactions: list[Row]) -> None:
     once = table(transactions)
@@ -115,6 +122,7 @@ def test_a_transaction_sent_twice_counts_once(transactions: list[Row]) -> None:
     assert rfm(twice, DECISIONS, DAYS).equals(rfm(once, DECISIONS, DAYS))
 
 
+@settings(deadline=None, max_examples=40)
 @given(rows)
 def test_a_customer_measures_the_same_alone_as_among_others(transactions: list[Row]) -> None:
     whole = rfm(table(transactions), DECISIONS, DAYS)
@@ -122,3 +130,13 @@ def test_a_customer_measures_the_same_alone_as_among_others(transactions: list[R
         alone = DECISIONS[place : place + 1]
         own = [each for each in transactions if each["CustomerId"] == alone["CustomerId"][0]]
         assert rfm(table(own), alone, DAYS).equals(whole[place : place + 1])
+
+
+@settings(deadline=None)
+@given(st.integers(1, DAYS - 1), st.integers(0, 86_399_999_999))
+def test_the_whole_days_of_a_recency_are_exact(days: int, microseconds: int) -> None:
+    moment = AS_OF - days * DAY - timedelta(microseconds=microseconds)
+    bought: list[Row] = [{"CustomerId": "a", "TransactionStartTime": moment, "Amount": 1.0}]
+    recency = rfm(table(bought), DECISIONS[1:2], DAYS)["recency"][0]
+    assert int(recency) == days
+    assert recency == pytest.approx((AS_OF - moment) / DAY, rel=1e-15)
