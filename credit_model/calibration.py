@@ -87,7 +87,7 @@ def _sigmoid(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
         logit = np.exp(weights[0]) * unit + weights[1]
-        error = 1 / (1 + np.exp(-logit)) - target
+        error = np.exp(-np.logaddexp(0, -logit)) - target
         slope = float((error * unit).sum() * np.exp(weights[0]))
         return float((np.logaddexp(0, logit) - target * logit).sum()), np.array([slope, error.sum()])
 

@@ -18,5 +18,5 @@ def split(text: str) -> list[str]:
 def join(items: Iterable[str]) -> str:
     """The inverse of ``split``."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(items)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(items)
+    return line.getvalue().removesuffix("\r\n")

@@ -17,6 +17,7 @@ IntArray = npt.NDArray[np.intp]
 
 SAME_VALUE = 1e-9
 NEAR_ZERO = 1e-12
+INDEPENDENT_CUTS = 20
 
 
 @dataclass(frozen=True)

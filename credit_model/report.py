@@ -16,11 +16,12 @@ _MOST_BARS = 15
 
 
 def pictures(trained: Trained) -> Mapping[str, Figure]:
-    """Every picture of the test part, by file name; the training part's where the test part has only one class."""
-    part = trained.prepared.part("test") & ~np.isnan(trained.probability)
-    if len(np.unique(trained.prepared.bad[part])) < 2:
-        part = trained.prepared.part("train") & ~np.isnan(trained.probability)
-    bad, probability = trained.prepared.bad[part], trained.probability[part]
+    """Every picture of the test part, by file name; of all decisions, out of fold, where the test part has only one class."""
+    judged = trained.test_probability
+    if len(np.unique(trained.prepared.bad[~np.isnan(judged)])) < 2:
+        judged = trained.probability
+    part = ~np.isnan(judged)
+    bad, probability = trained.prepared.bad[part], judged[part]
     return {
         "roc.png": roc(bad, probability),
         "calibration.png": calibration(bad, probability),

@@ -2,36 +2,37 @@
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from credit_model.synthetic_calibration import (
+    ADVANCE,
     ADVANCE_LIMIT,
     ADVANCE_RATE,
+    CASHBACK,
     CASHBACK_LIMIT,
     CASHBACK_RATES,
     CASHBACK_WEIGHTS,
-    CREDIT_DELAY,
+    CREDIT_DELAY_SECONDS,
     EXPOSURE_SPREAD,
     FADED_TICKET,
     FEE_RATE,
     FRAUD_AMOUNTS,
     FRAUD_RANKS,
     FRAUDS,
+    LOAN,
     OFFERS,
     REFUND_LIMIT,
     TICKET_SPREAD,
     TRANSACTIONS,
 )
 from credit_model.synthetic_customers import Customers, FloatArray, IntArray, segment_values
-from credit_model.synthetic_purchases import NO_CREDIT, REFUNDED
+from credit_model.synthetic_purchases import CREDIT_CHANNEL, NO_CREDIT, REFUND_CHANNEL, REFUNDED
 
 _LADDERS = [np.array(offer.ladder).T for offer in OFFERS]
 _STEPS = np.concatenate([amounts for amounts, _ in _LADDERS])
 _EDGES = np.concatenate([np.round(w.cumsum() / w.sum(), 12) + i for i, (_, w) in enumerate(_LADDERS)])
 _FRAUD_WEIGHTS = np.array([offer.fraud for offer in OFFERS])
 _FEES = np.array([FEE_RATE if offer.category == "utility_bill" else 0.0 for offer in OFFERS])
-_PRODUCTS = [offer.product for offer in OFFERS]
-CASHBACK, ADVANCE = (_PRODUCTS.index(product) for product in ("ProductId_6", "ProductId_14"))
-_LENDING = _PRODUCTS.index("ProductId_15")
 
 
 def price(rng: np.random.Generator, customers: Customers, purchases: pl.DataFrame) -> pl.DataFrame:
@@ -39,36 +40,41 @@ def price(rng: np.random.Generator, customers: Customers, purchases: pl.DataFram
     customer, offer, fade = (purchases[name].to_numpy() for name in ("customer", "offer", "fade"))
     taste = segment_values("ticket")[customers.segment[customer]] + TICKET_SPREAD * customers.ticket[customer]
     amount = _ladder_amounts(offer, rng.logistic(size=len(offer)) + taste - FADED_TICKET * fade)
-    rows = len(offer) + purchases.select((pl.col("credit") != NO_CREDIT).sum()).item()
+    rows = len(offer) + purchases["credit"].ne(NO_CREDIT).sum()
     fraud = _frauds(rng, customer, offer, round(FRAUDS * rows / TRANSACTIONS))
     amount[fraud] = _fraud_amounts(rng, len(fraud))
     return purchases.with_columns(
         Amount=np.where(offer == CASHBACK, -amount, amount),
         Value=(amount * (1.0 + _FEES[offer])).round().astype(np.int64),
-        FraudResult=np.isin(np.arange(len(offer)), fraud).astype(np.int64),
+        FraudResult=np.bincount(fraud, minlength=len(offer)),
     )
 
 
 def credits_of(rng: np.random.Generator, purchases: pl.DataFrame) -> pl.DataFrame:
-    """The credits that follow priced purchases, in the same columns; each is booked before its session closes."""
+    """The credits that follow priced purchases, in the same columns, each before its session closes."""
     credited = purchases.filter(pl.col("credit") != NO_CREDIT)
-    spent, offer, credit = (credited[name].to_numpy() for name in ("Amount", "offer", "credit"))
-    rate = rng.choice(CASHBACK_RATES, size=len(spent), p=CASHBACK_WEIGHTS)
-    earned = np.where(
-        offer == _LENDING,
-        ADVANCE_RATE * np.minimum(spent, ADVANCE_LIMIT),
-        rate * np.minimum(spent, CASHBACK_LIMIT),
-    )
-    amount = np.where(credit == REFUNDED, np.minimum(spent, REFUND_LIMIT), earned)
-    left = credited["closes"].to_numpy() - credited["seconds"].to_numpy()
-    delay = left * -np.expm1(-rng.exponential(CREDIT_DELAY, len(spent)) / left)
+    offer = credited["offer"].to_numpy()
+    refunded = credited["credit"].to_numpy() == REFUNDED
+    amount = _credit_amounts(rng, credited["Amount"].to_numpy(), offer, refunded)
+    left = (credited["closes"] - credited["seconds"]).to_numpy()
+    delay = left * -np.expm1(-rng.exponential(CREDIT_DELAY_SECONDS, len(left)) / left)
     return credited.with_columns(
         seconds=credited["seconds"].to_numpy() + delay,
-        offer=np.where((offer == _LENDING) & (credit != REFUNDED), ADVANCE, CASHBACK),
+        offer=np.where((offer == LOAN) & ~refunded, ADVANCE, CASHBACK),
+        channel=np.where(refunded, REFUND_CHANNEL, CREDIT_CHANNEL),
         Amount=-amount,
         Value=amount.round().astype(np.int64),
-        FraudResult=pl.lit(0, dtype=pl.Int64),
+        FraudResult=np.zeros(len(amount), dtype=np.int64),
     )
+
+
+def _credit_amounts(
+    rng: np.random.Generator, spent: FloatArray, offer: IntArray, refunded: NDArray[np.bool_]
+) -> FloatArray:
+    rate = rng.choice(CASHBACK_RATES, size=len(spent), p=CASHBACK_WEIGHTS)
+    advance = ADVANCE_RATE * np.minimum(spent, ADVANCE_LIMIT)
+    earned = np.where(offer == LOAN, advance, rate * np.minimum(spent, CASHBACK_LIMIT))
+    return np.where(refunded, np.minimum(spent, REFUND_LIMIT), earned)
 
 
 def _ladder_amounts(offer: IntArray, logit: FloatArray) -> FloatArray:

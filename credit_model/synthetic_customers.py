@@ -1,11 +1,11 @@
 """Who the synthetic customers are: a block of them, with all that stays hidden from a model.
 
-A block is one copy of the published population, and is drawn from its own stream of random numbers: it depends on the
+A block is one copy of the published population, drawn from its own stream of random numbers: it depends on the
 seed and on its number, on no other block and not on how many there are.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -41,7 +41,7 @@ _OFFER_EDGES = (_OFFER_SHARES.cumsum(axis=1) / _OFFER_SHARES.sum(axis=1, keepdim
 class Window:
     """The observed span, and its busy time: seconds that pass faster in the hours and days when people buy.
 
-    A week is as long in busy time as on the clock, so events spread evenly in busy time follow the hourly profile.
+    A week is as long in busy time as on the clock, and events spread evenly over it follow the hourly profile.
     """
 
     start: datetime
@@ -60,12 +60,14 @@ class Window:
     def busy(self, seconds: FloatArray) -> FloatArray:
         """Busy time of clock time, in seconds from the start of the window."""
         weeks, rest = np.divmod(seconds + self._since_monday, WEEK)
-        return weeks * WEEK + np.interp(rest, _HOURS, _BUSY)
+        busy: FloatArray = weeks * WEEK + np.interp(rest, _HOURS, _BUSY)
+        return busy
 
     def seconds(self, busy: FloatArray) -> FloatArray:
         """Clock time of busy time: the inverse of ``busy``."""
         weeks, rest = np.divmod(busy, WEEK)
-        return weeks * WEEK + np.interp(rest, _BUSY, _HOURS) - self._since_monday
+        clock: FloatArray = weeks * WEEK + np.interp(rest, _BUSY, _HOURS)
+        return clock - self._since_monday
 
     def between(self, first: FloatArray, last: FloatArray, share: FloatArray) -> FloatArray:
         """The clock time at a share, in [0, 1), of the busy time from ``first`` to ``last``."""
@@ -79,10 +81,12 @@ class Customers:
 
     Attributes:
         segment: index into ``SEGMENTS``; the last customer of a block is the platform's float account.
-        loyalty, ticket: standard normal; loyal customers stay longer, a high ticket is a taste for high amounts.
+        loyalty: standard normal; loyal customers stay longer.
+        ticket: standard normal; a taste for high amounts.
         home: the offer that the customer mostly buys, as an index into ``OFFERS``.
         rate: sessions a day of busy time, before the block is brought to its size.
-        first: first purchase. dropout: when the customer leaves for good, perhaps after the window.
+        first: first purchase.
+        dropout: when the customer leaves for good, perhaps after the window.
     """
 
     segment: IntArray
@@ -157,7 +161,7 @@ def _segments(rng: np.random.Generator, established: NDArray[np.bool_]) -> IntAr
 
 
 def _homes(rng: np.random.Generator, segment: IntArray, size: FloatArray) -> IntArray:
-    """Home offers; customers of a segment take them in turn by size, so that no offer gets all the large ones."""
+    """Home offers, taken in turn by size within a segment, so that no offer gets all the large customers."""
     share = np.empty(CUSTOMERS)
     share[np.lexsort((size, segment))] = (rng.random() + _GOLDEN * np.arange(CUSTOMERS)) % 1.0
     return offers_at(segment, share)

@@ -1,9 +1,10 @@
-"""What the synthetic customers of a block buy, and when: sessions, purchases, and the credits that they earn."""
+"""What the synthetic customers of a block buy and when: sessions, purchases, whether a credit follows."""
 
 import numpy as np
 import polars as pl
 
 from credit_model.synthetic_calibration import (
+    CASHBACK,
     CREDIT_LOYALTY,
     DAYS,
     FADE_DAYS,
@@ -13,7 +14,9 @@ from credit_model.synthetic_calibration import (
     FLOAT_TRANSACTIONS,
     MARGIN,
     OFFERS,
-    PURCHASE_GAP,
+    OTHER_CHANNEL,
+    OTHER_CHANNEL_FADED,
+    PURCHASE_GAP_SECONDS,
     REFUND,
     REFUND_FADED,
     ROWS_A_SESSION,
@@ -31,12 +34,13 @@ from credit_model.synthetic_customers import (
 )
 
 NO_CREDIT, EARNED, REFUNDED = 0, 1, 2
+OTHER_SALES_CHANNEL, CREDIT_CHANNEL, SALES_CHANNEL, REFUND_CHANNEL = 1, 2, 3, 5
 
 _CREDITS = np.array([offer.credit for offer in OFFERS])
 
 
 def block_size(customers: Customers, window: Window, usual: Customers) -> tuple[int, float]:
-    """How much a block sells: the published number of rows in the published span, in proportion in another one.
+    """How much a block sells: the published number of rows in the published span, in proportion in another.
 
     Args:
         customers: the block, over the window.
@@ -46,13 +50,11 @@ def block_size(customers: Customers, window: Window, usual: Customers) -> tuple[
     Returns:
         The number of rows, and the factor on the session rates that yields a few more.
     """
-    usual_window = Window(window.start, DAYS)
     expected = _expected_sessions(customers, window).sum()
-    usually = _expected_sessions(usual, usual_window).sum()
-    floats = _float_transactions(window)
+    usually = _expected_sessions(usual, Window(window.start, DAYS)).sum()
     first_rows = FIRST_ROWS * len(customers.first)
-    later_rows = TRANSACTIONS - first_rows - FLOAT_TRANSACTIONS
-    rows = first_rows + floats + later_rows * expected / usually
+    later_rows = TRANSACTIONS - FLOAT_TRANSACTIONS - first_rows
+    rows = first_rows + _float_transactions(window) + later_rows * expected / usually
     return round(rows), MARGIN * later_rows / (ROWS_A_SESSION * usually)
 
 
@@ -62,9 +64,10 @@ def draw_purchases(
     """The purchases of a block, as many as make the given number of rows with their credits.
 
     Returns:
-        One row per purchase: ``customer`` (index into the block), ``seconds`` from the start of the window, ``closes``
-        (before which all of its session happens), ``fade`` (0 far from the drop-out, rising to 1 at it), ``offer``
-        (index into ``OFFERS``) and ``credit`` (what follows: ``NO_CREDIT``, ``EARNED`` or ``REFUNDED``).
+        One row per purchase: ``customer`` (index into the block), ``seconds`` from the start of the window,
+        ``closes`` (before which all of its session happens), ``fade`` (0 far from the drop-out, rising to 1 at
+        it), ``offer`` (index into ``OFFERS``), ``credit`` (what follows: ``NO_CREDIT``, ``EARNED`` or
+        ``REFUNDED``) and ``channel``.
     """
     customer, opens, rank = _sessions(rng, customers, window, pace)
     session, seconds = _within_sessions(rng, customers, customer, opens)
@@ -81,6 +84,7 @@ def draw_purchases(
             "fade": fade,
             "offer": offer,
             "credit": _credits(rng, customers, buyer, fade, offer),
+            "channel": _channels(rng, offer, fade),
             "rank": rank[session],
         }
     )
@@ -132,7 +136,7 @@ def _within_sessions(
     size[:everyone] = np.where(single, 1, 2 + rng.poisson(FIRST_MORE, everyone))
     session = np.repeat(np.arange(len(size)), size)
     begins = size.cumsum() - size
-    elapsed = rng.exponential(PURCHASE_GAP, len(session)).cumsum()
+    elapsed = rng.exponential(PURCHASE_GAP_SECONDS, len(session)).cumsum()
     elapsed -= elapsed[begins][session]
     return session, opens[session] + HOUR * -np.expm1(-elapsed / HOUR)
 
@@ -147,23 +151,29 @@ def _credits(
     rng: np.random.Generator, customers: Customers, buyer: IntArray, fade: FloatArray, offer: IntArray
 ) -> IntArray:
     favour = segment_values("credit")[customers.segment[buyer]] * (
-        1.0 + CREDIT_LOYALTY * customers.loyalty[buyer]
+        1 + CREDIT_LOYALTY * customers.loyalty[buyer]
     )
-    refunded = REFUND + (REFUND_FADED - REFUND) * fade
-    earned = _CREDITS[offer] * favour * (1.0 - FADED_CREDIT * fade)
-    refunded = np.where(_CREDITS[offer] > 0, refunded, 0.0)
+    earned = _CREDITS[offer] * favour * (1 - FADED_CREDIT * fade)
+    refunded = np.where(offer == CASHBACK, 0.0, REFUND + (REFUND_FADED - REFUND) * fade)
     draw = rng.random(len(offer))
     return np.where(draw < refunded, REFUNDED, np.where(draw < refunded + earned, EARNED, NO_CREDIT))
 
 
+def _channels(rng: np.random.Generator, offer: IntArray, fade: FloatArray) -> IntArray:
+    other = rng.random(len(offer)) < OTHER_CHANNEL + OTHER_CHANNEL_FADED * fade
+    return np.where(offer == CASHBACK, CREDIT_CHANNEL, np.where(other, OTHER_SALES_CHANNEL, SALES_CHANNEL))
+
+
 def _cut(purchases: pl.DataFrame, rows: int) -> pl.DataFrame:
-    """Keep the sessions of lowest rank that make the number of rows; the last credit may not fit."""
+    """Keep rank 0 and the next sessions that make the number of rows; the last credit may not fit."""
     credited = (pl.col("credit") != NO_CREDIT).cast(pl.Int64)
     before = (1 + credited).cum_sum() - 1 - credited
+    always = pl.col("rank") == 0
+    fits = always | (pl.col("before") + 1 < rows)
     return (
         purchases.sort("rank", maintain_order=True)
         .with_columns(before=before)
-        .filter(pl.col("before") < rows)
-        .with_columns(credit=pl.when(pl.col("before") + 1 < rows).then("credit").otherwise(NO_CREDIT))
+        .filter(always | (pl.col("before") < rows))
+        .with_columns(credit=pl.when(fits).then("credit").otherwise(NO_CREDIT))
         .drop("rank", "before")
     )

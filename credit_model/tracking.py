@@ -99,7 +99,9 @@ def _log_datasets(trained: Trained) -> None:
             {n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}
         )
     )
-    table = table.with_columns(pl.Series("probability", trained.probability))
+    table = table.with_columns(
+        pl.Series("probability", trained.probability), pl.Series("test_probability", trained.test_probability)
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "training_table.parquet"
         table.write_parquet(path)

@@ -16,12 +16,13 @@ from credit_model.features import FeaturePlan, learn_levels
 from credit_model.history import history
 from credit_model.metrics import BadArray, FloatArray
 from credit_model.reasons import Reasons
-from credit_model.scorecard import Bands, Scale, cost_bands, cost_threshold
+from credit_model.scorecard import Bands, Scale
 from credit_model.scoring import Scorer
 from credit_model.splits import customer_folds
 from credit_model.transactions import Tidy
 
 FOLDS = 5
+PARTS = ("train", "test", "excluded")
 LEAST_NO_HISTORY = 30
 LEAST_EFFECT = 0.02
 REFUSED_AUC = 0.98
@@ -39,6 +40,7 @@ class Recipe:
         candidate: the candidate that wins, or ``auto``.
         scale: probability to points.
         costs: of a false negative and of a false positive.
+        bands: risk levels and decisions.
         seed: of everything random.
     """
 
@@ -49,6 +51,7 @@ class Recipe:
     candidate: str = "auto"
     scale: Scale = field(default_factory=Scale)
     costs: tuple[float, float] = (10.0, 1.0)
+    bands: Bands = field(default_factory=Bands)
     seed: int = 42
 
 
@@ -96,11 +99,12 @@ class Trained:
     """The fitted scorer and what was measured on the way.
 
     Attributes:
-        scorer: fitted on the training part alone; the model that was validated is the one that is served.
+        scorer: the validated recipe, fitted again on every decision whose outcome is known.
         prepared: what it was fitted on.
-        comparison: cross-validation of every candidate on the training part.
+        comparison: cross-validation of every candidate, on the training part where that is large enough.
         winner: name of the candidate that the scorer holds.
-        probability: of every decision; out of fold in the training part, honest in the test part.
+        probability: of every decision, out of fold, grouped by customer.
+        test_probability: of the test part, by the recipe fitted on the training part alone; NaN elsewhere.
         figures: metrics by name.
     """
 
@@ -109,74 +113,131 @@ class Trained:
     comparison: Mapping[str, CrossValidation]
     winner: str
     probability: FloatArray
+    test_probability: FloatArray
     figures: Mapping[str, float]
 
 
-def prepare(transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe) -> Prepared:
+def prepare(
+    transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS
+) -> Prepared:
     """Features of labelled decisions; those whose transactions are at fault are left out and counted.
 
+    Args:
+        transactions: tidy transactions.
+        decisions: labelled decisions with their ``part``.
+        recipe: how to train.
+        parts: the parts that categories and constant features are learned from.
+
     Raises:
-        ValueError: the data hold two currencies.
+        ValueError: the data hold two currencies, or a feature to include does not exist.
     """
     currency = _currency(transactions)
     known = history(transactions, decisions, recipe.history_days, currency)
     valid = ~decisions.with_row_index("decision")["decision"].is_in(known.faults["decision"].implode())
-    train = (decisions["part"] == "train") & valid
-    levels = learn_levels(known.frame.filter(pl.col("decision").is_in(train.arg_true().implode())))
+    learned = decisions["part"].is_in(list(parts)) & valid
+    levels = learn_levels(known.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
     catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
-    unknown = [name for name in recipe.include if name not in catalogue.features]
-    if unknown:
-        raise ValueError(f"there is no feature {', '.join(unknown)} to include; data/FEATURES.md lists them")
-    wanted = [n for n, feature in catalogue.features.items() if feature.default or n in recipe.include]
+    wanted = _wanted(catalogue, recipe.include)
     features = FeaturePlan(catalogue, wanted).compute(known.frame, decisions).filter(valid)
-    varying = [n for n in wanted if features.filter(train.filter(valid))[n].n_unique() > 1]
+    varying = [n for n in wanted if features.filter(learned.filter(valid))[n].n_unique() > 1]
     kept = features.select(list(dict.fromkeys([*varying, "transaction_count"])))
     return Prepared(decisions.filter(valid), kept, catalogue, currency, int((~valid).sum()))
 
 
-def fit(prepared: Prepared, recipe: Recipe, advance: Callable[[str], object] = lambda _: None) -> Trained:
-    """Compare the candidates on the training part, fit the winner, measure it on the test part.
+def train(
+    transactions: Tidy,
+    decisions: pl.DataFrame,
+    recipe: Recipe,
+    advance: Callable[[str], object] = lambda _: None,
+) -> Trained:
+    """Compare the candidates, validate the winner out of time, and fit it on all that is known.
 
     Args:
-        prepared: features and labels.
+        transactions: tidy transactions.
+        decisions: labelled decisions with their ``part``: ``train``, ``test`` or ``excluded`` (known only later).
         recipe: how to train.
         advance: called with a candidate's name after each of its folds.
 
     Raises:
-        ValueError: the training part has too few customers or only one class.
+        ValueError: too few customers or only one class.
     """
-    rows = prepared.part("train") & prepared.modelled
-    table, bad = prepared.features.filter(pl.Series(rows)), prepared.bad[rows]
-    _check_learnable(bad, prepared.customers[rows])
-    features = [name for name in table.columns if name in _usable(table, prepared.catalogue)]
-    table = table.select(features)
-    known = directions(prepared.catalogue)
-    fold = customer_folds(pl.Series(prepared.customers[rows]), FOLDS, recipe.seed).to_numpy().astype(np.int64)
-    comparison = {
-        name: cross_validate(c, table, bad, fold, recipe.seed, known, lambda name=name: advance(name))  # type: ignore[misc]
-        for name, c in CANDIDATES.items()
+    prepared = prepare(transactions, decisions, recipe)
+    rows = prepared.modelled
+    _check_learnable(prepared.bad[rows], prepared.customers[rows])
+    earlier = prepare(transactions, decisions, recipe, ("train",))
+    early_rows = earlier.part("train") & earlier.modelled
+    validated = metrics.estimable(earlier.bad[early_rows])
+    compared, compared_rows = (earlier, early_rows) if validated else (prepared, rows)
+    names = list(CANDIDATES) if recipe.candidate == "auto" else [recipe.candidate]
+    comparison = {name: _cross_validate(compared, compared_rows, name, recipe, advance) for name in names}
+    winner = choose(comparison)
+    final = _cross_validate(prepared, rows, winner, recipe, advance) if validated else comparison[winner]
+    scorer = _scorer(prepared, recipe, winner, final, rows)
+    probability = _with_silent(prepared, scorer, _filled(rows, scorer.calibrator.probability(final.margin)))
+    if validated:
+        test_probability = _test_probability(earlier, recipe, winner, comparison[winner], early_rows)
+    else:
+        test_probability = np.full(len(probability), np.nan)
+    figures = _figures(prepared, scorer.bands, probability, test_probability, recipe)
+    figures |= {
+        "cv_auc_mean": comparison[winner].mean,
+        "cv_auc_standard_error": comparison[winner].standard_error,
     }
-    winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
-    scorer = _scorer(prepared, recipe, winner, comparison[winner], table, bad)
-    probability = _probabilities(prepared, scorer, rows, comparison[winner])
-    return Trained(
-        scorer,
-        prepared,
-        comparison,
-        winner,
-        probability,
-        _figures(prepared, scorer, probability, comparison[winner], rows, recipe),
+    return Trained(scorer, prepared, comparison, winner, probability, test_probability, figures)
+
+
+def _wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
+    unknown = [name for name in include if name not in catalogue.features]
+    if unknown:
+        raise ValueError(f"there is no feature {', '.join(unknown)} to include; data/FEATURES.md lists them")
+    return [name for name, feature in catalogue.features.items() if feature.default or name in include]
+
+
+def _cross_validate(
+    prepared: Prepared,
+    rows: npt.NDArray[np.bool_],
+    name: str,
+    recipe: Recipe,
+    advance: Callable[[str], object],
+) -> CrossValidation:
+    fold = customer_folds(pl.Series(prepared.customers[rows]), FOLDS, recipe.seed).to_numpy()
+    known = directions(prepared.catalogue)
+    table = _table(prepared, rows)
+    return cross_validate(
+        CANDIDATES[name], table, prepared.bad[rows], fold, recipe.seed, known, lambda: advance(name)
     )
 
 
+def _table(prepared: Prepared, rows: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    table = prepared.features.filter(pl.Series(rows))
+    return table.select([name for name in table.columns if table[name].n_unique() > 1])
+
+
+def _filled(rows: npt.NDArray[np.bool_], values: FloatArray) -> FloatArray:
+    filled = np.full(len(rows), np.nan)
+    filled[rows] = values
+    return filled
+
+
+def _with_silent(prepared: Prepared, scorer: Scorer, probability: FloatArray) -> FloatArray:
+    silent = np.nan if scorer.no_history_probability is None else scorer.no_history_probability
+    return np.where(prepared.modelled, probability, silent)
+
+
+def _test_probability(
+    earlier: Prepared, recipe: Recipe, winner: str, result: CrossValidation, rows: npt.NDArray[np.bool_]
+) -> FloatArray:
+    scorer = _scorer(earlier, recipe, winner, result, rows)
+    judged = earlier.part("test") & earlier.modelled
+    margin = scorer.classifier.margin(earlier.features.filter(pl.Series(judged)))
+    probability = _with_silent(earlier, scorer, _filled(judged, scorer.calibrator.probability(margin)))
+    return np.where(earlier.part("test"), probability, np.nan)
+
+
 def _scorer(
-    prepared: Prepared,
-    recipe: Recipe,
-    winner: str,
-    result: CrossValidation,
-    table: pl.DataFrame,
-    bad: BadArray,
+    prepared: Prepared, recipe: Recipe, winner: str, result: CrossValidation, rows: npt.NDArray[np.bool_]
 ) -> Scorer:
+    table, bad = _table(prepared, rows), prepared.bad[rows]
     classifier = CANDIDATES[winner].fit(table, bad, recipe.seed, directions(prepared.catalogue))
     topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(table)))
@@ -185,54 +246,32 @@ def _scorer(
         classifier=classifier,
         calibrator=fit_calibrator(result.margin, bad),
         scale=recipe.scale,
-        bands=Bands() if recipe.target != "observed_default" else cost_bands(cost_threshold(*recipe.costs)),
+        bands=recipe.bands,
         reasons=Reasons(topics, LEAST_EFFECT * spread),
         target=recipe.target,
         currency=prepared.currency,
-        no_history_probability=_no_history_probability(prepared),
+        no_history_probability=_no_history_probability(prepared, rows),
     )
 
 
-def _no_history_probability(prepared: Prepared) -> float | None:
-    """Bad rate of the training decisions without history, smoothed by one case of each class; needs 30 of them."""
-    silent = prepared.part("train") & ~prepared.modelled
+def _no_history_probability(prepared: Prepared, rows: npt.NDArray[np.bool_]) -> float | None:
+    """Bad rate of the decisions without history, smoothed by one case of each class; needs 30 of them."""
+    parts = prepared.decisions["part"].filter(pl.Series(rows)).unique()
+    silent = prepared.decisions["part"].is_in(parts.implode()).to_numpy() & ~prepared.modelled
     bads, cases = int(prepared.bad[silent].sum()), int(silent.sum())
     return (bads + 1) / (cases + 2) if cases >= LEAST_NO_HISTORY else None
 
 
-def _probabilities(
-    prepared: Prepared, scorer: Scorer, rows: npt.NDArray[np.bool_], result: CrossValidation
-) -> FloatArray:
-    margin = np.full(len(prepared.bad), np.nan)
-    margin[rows] = result.margin
-    test = prepared.modelled & ~rows
-    if test.any():
-        margin[test] = scorer.classifier.margin(prepared.features.filter(pl.Series(test)))
-    probability = scorer.calibrator.probability(margin)
-    silent = np.nan if scorer.no_history_probability is None else scorer.no_history_probability
-    return np.where(prepared.modelled, probability, silent)
-
-
 def _figures(
-    prepared: Prepared,
-    scorer: Scorer,
-    probability: FloatArray,
-    result: CrossValidation,
-    rows: npt.NDArray[np.bool_],
-    recipe: Recipe,
+    prepared: Prepared, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
 ) -> dict[str, float]:
-    parts = {
-        "grouped": prepared.part("train"),
-        "test": prepared.part("test"),
-        "grouped_with_history": rows,
-        "test_with_history": prepared.part("test") & prepared.modelled,
-    }
-    figures: dict[str, float] = {"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error}
-    for name, part in parts.items():
-        chosen = part & ~np.isnan(probability)
-        figures |= {
-            f"{name}_{k}": v for k, v in measure(prepared, probability, chosen, scorer.bands, recipe).items()
-        }
+    figures: dict[str, float] = {}
+    for name, judged in {"grouped": probability, "test": test_probability}.items():
+        part = prepared.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
+        for suffix, among in {"": part, "_with_history": part & prepared.modelled}.items():
+            rows = among & ~np.isnan(judged)
+            found = measure(prepared, judged, rows, bands, recipe)
+            figures |= {f"{name}{suffix}_{key}": value for key, value in found.items()}
     return figures
 
 
@@ -275,10 +314,6 @@ def _check_learnable(bad: BadArray, customers: Sequence[str] | npt.NDArray[np.ob
             f"{int(bad.sum())} bad and {int(len(bad) - bad.sum())} good decisions to train on are too few; "
             f"give at least {FOLDS} of each"
         )
-
-
-def _usable(table: pl.DataFrame, catalogue: Catalogue) -> set[str]:
-    return {name for name in table.columns if name in catalogue.features and table[name].n_unique() > 1}
 
 
 def directions(catalogue: Catalogue) -> dict[str, int]:

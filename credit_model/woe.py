@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.monotone import BinningRules, Cells, monotone_cuts, prebin_edges
+from credit_model.monotone import INDEPENDENT_CUTS, BinningRules, Cells, monotone_cuts, prebin_edges
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -201,7 +201,8 @@ def _fit_numbers(
         np.bincount(groups, is_bad[known], len(edges) + 1),
         is_bad,
     )
-    options = [monotone_cuts(cells, direction, len(edges), rules) for direction in directions]
+    possible = min(len(edges), INDEPENDENT_CUTS)
+    options = [monotone_cuts(cells, direction, possible, rules) for direction in directions]
     cuts = max(options, key=lambda option: cells.merged(option).likelihood_ratio())
     inner = tuple(edges[cuts - 1].tolist())
     return Binning(values.name, "numeric", inner, (), *_counts(cells.merged(cuts), rules))

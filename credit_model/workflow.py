@@ -61,22 +61,21 @@ def run(given: Settings) -> Outcome:
     """
     transactions = _transactions(given)
     sample = _observed(given, transactions) if given.target == "observed" else _proxy(given, transactions)
-    prepared = training.prepare(transactions, sample.decisions, sample.recipe)
-    with tqdm(total=FOLDS * len(CANDIDATES), disable=None, unit="fold") as bar:
+    with tqdm(disable=None, unit="fold", leave=False) as bar:
 
         def advance(name: str) -> None:
             bar.set_description(name)
             bar.update()
 
-        trained = training.fit(prepared, sample.recipe, advance)
-    winner = trained.winner
+        trained = training.train(transactions, sample.decisions, sample.recipe, advance)
+    prepared = trained.prepared
     comparison = _comparisons(transactions, sample, trained)
     figures = dict(trained.figures) | comparison
     failed = tuple(_failed_gates(sample, figures))
     used = {
         "history_days": sample.recipe.history_days,
         "target": sample.recipe.target,
-        "candidate": winner,
+        "candidate": trained.winner,
         "currency": prepared.currency,
         "features": len(prepared.features.columns),
         "inputs": len(trained.scorer.classifier.inputs),
@@ -98,7 +97,18 @@ def _transactions(given: Settings) -> Tidy:
 def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
     scale = scorecard.Scale(given.points_to_double_odds, given.base_score, given.base_odds)
     costs = (given.cost_false_negative, given.cost_false_positive)
-    return Recipe(history_days, target, (), given.include, given.candidate, scale, costs, given.seed)
+    bands = _bands(given, costs, target)
+    return Recipe(history_days, target, (), given.include, given.candidate, scale, costs, bands, given.seed)
+
+
+def _bands(given: Settings, costs: tuple[float, float], target: str) -> scorecard.Bands:
+    """The bands asked for; else from the costs of errors with real outcomes, 0.30 and 0.60 with the proxy."""
+    real = target == "observed_default"
+    threshold = given.threshold or (scorecard.cost_threshold(*costs) if real else 0.5)
+    if given.bands is not None:
+        names, limits, decisions = given.bands
+        return scorecard.Bands(tuple(names), tuple(limits), tuple(decisions), threshold)
+    return scorecard.cost_bands(threshold) if real or given.threshold is not None else scorecard.Bands()
 
 
 def _proxy(given: Settings, transactions: Tidy) -> Sample:
@@ -116,9 +126,13 @@ def _proxy(given: Settings, transactions: Tidy) -> Sample:
     if given.target == "same_window":
         chosen = labels.same_window(transactions, proxy.labels.decisions, plan.history_days)
     parted = _parted(given, chosen.decisions, lambda decisions: splits.by_cutoff(decisions, plan.test))
-    return Sample(
-        _included(parted), _recipe(given, plan.history_days, chosen.target), proxy, _proxy_lines(plan, proxy)
-    )
+    return Sample(parted, _recipe(given, plan.history_days, chosen.target), proxy, _proxy_lines(plan, proxy))
+
+
+def _spans_less_than(moments: pl.Series, days: int) -> bool:
+    """Whether holding back outcomes for a month would leave nothing to train on before the test part starts."""
+    span = moments.to_frame("t").select((pl.col("t").max() - pl.col("t").min()).dt.total_days()).item()
+    return span is None or int(span) < days
 
 
 def _parted(
@@ -127,18 +141,15 @@ def _parted(
     return splits.out_of_customer(decisions, given.seed) if given.split == "random" else by_time(decisions)
 
 
-def _included(parted: pl.DataFrame) -> pl.DataFrame:
-    return parted.filter(pl.col("part") != "excluded")
-
-
 def _observed(given: Settings, transactions: Tidy) -> Sample:
     if given.outcomes is None:
         raise ValueError(
             "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
         )
     table = tables.rename(tables.read(given.outcomes), given.columns, (), given.outcomes)
-    outcome_days = given.outcome_days or OBSERVED_OUTCOME
-    found = observed(table, outcome_days)
+    found = observed(table, given.outcome_days or OBSERVED_OUTCOME)
+    if given.outcome_days is None and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME):
+        found = observed(table, 0)
     attributes = learn_attributes(found.decisions, given.attributes)
     read = read_decisions(
         {c: found.decisions[c] for c in found.decisions.columns}, found.decisions.height, attributes
@@ -149,11 +160,13 @@ def _observed(given: Settings, transactions: Tidy) -> Sample:
     )
     parted = _parted(given, decisions, splits.out_of_time)
     left_out = {**found.left_out, **splits.exclusions(parted)}
+    lag = (decisions["known_at"] - decisions["as_of"]).dt.total_days().mean()
     lines = (
-        f"label: observed defaults, history {recipe.history_days} days",
-        f"decisions left out: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
+        f"label: observed defaults, history {recipe.history_days} days, outcomes known {lag:.0f} days after the decision "
+        "on average (outcome_known_at or outcome_days say when)",
+        f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
     )
-    return Sample(_included(parted), recipe, None, lines)
+    return Sample(parted, recipe, None, lines)
 
 
 def _proxy_lines(plan: Cutoffs, proxy: labels.Proxy) -> tuple[str, ...]:
@@ -182,11 +195,11 @@ def _comparisons(transactions: Tidy, sample: Sample, trained: Trained) -> dict[s
     """The same model's AUC under the same-window label, and recency alone on the test part."""
     figures: dict[str, float] = {}
     prepared = trained.prepared
-    test = prepared.part("test") & prepared.modelled
+    test = prepared.part("test") & prepared.modelled & ~np.isnan(trained.test_probability)
     if "recency" in prepared.features.columns and metrics.estimable(prepared.bad[test]):
         recency = prepared.features["recency"].fill_null(sample.recipe.history_days).to_numpy()[test]
         figures["test_recency_roc_auc"] = metrics.roc_auc(prepared.bad[test], recency)
-        pair = (trained.probability[test], recency)
+        pair = (trained.test_probability[test], recency)
         people = prepared.customers[test]
         low, high = metrics.paired_interval(
             metrics.roc_auc, prepared.bad[test], pair, people, sample.recipe.seed
@@ -203,7 +216,7 @@ def _comparisons(transactions: Tidy, sample: Sample, trained: Trained) -> dict[s
 
 def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> float:
     prepared = trained.prepared
-    rows = pl.Series(prepared.part("train") & prepared.modelled)
+    rows = pl.Series(prepared.modelled)
     leaking = labels.same_window(transactions, prepared.decisions.filter(rows), sample.recipe.history_days)
     bad = leaking.decisions["bad"].to_numpy().astype(np.int8)
     table = prepared.features.filter(rows)
@@ -240,13 +253,13 @@ def _data_lines(transactions: Tidy) -> list[str]:
 
 
 def _result_lines(sample: Sample, trained: Trained, figures: Mapping[str, float]) -> list[str]:
-    lines = [f"{part}: {_counts(trained.prepared, part)}" for part in ("train", "test")]
+    lines = [f"{part}: {_counts(trained.prepared, part)}" for part in training.PARTS]
     lines += [
         f"candidate {n}: AUC {r.mean:.4f} ± {r.standard_error:.4f}" for n, r in trained.comparison.items()
     ]
     lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features")
-    lines.append(f"AUC out of fold, grouped by customer: {_auc(figures, 'grouped')}")
-    lines.append(f"AUC out of time: {_auc(figures, 'test')}")
+    lines.append(f"AUC out of fold, all decisions, grouped by customer: {_auc(figures, 'grouped')}")
+    lines.append(f"AUC out of time, trained on the earlier part alone: {_auc(figures, 'test')}")
     silent = ~trained.prepared.modelled
     if silent.any():
         lines.append(

@@ -139,10 +139,9 @@ def test_a_parquet_body(server: str, shape: str, request: pytest.FixtureRequest,
     table = request.getfixturevalue(shape)
     body = io.BytesIO()
     (table.assign(as_of=AS_OF)).to_parquet(body)
-    status, answer = ask(server, body.getvalue(), "application/x-parquet")
-    assert status in {200, 415}, answer
-    if status == 200:
-        assert_same(answer["predictions"], expected)
+    status, answer = ask(server, body.getvalue(), "application/vnd.apache.parquet")
+    assert status == 200, answer
+    assert_same(answer["predictions"], expected)
 
 
 @pytest.mark.parametrize(
