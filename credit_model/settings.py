@@ -49,17 +49,11 @@ class Settings:
     outcomes: str | None = _parameter(
         TEXT, None, "train", "real outcomes: a table of CustomerId, as_of, defaulted and attributes"
     )
-    features: str | None = _parameter(
-        TEXT, None, "train", "a feature table made elsewhere, in place of transactions"
-    )
     columns: dict[str, str] = _parameter(
         COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
     )
     attributes: tuple[str, ...] = _parameter(
         NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
-    )
-    group: str | None = _parameter(
-        TEXT, None, "train", "column of the outcomes whose groups the fairness tables compare"
     )
     label: str = _parameter(
         choice("auto", "rfm_proxy", "same_window", "observed"),
@@ -80,13 +74,10 @@ class Settings:
         NAMES, (), "train", "features to switch on that the catalogue has switched off"
     )
     candidate: str = _parameter(
-        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "lightgbm"),
+        choice("auto", "scorecard", "xgboost"),
         "auto",
         "train",
         "the model to serve: auto is the simplest within one standard error of the best",
-    )
-    search: str = _parameter(
-        choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are searched"
     )
     cost_false_negative: float = _parameter(number(), 10.0, "train", "cost of approving a bad customer")
     cost_false_positive: float = _parameter(number(), 1.0, "train", "cost of rejecting a good customer")

@@ -1,13 +1,13 @@
 """Synthetic transactions, from customers who buy until they drop out.
 
-The process is buy-till-you-die (Schmittlein, Morrison and Colombo, Management Science 33, 1987) with sessions:
-a customer arrives, opens sessions at a rate of their own, buys once or more in each, and leaves for good at a
-drop-out time that nobody sees. Beyond that model, the drop-out depends on a latent segment and on loyalty, which
-show in what is bought, at what price and with how many credits, and it casts a shadow before it: tickets shrink,
-refunds multiply.
+The process is buy-till-you-die (Schmittlein, Morrison and Colombo, Management Science 33, 1987) with
+sessions: a customer arrives, opens sessions at a rate of their own, buys once or more in each, and leaves for
+good at a drop-out time that nobody sees. Beyond that model, the drop-out depends on a latent segment and on
+loyalty, which show in what is bought, at what price and with how many credits, and it casts a shadow before it:
+tickets shrink, refunds multiply.
 
-Rows come in blocks of ``CUSTOMERS`` customers, each with the published number of transactions, so that memory
-is bounded by a block however many customers are asked for, and more customers leave the earlier ones as they are.
+Rows come in blocks of ``CUSTOMERS`` customers, each with the published number of transactions: memory is bounded
+by a block however many customers are asked for, and more customers leave the earlier ones as they are.
 """
 
 from collections.abc import Iterator
@@ -56,9 +56,9 @@ def truth(
     """What the process knows of each customer of ``generate`` with the same arguments.
 
     Returns:
-        One row per customer: ``CustomerId``, ``segment``, ``loyalty`` (standard normal; the loyal stay longer),
-        ``sessions_per_day``, ``first_purchase`` and ``dropout``: no transaction is later, and it may lie after
-        the window.
+        One row per customer: ``CustomerId``, ``segment``, ``loyalty`` (standard normal; the loyal stay
+        longer), ``sessions_per_day``, ``first_purchase`` and ``dropout``: no transaction is later, and it may
+        lie after the window.
 
     Raises:
         ValueError: fewer than one customer, less than one day, or a negative seed.

@@ -22,6 +22,7 @@ from credit_model.synthetic_calibration import (
     LOAN,
     OFFERS,
     REFUND_LIMIT,
+    REFUNDED_FRAUD,
     TICKET_SPREAD,
     TRANSACTIONS,
 )
@@ -41,7 +42,8 @@ def price(rng: np.random.Generator, customers: Customers, purchases: pl.DataFram
     taste = segment_values("ticket")[customers.segment[customer]] + TICKET_SPREAD * customers.ticket[customer]
     amount = _ladder_amounts(offer, rng.logistic(size=len(offer)) + taste - FADED_TICKET * fade)
     rows = len(offer) + purchases["credit"].ne(NO_CREDIT).sum()
-    fraud = _frauds(rng, customer, offer, round(FRAUDS * rows / TRANSACTIONS))
+    weight = _FRAUD_WEIGHTS[offer] * np.where(purchases["credit"] == REFUNDED, REFUNDED_FRAUD, 1.0)
+    fraud = _frauds(rng, customer, weight, round(FRAUDS * rows / TRANSACTIONS))
     amount[fraud] = _fraud_amounts(rng, len(fraud))
     return purchases.with_columns(
         Amount=np.where(offer == CASHBACK, -amount, amount),
@@ -83,10 +85,10 @@ def _ladder_amounts(offer: IntArray, logit: FloatArray) -> FloatArray:
     return _STEPS[np.searchsorted(_EDGES, offer + rank, side="right")]
 
 
-def _frauds(rng: np.random.Generator, customer: IntArray, offer: IntArray, count: int) -> IntArray:
-    """Positions of the frauds: few customers are exposed, and mostly in some offers."""
+def _frauds(rng: np.random.Generator, customer: IntArray, weight: FloatArray, count: int) -> IntArray:
+    """Positions of the frauds: few customers are exposed to them."""
     exposure = np.exp(EXPOSURE_SPREAD * rng.standard_normal(customer.max() + 1))[customer]
-    race = rng.exponential(size=len(customer)) / (exposure * _FRAUD_WEIGHTS[offer] + 1e-12)
+    race = rng.exponential(size=len(customer)) / (exposure * weight + 1e-12)
     return np.sort(np.argsort(race, kind="stable")[:count])
 
 

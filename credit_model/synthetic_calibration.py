@@ -49,6 +49,7 @@ ADVANCE_LIMIT = 10_000.0
 REFUND_LIMIT = 1_000_000.0
 FEE_RATE = 0.09
 EXPOSURE_SPREAD = 3.2
+REFUNDED_FRAUD = 2.5  # how much likelier a purchase that is refunded is a fraud
 FRAUD_RANKS = (0.0, 0.05, 0.20, 0.40, 0.60, 0.75, 0.90, 0.97, 1.0)
 FRAUD_AMOUNTS = (5e2, 6e4, 2e5, 5e5, 9.5e5, 2.4e6, 4.8e6, 6e6, 9.88e6)
 

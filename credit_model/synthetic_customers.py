@@ -1,7 +1,7 @@
 """Who the synthetic customers are: a block of them, with all that stays hidden from a model.
 
-A block is one copy of the published population, drawn from its own stream of random numbers: it depends on the
-seed and on its number, on no other block and not on how many there are.
+A block is one copy of the published population, drawn from its own stream of random numbers: it depends on
+the seed and on its number, on no other block and not on how many there are.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ _OFFER_EDGES = (_OFFER_SHARES.cumsum(axis=1) / _OFFER_SHARES.sum(axis=1, keepdim
 class Window:
     """The observed span, and its busy time: seconds that pass faster in the hours and days when people buy.
 
-    A week is as long in busy time as on the clock, and events spread evenly over it follow the hourly profile.
+    A week is as long in busy time as on the clock; events spread evenly over it follow the hourly profile.
     """
 
     start: datetime
@@ -106,8 +106,8 @@ def segment_values(field: str) -> FloatArray:
 def offers_at(segment: IntArray, share: FloatArray) -> IntArray:
     """The offer at a share, in [0, 1), of the weights of a segment."""
     edges = (_OFFER_EDGES + np.arange(len(SEGMENTS))[:, None]).ravel()
-    drawn = np.searchsorted(edges, segment + share, side="right") - segment * len(OFFERS)
-    return np.minimum(drawn, len(OFFERS) - 1)
+    drawn: IntArray = np.searchsorted(edges, segment + share, side="right") - segment * len(OFFERS)
+    return drawn.clip(max=len(OFFERS) - 1)
 
 
 def draw_customers(rng: np.random.Generator, window: Window) -> Customers:
@@ -155,7 +155,7 @@ def _segments(rng: np.random.Generator, established: NDArray[np.bool_]) -> IntAr
     draw = rng.random(CUSTOMERS)
     edges = [segment_values(field).cumsum() for field in ("newcomers", "established")]
     new, old = (np.searchsorted(edge, draw * edge[-1], side="right") for edge in edges)
-    segment = np.where(established, old, new)
+    segment: IntArray = np.where(established, old, new)
     segment[-1] = len(SEGMENTS) - 1
     return segment
 

@@ -65,8 +65,8 @@ def draw_purchases(
 
     Returns:
         One row per purchase: ``customer`` (index into the block), ``seconds`` from the start of the window,
-        ``closes`` (before which all of its session happens), ``fade`` (0 far from the drop-out, rising to 1 at
-        it), ``offer`` (index into ``OFFERS``), ``credit`` (what follows: ``NO_CREDIT``, ``EARNED`` or
+        ``closes`` (before which all of its session happens), ``fade`` (0 far from the drop-out, rising to 1
+        at it), ``offer`` (index into ``OFFERS``), ``credit`` (what follows: ``NO_CREDIT``, ``EARNED`` or
         ``REFUNDED``) and ``channel``.
     """
     customer, opens, rank = _sessions(rng, customers, window, pace)

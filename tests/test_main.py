@@ -125,7 +125,7 @@ def test_a_command_line_that_cannot_be_read(
 
 def test_a_value_may_look_like_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     planted(monkeypatch, "tracking", train=lambda given: given.name)
-    assert main(["train", "--name", "--odd name; $(x)", "--group=a=b"]) == 0
+    assert main(["train", "--name", "--odd name; $(x)", "--transactions=a=b"]) == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)

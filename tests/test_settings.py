@@ -148,7 +148,7 @@ def test_a_file_that_is_not_there() -> None:
         ("cost_false_negative", "inf", "out of range"),
         ("threshold", "1", "give a number above 0 and below 1, or auto"),
         ("label", "obsrved", "'obsrved' is no choice; did you mean observed"),
-        ("search", "all", "choose from none, grid, random"),
+        ("split", "all", "choose from time, random"),
         ("columns", "client", "'client' is not a pair"),
         ("bands", "low:0.3:approve", "give name:upper limit:decision"),
         ("bands", "low:approve,high:reject", "give name:upper limit:decision"),
