@@ -101,7 +101,7 @@ class Trained:
     Attributes:
         scorer: the validated recipe, fitted again on every decision whose outcome is known.
         prepared: what it was fitted on.
-        comparison: cross-validation of every candidate, on the training part where that is large enough.
+        comparison: cross-validation of every candidate, on the training part where it has 20 of each class, else on all.
         winner: name of the candidate that the scorer holds.
         probability: of every decision, out of fold, grouped by customer.
         test_probability: of the test part, by the recipe fitted on the training part alone; NaN elsewhere.
@@ -166,18 +166,20 @@ def train(
     _check_learnable(prepared.bad[rows], prepared.customers[rows])
     earlier = prepare(transactions, decisions, recipe, ("train",))
     early_rows = earlier.part("train") & earlier.modelled
-    validated = metrics.estimable(earlier.bad[early_rows])
-    compared, compared_rows = (earlier, early_rows) if validated else (prepared, rows)
+    choosable = metrics.estimable(earlier.bad[early_rows])
+    compared, compared_rows = (earlier, early_rows) if choosable else (prepared, rows)
     names = list(CANDIDATES) if recipe.candidate == "auto" else [recipe.candidate]
     comparison = {name: _cross_validate(compared, compared_rows, name, recipe, advance) for name in names}
     winner = choose(comparison)
-    final = _cross_validate(prepared, rows, winner, recipe, advance) if validated else comparison[winner]
+    final = _cross_validate(prepared, rows, winner, recipe, advance) if choosable else comparison[winner]
     scorer = _scorer(prepared, recipe, winner, final, rows)
     probability = _with_silent(prepared, scorer, _filled(rows, scorer.calibrator.probability(final.margin)))
-    if validated:
-        test_probability = _test_probability(earlier, recipe, winner, comparison[winner], early_rows)
-    else:
-        test_probability = np.full(len(probability), np.nan)
+    test_probability = np.full(len(probability), np.nan)
+    if _rarer(earlier.bad[early_rows]) >= FOLDS:
+        early = (
+            comparison[winner] if choosable else _cross_validate(earlier, early_rows, winner, recipe, advance)
+        )
+        test_probability = _test_probability(earlier, recipe, winner, early, early_rows)
     figures = _figures(prepared, scorer.bands, probability, test_probability, recipe)
     figures |= {
         "cv_auc_mean": comparison[winner].mean,
@@ -308,12 +310,15 @@ def _check_learnable(bad: BadArray, customers: Sequence[str] | npt.NDArray[np.ob
     people = len(set(customers))
     if people < 2 * FOLDS:
         raise ValueError(f"{people} customers to train on are too few; give at least {2 * FOLDS}")
-    rarer = min(int(bad.sum()), int(len(bad) - bad.sum()))
-    if rarer < FOLDS:
+    if _rarer(bad) < FOLDS:
         raise ValueError(
             f"{int(bad.sum())} bad and {int(len(bad) - bad.sum())} good decisions to train on are too few; "
             f"give at least {FOLDS} of each"
         )
+
+
+def _rarer(bad: BadArray) -> int:
+    return min(int(bad.sum()), int(len(bad) - bad.sum()))
 
 
 def directions(catalogue: Catalogue) -> dict[str, int]:

@@ -1,0 +1,157 @@
+"""A Spark table of transactions -> the rows that ``mlflow.pyfunc.spark_udf`` takes -> answers.
+
+A customer's transactions must reach the model together: flat rows would be split over Arrow batches. So every column is
+collected into an array, one row per decision, and the model is told to refuse anything else.
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from credit_model import tables
+from credit_model.scoring import ANSWER
+from credit_model.settings import Settings
+from credit_model.transactions import COLUMNS, REQUIRED
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+_ROW = "row_of_decision"
+
+
+def decision_rows(
+    transactions: "DataFrame", decisions: "DataFrame | None" = None, as_of: datetime | str | None = None
+) -> "DataFrame":
+    """Collect raw transactions into one row per decision.
+
+    Args:
+        transactions: any partitioning and column types; columns outside the contract are left behind.
+        decisions: ``CustomerId``, and where they are there ``as_of`` and attributes; without it every customer is a
+            decision.
+        as_of: the moment of decisions that give none.
+
+    Returns:
+        One row per decision: its own columns, ``as_of``, and an array per transaction column, empty for a customer
+        without transactions.
+
+    Raises:
+        ValueError: a required column is absent.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    absent = [name for name in REQUIRED if name not in transactions.columns]
+    if absent:
+        raise ValueError(
+            f"transactions lack {', '.join(absent)} (found: {', '.join(transactions.columns)}); rename them"
+        )
+    fields = [name for name in COLUMNS[1:] if name in transactions.columns]
+    rows = transactions.select(_identity(transactions), *(_cell(transactions, name) for name in fields))
+    grouped = rows.groupBy("CustomerId").agg(F.collect_list(F.struct(*fields)).alias("transactions"))
+    if decisions is not None:
+        kept = [_cell(decisions, name) for name in decisions.columns if name != "CustomerId"]
+        asked = decisions.select(_identity(decisions), *kept)
+        grouped = asked.join(grouped, asked["CustomerId"].eqNullSafe(grouped["CustomerId"]), "left").drop(
+            grouped["CustomerId"]
+        )
+    moment = F.lit(as_of.isoformat() if isinstance(as_of, datetime) else as_of).cast("string")
+    if "as_of" in grouped.columns:
+        moment = F.coalesce(F.col("as_of").cast("string"), moment)
+    scalars = [name for name in grouped.columns if name not in {"transactions", "as_of"}]
+    arrays = [F.coalesce(F.col(f"transactions.{name}"), F.array()).alias(name) for name in fields]
+    return grouped.select(*scalars, moment.alias("as_of"), *arrays)
+
+
+def answers(rows: "DataFrame", model: str, keep: tuple[str, ...] = ()) -> "DataFrame":
+    """Score decision rows with a registered model.
+
+    Args:
+        rows: from ``decision_rows``.
+        model: MLflow URI of the model.
+        keep: columns of the rows to keep before the answer's.
+
+    Returns:
+        One row per decision with the fields of the answer as columns.
+    """
+    import mlflow
+    from pyspark.sql import functions as F  # noqa: N812
+
+    only_arrays = {"one_row_per_decision": True}
+    judge = mlflow.pyfunc.spark_udf(rows.sparkSession, model, env_manager="local", params=only_arrays)
+    asked = [name for name in rows.columns if name not in keep]
+    answered = rows.select(*keep, judge(F.struct(*asked)).alias("answer"))
+    return answered.select(*keep, "answer.*")
+
+
+def score_spark(settings: Settings) -> str:
+    """Score files on Spark; the answers are those of ``score``, in the order of the decisions given."""
+    tables.check_output(settings.output or "")
+    session = _session(settings.model)
+    try:
+        transactions = _table(session, settings.transactions, settings.columns)
+        decisions = _decisions(session, settings)
+        rows = decision_rows(transactions, decisions, settings.as_of)
+        keep = (_ROW,) if decisions is not None else ()
+        found = answers(rows, settings.model, keep).toArrow()
+    finally:
+        session.stop()
+    table = pl.DataFrame(pl.from_arrow(found)).sort(_ROW if keep else "CustomerId")
+    tables.write(table.select(ANSWER), settings.output or "")
+    return f"{table.height} decisions written to {settings.output}"
+
+
+def _session(model: str) -> "SparkSession":
+    """A session whose Python workers run the code that the model carries."""
+    import mlflow
+    from pyspark.sql import SparkSession
+
+    code = Path(mlflow.artifacts.download_artifacts(model)).resolve() / "code"
+    os.environ["PYTHONPATH"] = f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    builder = SparkSession.builder.appName("credit_model score").config("spark.sql.session.timeZone", "UTC")
+    return builder.config("spark.executorEnv.PYTHONPATH", str(code)).getOrCreate()
+
+
+def _table(session: "SparkSession", path: str | None, columns: dict[str, str]) -> "DataFrame":
+    if path is None:
+        raise ValueError("score_spark needs transactions; give a CSV or Parquet file or folder")
+    reader = session.read.option("header", "true")
+    table = reader.csv(path) if path.lower().endswith(".csv") else reader.parquet(path)
+    for ours, theirs in columns.items():
+        if theirs in table.columns:
+            table = table.drop(ours).withColumnRenamed(theirs, ours)
+    return table
+
+
+def _decisions(session: "SparkSession", settings: Settings) -> "DataFrame | None":
+    if settings.decisions is None:
+        return None
+    table = tables.rename(
+        tables.read(settings.decisions), settings.columns, ("CustomerId",), settings.decisions
+    )
+    return session.createDataFrame(table.with_row_index(_ROW).to_pandas())
+
+
+def _identity(table: "DataFrame") -> "Column":
+    """``CustomerId`` as text; a whole number prints without a fraction."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    column = F.col("CustomerId")
+    kind = dict(table.dtypes)["CustomerId"]
+    if kind in {"float", "double"} or kind.startswith("decimal"):
+        whole = column.cast("long")
+        column = F.when(column == whole, whole.cast("string")).otherwise(column.cast("string"))
+    return column.cast("string").alias("CustomerId")
+
+
+def _cell(table: "DataFrame", name: str) -> "Column":
+    """A column as the model reads it the same in any session: instants as epoch seconds."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    kind, column = dict(table.dtypes)[name], F.col(name)
+    if kind == "timestamp":
+        column = F.unix_micros(column) / F.lit(1e6)
+    elif kind in {"timestamp_ntz", "date"}:
+        column = F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS")
+    return column.alias(name)

@@ -1,0 +1,145 @@
+"""Spark answers what pandas does, and refuses what it would split."""
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import polars as pl
+import pytest
+from processes import ROOT, TrainedModel, run
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from credit_model import spark as on_spark
+
+pytestmark = pytest.mark.slow
+
+AS_OF = "2019-02-13T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def session(trained_model: TrainedModel) -> Iterator[SparkSession]:
+    os.environ["MLFLOW_TRACKING_URI"] = trained_model.tracking
+    mlflow.set_tracking_uri(trained_model.tracking)
+    builder = SparkSession.builder.master("local[2]").config("spark.sql.shuffle.partitions", "3")
+    builder = builder.config("spark.ui.enabled", "false").config(
+        "spark.sql.session.timeZone", "Africa/Kampala"
+    )
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+    del os.environ["MLFLOW_TRACKING_URI"]
+
+
+@pytest.fixture(scope="module")
+def raw(session: SparkSession, trained_model: TrainedModel) -> DataFrame:
+    few = F.col("CustomerId").rlike("[05]$")
+    return session.read.parquet(str(trained_model.transactions)).where(few).repartition(7)
+
+
+def answered(rows: DataFrame, trained_model: TrainedModel) -> list[dict[str, Any]]:
+    found = on_spark.answers(rows, trained_model.uri).orderBy("CustomerId").collect()
+    return [row.asDict(recursive=True) for row in found]
+
+
+def on_pandas(table: pd.DataFrame, trained_model: TrainedModel) -> list[dict[str, Any]]:
+    loaded = mlflow.pyfunc.load_model(trained_model.uri)
+    answers: pd.DataFrame = loaded.predict(table, params={"as_of": AS_OF}).sort_values("CustomerId")
+    return answers.to_dict(orient="records")
+
+
+def assert_same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        for name, value in other.items():
+            near = pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value
+            assert one[name] == near, name
+
+
+def test_spark_answers_as_pandas_does(raw: DataFrame, trained_model: TrainedModel) -> None:
+    table = (
+        pl.read_parquet(trained_model.transactions)
+        .filter(pl.col("CustomerId").str.contains("[05]$"))
+        .to_pandas()
+    )
+    assert_same(
+        answered(on_spark.decision_rows(raw, as_of=AS_OF), trained_model), on_pandas(table, trained_model)
+    )
+
+
+def test_raw_rows_fail_the_job_and_say_how_to_group(raw: DataFrame, trained_model: TrainedModel) -> None:
+    with pytest.raises(Exception, match="group them first: one row per customer"):
+        on_spark.answers(
+            raw.select("CustomerId", "TransactionStartTime", "Amount"), trained_model.uri
+        ).collect()
+
+
+def test_odd_types_nulls_and_customers_without_transactions(
+    session: SparkSession, trained_model: TrainedModel
+) -> None:
+    when = pd.Timestamp("2019-02-01T10:00:00")
+    rows = [
+        (7.0, when, Decimal("5.50"), None),
+        (7.0, when + pd.Timedelta("1D"), Decimal("2.00"), "tv"),
+        (8.0, None, Decimal("1.00"), "tv"),
+    ]
+    schema = (
+        "CustomerId double, TransactionStartTime timestamp_ntz, Amount decimal(10,2), ProductCategory string"
+    )
+    transactions = session.createDataFrame(rows, schema)
+    decisions = session.createDataFrame(
+        [("7", "2019-02-13"), ("8", None), ("9", "2019-02-13")], "CustomerId string, as_of string"
+    )
+    found = answered(on_spark.decision_rows(transactions, decisions, AS_OF), trained_model)
+    assert [row["status"] for row in found] == ["scored", "invalid", "no_history"]
+    assert [row["transaction_count"] for row in found] == [2, 0, 0]
+    assert {row["as_of"] for row in found} == {"2019-02-13T00:00:00.000000Z"}
+    flat = pd.DataFrame(
+        {
+            "CustomerId": [7, 7],
+            "TransactionStartTime": ["2019-02-01T10:00", "2019-02-02T10:00"],
+            "Amount": [5.5, 2],
+            "ProductCategory": [None, "tv"],
+        }
+    )
+    assert_same(found[:1], on_pandas(flat, trained_model))
+
+
+def test_a_customer_larger_than_a_batch(session: SparkSession, trained_model: TrainedModel) -> None:
+    numbers = session.range(25_000)
+    many = numbers.select(
+        F.lit("whale").alias("CustomerId"),
+        F.timestamp_seconds(F.lit(1548979200) + F.col("id") * 40).alias("TransactionStartTime"),
+        (F.col("id") % 900).cast("double").alias("Amount"),
+    )
+    found = answered(on_spark.decision_rows(many.repartition(5), as_of=AS_OF), trained_model)
+    assert [row["transaction_count"] for row in found] == [25_000]
+
+
+def test_score_spark_answers_as_score_does(trained_model: TrainedModel, tmp_path: Path) -> None:
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text(
+        "CustomerId,as_of\nCustomerId_12,2019-02-01\nnobody,2019-02-01\nCustomerId_3,2019-01-20T10:00:00Z\n"
+    )
+    found = {}
+    for command in ("score", "score_spark"):
+        output = tmp_path / f"{command}.parquet"
+        words = [
+            "--transactions",
+            str(trained_model.transactions),
+            "--decisions",
+            str(decisions),
+            "--output",
+            str(output),
+        ]
+        environment = trained_model.environment | {"PYTHONPATH": str(ROOT)}
+        done = run(
+            ["-m", "credit_model", command, "--model", trained_model.uri, *words], environment, tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        found[command] = pl.read_parquet(output).to_dicts()
+    assert_same(found["score_spark"], found["score"])
