@@ -20,6 +20,7 @@ Fit = Callable[[pl.DataFrame, BadArray, int, Mapping[str, int]], Classifier]
 LEAST_INFORMATION = 0.02
 MOST_CORRELATION = 0.7
 MOST_CHARACTERISTICS = 15
+LEAST_LEAF = 0.017
 
 
 @dataclass(frozen=True)
@@ -67,27 +68,31 @@ def fit_scorecard(table: pl.DataFrame, bad: BadArray, seed: int, directions: Map
 
 
 def fit_xgboost(table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int]) -> BoostedTrees:
-    """Shallow, slow, strongly regularised boosted trees, monotone where the direction is known."""
+    """Shallow, slow, strongly regularised boosted trees, monotone where the direction is known.
+
+    The least weight of a leaf is a share of all the information in the labels, so that few bads still allow a split.
+    """
     import xgboost
 
     inputs = tuple(table.columns)
     levels = {name: _levels(table[name]) for name in inputs if table[name].dtype == pl.String}
     codes = {name: {level: float(code) for code, level in enumerate(known)} for name, known in levels.items()}
     matrix = xgboost.DMatrix(encode(table, inputs, codes), label=bad)
+    rate = float(bad.mean())
     parameters = {
         "objective": "binary:logistic",
-        "max_depth": 3,
-        "eta": 0.03,
-        "subsample": 0.7,
-        "colsample_bytree": 0.3,
-        "min_child_weight": 5,
+        "max_depth": 2,
+        "eta": 0.02,
+        "subsample": 0.5,
+        "colsample_bytree": 0.15,
+        "min_child_weight": max(0.5, LEAST_LEAF * len(bad) * rate * (1 - rate)),
         "lambda": 10.0,
         "seed": seed,
         "nthread": 1,  # more threads would add in another order
         "tree_method": "hist",
         "monotone_constraints": tuple(directions.get(name, 0) for name in inputs),
     }
-    return BoostedTrees(inputs, levels, xgboost.train(parameters, matrix, num_boost_round=300))
+    return BoostedTrees(inputs, levels, xgboost.train(parameters, matrix, num_boost_round=400))
 
 
 CANDIDATES = {

@@ -39,9 +39,9 @@ class BinningRules:
     prebins: int = 100
     min_share: float = 0.05
     min_cases: int = 30
-    min_events: int = 5
+    min_events: int = 2
     rare_share: float = 0.01
-    smoothing: float = 1.0
+    smoothing: float = 5.0
     significance: float = 0.1
 
     def least_gain(self, possible: float) -> float:
@@ -92,17 +92,21 @@ def prebin_edges(numbers: FloatArray, prebins: int) -> FloatArray:
     return np.asarray(low[chosen] / 2 + high[chosen] / 2)
 
 
-def monotone_cuts(cells: Cells, direction: int, possible: float, rules: BinningRules) -> IntArray:
+def monotone_cuts(
+    cells: Cells, direction: int, rules: BinningRules, possible: float | None = None
+) -> IntArray:
     """Positions at which to cut the cells, ascending; cut i lies before cell i.
 
     Args:
         cells: In the order along which the bad rate must move.
         direction: 1 when the bad rate must rise along the cells, -1 when it must fall.
-        possible: Number of ways in which the cells could have been cut in two; the test corrects for it.
         rules: How fine the bins may be.
+        possible: Ways in which the cells could have been cut in two, which the test corrects for. By default
+            between any two neighbours, counted as 20 at most: cuts of one number are much alike.
     """
+    tests = possible or min(len(cells.goods) - 1, INDEPENDENT_CUTS)
     allowed = _with_enough_events_on_both_sides(cells, rules.min_events)
-    cuts = allowed[_tree_cuts(cells.merged(allowed), direction, possible, rules) - 1]
+    cuts = allowed[_tree_cuts(cells.merged(allowed), direction, tests, rules) - 1]
     while len(cuts):
         bins = cells.merged(cuts)
         steps = -direction * np.diff(bins.evidence(rules.smoothing))

@@ -98,7 +98,7 @@ def score_spark(settings: Settings) -> str:
     finally:
         session.stop()
     table = pl.DataFrame(pl.from_arrow(found)).sort(_ROW if keep else "CustomerId")
-    tables.write(table.select(ANSWER), settings.output or "")
+    tables.write(table.select(list(ANSWER)), settings.output or "")
     return f"{table.height} decisions written to {settings.output}"
 
 

@@ -3,13 +3,14 @@
 The process is buy-till-you-die (Schmittlein, Morrison and Colombo, Management Science 33, 1987) with
 sessions: a customer arrives, opens sessions at a rate of their own, buys once or more in each, and leaves for
 good at a drop-out time that nobody sees. Beyond that model, the drop-out depends on a latent segment and on
-loyalty, which show in what is bought, at what price and with how many credits, and it casts a shadow before it:
-tickets shrink, refunds multiply.
+loyalty, which show in what is bought, at what price and with how many credits, and it casts a shadow before
+it: tickets shrink, refunds multiply.
 
-Rows come in blocks of ``CUSTOMERS`` customers, each with the published number of transactions: memory is bounded
-by a block however many customers are asked for, and more customers leave the earlier ones as they are.
+Rows come in blocks of ``CUSTOMERS`` customers, each with the published number of transactions: memory is
+bounded by a block however many customers there are, and more customers change nothing of the earlier ones.
 """
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -99,22 +100,14 @@ def _transactions(seed: int, block: int, window: Window, wanted: int) -> pl.Data
     customers = draw_customers(_stream(seed, block, 0), window)
     rng = _stream(seed, block, 1)
     rows, pace = block_size(customers, window, usual)
-    purchases = price(rng, customers, draw_purchases(rng, customers, window, rows, pace)).with_row_index(
-        "batch"
-    )
-    coded = pl.concat(
-        [purchases.with_columns(platform=False), credits_of(rng, purchases).with_columns(platform=True)]
-    )
-    before = block * TRANSACTIONS * -(-window.days // DAYS)
-    return _decode(
-        coded.with_columns(
-            transaction=1 + before + rng.permutation(coded.height), batch=1 + before + pl.col("batch")
-        )
-        .filter(pl.col("customer") < wanted)
-        .sort("seconds", maintain_order=True),
-        block,
-        window,
-    )
+    purchases = price(rng, customers, draw_purchases(rng, customers, window, rows, pace))
+    number = 1 + block * TRANSACTIONS * math.ceil(window.days / DAYS)
+    purchases = purchases.with_columns(batch=number + rng.permutation(purchases.height))
+    credits = credits_of(rng, purchases)
+    coded = pl.concat([purchases.with_columns(platform=False), credits.with_columns(platform=True)])
+    numbered = coded.with_columns(transaction=number + rng.permutation(coded.height))
+    mine = numbered.filter(pl.col("customer") < wanted)
+    return _decode(mine.sort("seconds", maintain_order=True), block, window)
 
 
 def _decode(rows: pl.DataFrame, block: int, window: Window) -> pl.DataFrame:

@@ -92,7 +92,7 @@ class Segment:
 
 
 SEGMENTS = (
-    Segment("trier", 0.305, 0.02, 0.2, 0.05, 0.35, 0.83, 0.40, 0.95, 0.25, 0.3),
+    Segment("trier", 0.295, 0.02, 0.2, 0.05, 0.35, 0.83, 0.40, 0.95, 0.25, 0.3),
     Segment("borrower", 0.24, 0.15, 12.5, 0.13, 0.85, 0.02, 0.27, 0.80, 0.9, 0.2),
     Segment("regular", 0.255, 0.42, 170.0, 0.135, 0.95, 0.42, 0.28, 0.92, 0.9, 0.0),
     Segment("biller", 0.175, 0.22, 275.0, 0.35, 0.66, 0.24, 0.42, 0.88, 1.0, 0.2),
@@ -112,7 +112,7 @@ AIRTIME: Ladder = (
 MONEY: Ladder = (
     (500, 1.5), (1000, 4.0), (2000, 3.0), (5000, 13.0), (6000, 2.5), (10000, 55.0), (11000, 4.0),
     (12000, 2.0), (15000, 2.5), (20000, 5.0), (30000, 2.0), (50000, 2.0), (80000, 0.8), (100000, 0.8),
-    (160000, 0.4), (200000, 0.4), (300000, 0.2), (500000, 0.12), (1000000, 0.08), (2000000, 0.03),
+    (160000, 0.5), (200000, 0.5), (300000, 0.2), (500000, 0.12), (1000000, 0.08), (2000000, 0.03),
 )  # fmt: skip
 BILL: Ladder = (
     (2000, 6.0), (5000, 14.0), (10000, 22.0), (12000, 6.0), (15000, 8.0), (20000, 16.0), (30000, 10.0),
@@ -157,8 +157,8 @@ class Offer:
 
 OFFERS = (
     Offer("ProductId_10", "airtime", "ProviderId_6", 2, AIRTIME, 0.57, 0.3, (12, 9.8, 36, 22, 31, 0)),
-    Offer("ProductId_3", "airtime", "ProviderId_6", 2, AIRTIME, 0.57, 0.3, (14, 13, 36, 25, 41, 0)),
-    Offer("ProductId_4", "airtime", "ProviderId_5", 2, AIRTIME, 0.57, 0.3, (3.5, 2.9, 4.5, 4.1, 4.6, 0)),
+    Offer("ProductId_3", "airtime", "ProviderId_6", 2, AIRTIME, 0.57, 0.3, (14, 13, 36, 26, 42, 0)),
+    Offer("ProductId_4", "airtime", "ProviderId_5", 2, AIRTIME, 0.57, 0.3, (3.5, 2.9, 4.5, 4.1, 4.8, 0)),
     Offer("ProductId_1", "airtime", "ProviderId_3", 2, AIRTIME, 0.57, 1.0, (29, 10, 5, 3, 7.5, 0)),
     Offer("ProductId_5", "airtime", "ProviderId_1", 2, AIRTIME, 0.57, 0.3, (0.4, 0.4, 0.7, 2.1, 0.4, 0)),
     Offer(
@@ -177,12 +177,12 @@ OFFERS = (
         20.0,
         (4.8, 2.1, 0.5, 1.7, 0.3, 0),
     ),
-    Offer("ProductId_21", "utility_bill", "ProviderId_1", 1, BILL, 0.58, 3.0, (0.8, 0.9, 1.2, 7.4, 0.4, 0)),
+    Offer("ProductId_21", "utility_bill", "ProviderId_1", 1, BILL, 0.58, 3.0, (0.8, 0.9, 1.2, 6.6, 0.4, 0)),
     Offer("ProductId_19", "data_bundles", "ProviderId_6", 2, BUNDLE, 0.58, 0.0, (0.8, 0.9, 0.8, 2.4, 0.9, 0)),
     Offer("ProductId_2", "data_bundles", "ProviderId_1", 2, BUNDLE, 0.58, 0.0, (0.8, 0.9, 0.8, 3.3, 0.4, 0)),
-    Offer("ProductId_11", "tv", "ProviderId_1", 2, TELEVISION, 0.58, 0.0, (0.8, 0.8, 0.8, 5.2, 0.4, 0)),
-    Offer("ProductId_8", "ticket", "ProviderId_1", 0, TICKET, 0.58, 0.0, (1.1, 0.35, 0.22, 0.74, 0.02, 0)),
-    Offer("ProductId_24", "movies", "ProviderId_1", 0, TICKET, 0.58, 0.0, (1.0, 0.32, 0.20, 0.56, 0.02, 0)),
+    Offer("ProductId_11", "tv", "ProviderId_1", 2, TELEVISION, 0.58, 0.0, (0.8, 0.8, 0.9, 4.9, 0.4, 0)),
+    Offer("ProductId_8", "ticket", "ProviderId_1", 0, TICKET, 0.58, 0.0, (1.1, 0.35, 0.22, 0.6, 0.02, 0)),
+    Offer("ProductId_24", "movies", "ProviderId_1", 0, TICKET, 0.58, 0.0, (1.0, 0.32, 0.20, 0.42, 0.015, 0)),
     Offer("ProductId_20", "transport", "ProviderId_2", 2, TICKET, 0.58, 5.0, (0.14, 0.05, 0.02, 0.09, 0, 0)),
     Offer("ProductId_9", "other", "ProviderId_2", 2, BUNDLE, 0.58, 0.0, (0.02, 0.01, 0.006, 0.006, 0, 0)),
     Offer("ProductId_6", "financial_services", "ProviderId_4", 2, FLOAT, 0.0, 0.0, (0, 0, 0, 0, 0, 1)),

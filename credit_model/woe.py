@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.monotone import INDEPENDENT_CUTS, BinningRules, Cells, monotone_cuts, prebin_edges
+from credit_model.monotone import BinningRules, Cells, monotone_cuts, prebin_edges
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -152,8 +152,7 @@ def fit_binnings(
     rules: BinningRules = DEFAULT_RULES,
 ) -> dict[str, Binning]:
     """One binning per column of a feature table; `directions` by column name, as in `fit_binning`."""
-    known = directions or {}
-    return {column.name: fit_binning(column, bad, known.get(column.name), rules) for column in table}
+    return {c.name: fit_binning(c, bad, (directions or {}).get(c.name), rules) for c in table}
 
 
 def fit_binning(
@@ -189,9 +188,7 @@ def _numbers(values: pl.Series) -> FloatArray:
     return (values if values.dtype == pl.Float64 else values.cast(pl.Float64, strict=False)).to_numpy()
 
 
-def _fit_numbers(
-    values: pl.Series, is_bad: BoolArray, directions: tuple[int, ...], rules: BinningRules
-) -> Binning:
+def _fit_numbers(values: pl.Series, is_bad: BoolArray, ways: tuple[int, ...], rules: BinningRules) -> Binning:
     numbers = _numbers(values)
     known = np.isfinite(numbers)
     edges = prebin_edges(numbers[known], rules.prebins)
@@ -201,8 +198,7 @@ def _fit_numbers(
         np.bincount(groups, is_bad[known], len(edges) + 1),
         is_bad,
     )
-    possible = min(len(edges), INDEPENDENT_CUTS)
-    options = [monotone_cuts(cells, direction, possible, rules) for direction in directions]
+    options = [monotone_cuts(cells, direction, rules) for direction in ways]
     cuts = max(options, key=lambda option: cells.merged(option).likelihood_ratio())
     inner = tuple(edges[cuts - 1].tolist())
     return Binning(values.name, "numeric", inner, (), *_counts(cells.merged(cuts), rules))
@@ -217,7 +213,7 @@ def _fit_levels(texts: pl.Series, is_bad: BoolArray, rules: BinningRules) -> Bin
     known = pl.DataFrame({"level": texts, "bad": is_bad}).drop_nulls("level")
     groups = _level_groups(known, float(is_bad.mean()), rules)
     cells = _cells(groups["cases"].to_numpy(), groups["bads"].to_numpy(), is_bad)
-    cuts = monotone_cuts(cells, 1, 2.0 ** (len(groups) - 1) - 1, rules)
+    cuts = monotone_cuts(cells, 1, rules, possible=2.0 ** (len(groups) - 1) - 1)
     bounds = pairwise([0, *cuts.tolist(), len(groups)])
     levels = tuple(tuple(groups["level"][low:high].explode().drop_nulls().sort()) for low, high in bounds)
     return Binning(texts.name, "categorical", (), levels, *_counts(cells.merged(cuts), rules))
@@ -226,8 +222,7 @@ def _fit_levels(texts: pl.Series, is_bad: BoolArray, rules: BinningRules) -> Bin
 def _level_groups(known: pl.DataFrame, base_rate: float, rules: BinningRules) -> pl.DataFrame:
     """Levels with their cases and bads, rare ones pooled, safest first; an empty row when there is none."""
     if known.is_empty():
-        nothing = pl.Series("level", [[]], dtype=pl.List(pl.String))
-        return pl.DataFrame({"level": nothing, "cases": [0], "bads": [0]})
+        return pl.DataFrame({"level": pl.Series([[]], dtype=pl.List(pl.String)), "cases": [0], "bads": [0]})
     cases, bads = pl.col("cases"), pl.col("bads")
     own = cases >= max(rules.min_cases, rules.rare_share * len(known))
     return (

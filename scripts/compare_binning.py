@@ -1,7 +1,7 @@
-"""Compare this package's monotone trees with optbinning: AUC of a WoE logistic regression, IV, time, installed size.
+"""Compare this package's monotone trees with optbinning: AUC of a WoE logistic regression, IV, time, size.
 
-Give a Parquet table of features with a column of labels and, where decisions share customers, one of customers, by
-which the folds are then grouped. Without a table one is made up; without optbinning only this package is measured.
+Give a Parquet table of features with a column of labels and one of customers; folds are grouped by it.
+Without a table one is made up; without optbinning only this package is measured.
 
     python scripts/compare_binning.py [table=features.parquet] [label=bad] [customers=CustomerId] [drop=as_of]
 """
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ Fit = Callable[[pl.DataFrame, BadArray], tuple[Transform, float]]
 
 
 class Result(NamedTuple):
-    """Out-of-fold log-odds (n,), mean over the folds of the IV of all features, seconds to fit the binnings."""
+    """Out-of-fold log-odds (n,), IV of all features (mean over the folds), seconds to fit all binnings."""
 
     risk: FloatArray
     information_value: float
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     label, owner = asked.get("label", "bad"), asked.get("customers", "CustomerId")
     bad = table[label].to_numpy().astype(np.int8)
     customers = table[owner].cast(pl.String).to_numpy().astype(object)
-    features = table.drop(label, owner, *filter(None, asked.get("drop", "").split(",")))
+    features = table.drop(label, owner, *asked.get("drop", "").split(","), strict=False)
     methods: dict[str, tuple[Fit, str]] = {"monotone trees": (_monotone_trees, "scikit-learn")}
     if importlib.util.find_spec("optbinning"):
         methods["optbinning"] = (_optbinning, "optbinning")
@@ -61,16 +62,15 @@ def main(arguments: list[str]) -> int:
 
 def _row(name: str, result: Result, bad: BadArray, customers: npt.NDArray[np.object_], package: str) -> str:
     low, high = interval(roc_auc, bad, result.risk, customers, seed=0)
-    return (
-        f"{name:15} AUC {roc_auc(bad, result.risk):.4f} ({low:.3f} to {high:.3f})  IV {result.information_value:.3f}  "
-        f"fit {result.seconds:.2f} s  installed {_megabytes(package):.0f} MB"
-    )
+    auc = f"{roc_auc(bad, result.risk):.4f} ({low:.3f} to {high:.3f})"
+    cost = f"fit {result.seconds:.2f} s  installed {_megabytes(package):.0f} MB"
+    return f"{name:15} AUC {auc}  IV {result.information_value:.3f}  {cost}"
 
 
 def _out_of_fold(
     fit: Fit, features: pl.DataFrame, bad: BadArray, customers: npt.NDArray[np.object_], repeats: int = 3
 ) -> Result:
-    """Log-odds of a WoE logistic regression, five folds grouped by customer, averaged over repeated splits."""
+    """Log-odds of a WoE logistic regression, five folds grouped by customer, mean of repeated splits."""
     risk, values, seconds = np.zeros(len(bad)), [], []
     for seed in range(repeats):
         for train, test in GroupKFold(5, shuffle=True, random_state=seed).split(bad, groups=customers):
@@ -119,31 +119,25 @@ def _cells(column: pl.Series) -> npt.NDArray[np.object_] | FloatArray:
 
 def _megabytes(package: str) -> float:
     """Size of a distribution with all that it requires, numpy, pandas and polars not counted."""
-    return sum(_own_bytes(name) for name in _required(package, set())) / 2**20
+    sizes = dict.fromkeys(("numpy", "pandas", "polars"), 0)
+    _weigh(package, sizes)
+    return sum(sizes.values()) / 2**20
 
 
-def _required(package: str, seen: set[str]) -> set[str]:
+def _weigh(package: str, sizes: dict[str, int]) -> None:
     name = re.sub(r"[-_.]+", "-", package).lower()
-    if name in seen | {"numpy", "pandas", "polars"}:
-        return seen
-    seen.add(name)
+    if name in sizes:
+        return
+    sizes[name] = 0
     try:
-        needs = distribution(name).requires or []
+        found = distribution(name)
     except PackageNotFoundError:
-        return seen - {name}
-    for need in needs:
+        return
+    paths = [Path(str(file.locate())) for file in found.files or []]
+    sizes[name] = sum(path.stat().st_size for path in paths if path.is_file())
+    for need in found.requires or []:
         if "extra ==" not in need:
-            seen |= _required(re.split(r"[^\w.-]", need)[0], seen)
-    return seen
-
-
-def _own_bytes(name: str) -> int:
-    try:
-        files = distribution(name).files or []
-    except PackageNotFoundError:
-        return 0
-    paths = [file.locate() for file in files]
-    return sum(path.stat().st_size for path in paths if path.is_file())
+            _weigh(re.split(r"[^\w.-]", need)[0], sizes)
 
 
 def _synthetic(rows: int = 4000) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """From nothing to a credit decision over HTTP: ``python3 scripts/quickstart.py``, on Linux or macOS.
 
-Makes an environment, trains and registers a model on synthetic transactions, serves it with stock MLflow, asks
-it for one decision, and stops it.
+Makes an environment, trains and registers a model on synthetic transactions, serves it with stock MLflow,
+asks it for one decision, and stops it.
 """
 
 import argparse

@@ -274,6 +274,13 @@ def test_a_paired_interval_is_narrower_than_its_parts_and_zero_for_equals() -> N
     assert back == pytest.approx((-high, -low), abs=1e-12)
 
 
+def test_resamples_without_a_class_are_left_out() -> None:
+    bad = np.array([1, 1] + [0] * 28, dtype=np.int8)
+    risk = np.linspace(0.9, 0.1, 30)
+    low, high = metrics.interval(metrics.roc_auc, bad, risk, np.arange(30).astype(object), seed=0)
+    assert (low, high) == (1, 1)
+
+
 def test_an_interval_of_what_is_never_defined_is_nan() -> None:
     good = np.zeros(30, dtype=np.int8)
     found = metrics.interval(

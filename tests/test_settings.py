@@ -204,6 +204,17 @@ def test_every_parameter_has_a_meaning_and_a_readable_default(command: str) -> N
         assert text == "" or kind.read(text) == getattr(Settings(), name)
 
 
+def test_what_is_found_out_from_the_data_is_called_auto() -> None:
+    defaults = texts("train", Settings())
+    assert [name for name, text in defaults.items() if text == "auto"] == [
+        "label",
+        "history_days",
+        "outcome_days",
+        "candidate",
+        "threshold",
+    ]
+
+
 def test_every_parameter_belongs_to_a_command() -> None:
     taken = {name for command in COMMANDS for name in parameters(command)}
     assert taken == {field.name for field in fields(Settings)}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,10 @@ def test_raw_rows_fail_the_job_and_say_how_to_group(raw: DataFrame, trained_mode
 def test_odd_types_nulls_and_customers_without_transactions(
     session: SparkSession, trained_model: TrainedModel
 ) -> None:
-    when = pd.Timestamp("2019-02-01T10:00:00")
+    when = datetime(2019, 2, 1, 10)
     rows = [
         (7.0, when, Decimal("5.50"), None),
-        (7.0, when + pd.Timedelta("1D"), Decimal("2.00"), "tv"),
+        (7.0, when + timedelta(days=1), Decimal("2.00"), "tv"),
         (8.0, None, Decimal("1.00"), "tv"),
     ]
     schema = (

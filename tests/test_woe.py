@@ -195,7 +195,7 @@ def test_missing_speaks_only_where_its_cases_are_enough_and_differ() -> None:
     bad[:53], bad[200:218] = 1, 1
     telling = pl.Series("n", [None] * 158 + number[158:].to_list())
     assert fit_binning(telling, bad).evidence[-2] == pytest.approx(
-        np.log((105 + 1088 / 1159) / (53 + 71 / 1159)) - np.log(1088 / 71), rel=1e-9
+        np.log((105 + 5 * 1088 / 1159) / (53 + 5 * 71 / 1159)) - np.log(1088 / 71), rel=1e-9
     )
     few = pl.Series("n", [None] * 25 + number[25:].to_list())
     assert fit_binning(few, bad).evidence[-2] == 0
@@ -215,7 +215,7 @@ def test_noise_is_hardly_ever_cut_and_worth_nothing(kind: str) -> None:
         values.append({"number": pl.Series("x", number), "text": text, "missing": holes}[kind])
     binnings = [fit_binning(column, bad) for column in values]
     assert np.mean([binning.information_value for binning in binnings]) < 0.01
-    assert np.mean([len(binning.evidence) > 3 for binning in binnings]) <= 0.1
+    assert np.mean([len(binning.evidence) > 3 for binning in binnings]) <= 0.2
 
 
 def test_rare_levels_are_pooled() -> None:
@@ -266,22 +266,22 @@ def cells(goods: list[int], bads: list[int]) -> Cells:
 def test_each_rule_forbids_a_cut(counts: Cells, strict: dict[str, float], lax: dict[str, float]) -> None:
     loose = BinningRules(min_share=0.01, min_cases=10, min_events=1)
     direction = 1 if counts.bads[0] > 50 else -1
-    assert monotone_cuts(counts, direction, 1, replace(loose, **lax)).tolist() == [1]  # type: ignore[arg-type]
-    assert monotone_cuts(counts, direction, 1, replace(loose, **strict)).tolist() == []  # type: ignore[arg-type]
+    assert monotone_cuts(counts, direction, replace(loose, **lax), 1).tolist() == [1]  # type: ignore[arg-type]
+    assert monotone_cuts(counts, direction, replace(loose, **strict), 1).tolist() == []  # type: ignore[arg-type]
 
 
 def test_a_thin_bin_between_others_joins_its_nearer_neighbour() -> None:
     counts = cells([1000, 38, 100], [10, 2, 50])
     loose = BinningRules(min_share=0.01, min_cases=10, min_events=1, significance=1.0)
-    assert monotone_cuts(counts, 1, 1, loose).tolist() == [1, 2]
-    assert monotone_cuts(counts, 1, 1, replace(loose, min_events=5)).tolist() == [2]
+    assert monotone_cuts(counts, 1, loose, 1).tolist() == [1, 2]
+    assert monotone_cuts(counts, 1, replace(loose, min_events=5), 1).tolist() == [2]
 
 
 def test_the_best_cut_in_a_known_direction_is_found_beside_a_better_one_against_it() -> None:
     counts = cells([100, 190, 190, 160], [60, 10, 10, 60])
     rules = BinningRules(max_bins=2)
-    assert monotone_cuts(counts, 1, 3, rules).tolist() == [3]
-    assert monotone_cuts(counts, -1, 3, rules).tolist() == [1]
+    assert monotone_cuts(counts, 1, rules, 3).tolist() == [3]
+    assert monotone_cuts(counts, -1, rules, 3).tolist() == [1]
 
 
 def test_the_table_reads_like_the_bins() -> None:
