@@ -33,14 +33,6 @@ def _generate(given: Settings) -> int:
     return 0
 
 
-def _explore(given: Settings) -> int:
-    """Describe transactions in pictures and one HTML page."""
-    from credit_model import explore
-
-    print(explore.explore(given))
-    return 0
-
-
 def _train(given: Settings) -> int:
     """Train, compare, document and register a model."""
     from credit_model import tracking
@@ -72,22 +64,12 @@ def _score_spark(given: Settings) -> int:
     return 0
 
 
-def _monitor(given: Settings) -> int:
-    """Compare inputs and scores with those of training."""
-    from credit_model import monitoring
-
-    print(monitoring.monitor(given))
-    return 0
-
-
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "generate": _generate,
-    "explore": _explore,
     "train": _train,
     "promote": _promote,
     "score": _score,
     "score_spark": _score_spark,
-    "monitor": _monitor,
 }
 
 

@@ -8,6 +8,7 @@ computes the aggregates of those twenty and nothing else.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -142,7 +143,7 @@ def _windows(history_days: int) -> Iterator[Feature]:
             yield Feature(f"{measure}_{days}d", f"{meaning} in the last {days} days", topics[measure], recent)
             share = f"{meaning} in the last {days} days over that of the whole window"
             yield Feature(f"{measure}_{days}d_share", share, "trend", ratio(recent, total))
-    for short, long in zip(windows, windows[1:], strict=False):
+    for short, long in pairwise(windows):
         pace = ratio(pl.col(f"count_{short}d") * long, pl.col(f"count_{long}d") * short)
         yield Feature(
             f"count_{short}d_to_{long}d",

@@ -200,7 +200,7 @@ def _read_mixed(cells: list[object], reader: Reader) -> tuple[pl.Series, pl.Seri
     return values, pl.Series(kinds == "missing"), unreadable
 
 
-def _kind(value: Any) -> str:
+def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
     if value is None or value is pd.NaT or value is pd.NA:
         return "missing"
     if (isinstance(value, float) and np.isnan(value)) or (isinstance(value, Decimal) and value.is_nan()):

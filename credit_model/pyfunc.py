@@ -17,12 +17,12 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 from credit_model.cells import read, times
 from credit_model.decisions import Attribute
-from credit_model.requests import UnreadableRequest, read_request
+from credit_model.requests import UnreadableRequestError, read_request
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.transactions import COLUMNS
 
 
-class RefusedRequest(MlflowException):
+class RefusedRequestError(MlflowException):
     """A request that no row can be read from: answered 400 with one sentence.
 
     MLflow puts the repr of the input before an exception's message; this message stays as it is, so that nothing of a
@@ -30,6 +30,7 @@ class RefusedRequest(MlflowException):
     """
 
     def __init__(self, sentence: str) -> None:
+        """Refuse with a sentence."""
         self._sentence = sentence
         super().__init__(sentence, error_code=BAD_REQUEST)
 
@@ -54,12 +55,15 @@ class CreditModel(PythonModel):
         self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
 
     def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self,
+        context: PythonModelContext,  # noqa: ARG002, MLflow's signature
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Answer a request.
 
         Raises:
-            RefusedRequest: no row can be read from it.
+            RefusedRequestError: no row can be read from it.
         """
         params = params or {}
         try:
@@ -69,14 +73,20 @@ class CreditModel(PythonModel):
                 self.scorer.catalogue.attributes,
                 arrays_only=bool(params.get("one_row_per_decision")) or _in_spark_task(),
             )
-        except UnreadableRequest as refusal:
-            raise RefusedRequest(str(refusal)) from None
-        return to_pandas(self.scorer.answer(request.transactions, request.decisions))
+        except UnreadableRequestError as refusal:
+            raise RefusedRequestError(str(refusal)) from None
+        answer = to_pandas(self.scorer.answer(request.transactions, request.decisions))
+        return _for_spark(answer) if _in_spark_task() else answer
 
 
 def to_pandas(answer: pl.DataFrame) -> pd.DataFrame:
     """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
     return pd.DataFrame({name: pd.Series(answer[name].to_list(), dtype=object) for name in answer.columns})
+
+
+def _for_spark(answer: pd.DataFrame) -> pd.DataFrame:
+    """Text as pandas' own type: ``spark_udf`` casts text columns, and would turn None in an object into 'None'."""
+    return answer.astype({name: "str" for name, dtype in ANSWER.items() if dtype == pl.String})
 
 
 def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:
@@ -102,7 +112,7 @@ def _moment(as_of: str | None) -> datetime:
         return datetime.now(UTC).replace(tzinfo=None)
     moment: datetime | None = read([as_of], times)[0][0]
     if moment is None:
-        raise UnreadableRequest(
+        raise UnreadableRequestError(
             "the parameter as_of is not a time; send ISO-8601 text such as 2019-02-13T00:00:00Z"
         )
     return moment

@@ -24,7 +24,7 @@ _TIME = "TransactionStartTime"
 _MISFIT = "array of another length than TransactionStartTime"
 
 
-class UnreadableRequest(ValueError):
+class UnreadableRequestError(ValueError):
     """No row can be read from the request; the message repeats nothing of it."""
 
 
@@ -52,19 +52,19 @@ def read_request(
         arrays_only: refuse one row per transaction.
 
     Raises:
-        UnreadableRequest: no rows, a required column absent, or raw rows where only arrays are allowed.
+        UnreadableRequestError: no rows, a required column absent, or raw rows where only arrays are allowed.
     """
     columns = {str(name): table[name] for name in table.columns}
     if not len(table):
-        raise UnreadableRequest("the request has no rows; send at least one")
+        raise UnreadableRequestError("the request has no rows; send at least one")
     without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
     absent = [name for name in REQUIRED if name not in columns]
     if absent and not (without_transactions and "CustomerId" in columns):
-        raise UnreadableRequest(f"the request lacks the required column {', '.join(absent)}; add it")
+        raise UnreadableRequestError(f"the request lacks the required column {', '.join(absent)}; add it")
     if without_transactions or _holds_arrays(columns) or (arrays_only and _holds_nothing(columns)):
         return _one_row_per_decision(columns, len(table), as_of, attributes)
     if arrays_only:
-        raise UnreadableRequest(
+        raise UnreadableRequestError(
             "rows of single transactions cannot be scored here, because a customer's rows may be split over batches; "
             "group them first: one row per customer, each column collected into an array"
         )

@@ -13,6 +13,7 @@ from credit_model.history import history
 from credit_model.transactions import Tidy
 
 _DAY = 86_400_000_000
+_DAYS = 1 / _DAY  # multiplied, because Polars rounds a division by a constant by the length of the column
 
 
 def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
@@ -40,7 +41,7 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
         monetary=pl.col("Value").sum(),
         net=pl.col("Amount").sum(),
     )
-    measured = measured.with_columns(_days("recency"), _days("tenure"))
+    measured = measured.with_columns(pl.col("recency", "tenure") * _DAYS)
     rows = decisions.select("CustomerId").with_row_index("decision")
     table = rows.join(measured, on="decision", how="left", maintain_order="left").drop(
         "decision", "CustomerId"
@@ -52,8 +53,3 @@ def outcome_rfm(transactions: Tidy, decisions: pl.DataFrame, outcome_days: int) 
     """Measure every decision over ``[as_of, as_of + outcome_days)``, at the end of that window."""
     ends = decisions.with_columns(as_of=pl.col("as_of") + timedelta(days=outcome_days))
     return rfm(transactions, ends, outcome_days)
-
-
-def _days(name: str) -> pl.Expr:
-    """Microseconds as days: whole ones exact; no division, whose rounding varies with a column's length."""
-    return pl.col(name) // _DAY + (pl.col(name) % _DAY) * (1 / _DAY)

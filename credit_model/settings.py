@@ -15,16 +15,15 @@ import yaml
 from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
 from credit_model.spelling import suggest
 
-COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
+COMMANDS = ("generate", "train", "promote", "score", "score_spark")
 CONFIG = "YAML file of parameters; the command line beats it"
-_SCORING = "score score_spark monitor"
-_FILES = f"explore train {_SCORING}"
+_SCORING = "score score_spark"
+_FILES = f"train {_SCORING}"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
-    "monitor": (("transactions", "decisions"),),
 }
 
 
@@ -96,14 +95,12 @@ class Settings:
     )
     model: str = _parameter(TEXT, "models:/credit-risk@champion", _SCORING, "URI of the model to use")
     as_of: datetime | None = _parameter(
-        MOMENT, None, f"explore {_SCORING}", "moment of decisions that give none, ISO-8601; else now"
+        MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"
     )
     customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
     days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
-    seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
-    output: str | None = _parameter(
-        TEXT, None, f"generate explore {_SCORING}", "file to write: CSV or Parquet; of explore, the HTML page"
-    )
+    seed: int = _parameter(whole(0), 42, "generate train", "seed of everything random")
+    output: str | None = _parameter(TEXT, None, f"generate {_SCORING}", "file to write: CSV or Parquet")
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
     )

@@ -51,7 +51,7 @@ FEE_RATE = 0.09
 EXPOSURE_SPREAD = 3.2
 REFUNDED_FRAUD = 2.5  # how much likelier a purchase that is refunded is a fraud
 FRAUD_RANKS = (0.0, 0.05, 0.20, 0.40, 0.60, 0.75, 0.90, 0.97, 1.0)
-FRAUD_AMOUNTS = (5e2, 6e4, 2e5, 5e5, 9.5e5, 2.4e6, 4.8e6, 6e6, 9.88e6)
+FRAUD_AMOUNTS = (1e3, 6e4, 2e5, 5e5, 9.5e5, 2.4e6, 4.8e6, 6e6, 9.88e6)
 
 # Transactions by hour of the day, and days of the week from Monday.
 HOURS = (

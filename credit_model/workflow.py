@@ -60,7 +60,7 @@ def run(given: Settings) -> Outcome:
         ValueError: the data cannot be read or trained on.
     """
     transactions = _transactions(given)
-    sample = _observed(given, transactions) if given.target == "observed" else _proxy(given, transactions)
+    sample = _observed(given) if given.target == "observed" else _proxy(given, transactions)
     with tqdm(disable=None, unit="fold", leave=False) as bar:
 
         def advance(name: str) -> None:
@@ -80,7 +80,7 @@ def run(given: Settings) -> Outcome:
         "features": len(prepared.features.columns),
         "inputs": len(trained.scorer.classifier.inputs),
     }
-    lines = (*_data_lines(transactions), *sample.lines, *_result_lines(sample, trained, figures))
+    lines = (*_data_lines(transactions), *sample.lines, *_result_lines(trained, figures))
     return Outcome(trained, _finite(figures), lines, failed, used, _documents(sample, trained, lines))
 
 
@@ -118,7 +118,7 @@ def _proxy(given: Settings, transactions: Tidy) -> Sample:
             "there are no transactions with a readable time to make a proxy label of; give transactions"
         )
     first, last = moments.min(), moments.max()
-    assert isinstance(first, datetime) and isinstance(last, datetime)  # noqa: PT018, S101
+    assert isinstance(first, datetime) and isinstance(last, datetime)  # noqa: PT018
     history_days, outcome_days = automatic_windows(first, last)
     plan = cutoffs(first, last, given.history_days or history_days, given.outcome_days or outcome_days)
     proxy = labels.rfm_proxy(transactions, plan, seed=given.seed)
@@ -141,7 +141,7 @@ def _parted(
     return splits.out_of_customer(decisions, given.seed) if given.split == "random" else by_time(decisions)
 
 
-def _observed(given: Settings, transactions: Tidy) -> Sample:
+def _observed(given: Settings) -> Sample:
     if given.outcomes is None:
         raise ValueError(
             "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
@@ -160,10 +160,9 @@ def _observed(given: Settings, transactions: Tidy) -> Sample:
     )
     parted = _parted(given, decisions, splits.out_of_time)
     left_out = {**found.left_out, **splits.exclusions(parted)}
-    lag = (decisions["known_at"] - decisions["as_of"]).dt.total_days().mean()
+    lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
     lines = (
-        f"label: observed defaults, history {recipe.history_days} days, outcomes known {lag:.0f} days after the decision "
-        "on average (outcome_known_at or outcome_days say when)",
+        f"label: observed defaults, history {recipe.history_days} days; outcomes known after {lag:.0f} days on average",
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
     )
     return Sample(parted, recipe, None, lines)
@@ -174,8 +173,8 @@ def _proxy_lines(plan: Cutoffs, proxy: labels.Proxy) -> tuple[str, ...]:
     if proxy.agreement >= SILENCE:
         silence += ": this proxy is silence"
     return (
-        f"label: {proxy.labels.target}, history {plan.history_days} days, outcome {plan.outcome_days} days, "
-        f"{len(plan.train)} training cutoff{'s' if len(plan.train) > 1 else ''}, test cutoff {plan.test:%Y-%m-%d}",
+        f"label: {proxy.labels.target}, history {plan.history_days} days, outcome {plan.outcome_days} days",
+        f"training cutoffs: {len(plan.train)}; test cutoff: {plan.test:%Y-%m-%d}",
         f"clusters of the outcome window (recency, frequency, monetary; share): {_clusters(proxy)}",
         silence,
     )
@@ -252,7 +251,7 @@ def _data_lines(transactions: Tidy) -> list[str]:
     ]
 
 
-def _result_lines(sample: Sample, trained: Trained, figures: Mapping[str, float]) -> list[str]:
+def _result_lines(trained: Trained, figures: Mapping[str, float]) -> list[str]:
     lines = [f"{part}: {_counts(trained.prepared, part)}" for part in training.PARTS]
     lines += [
         f"candidate {n}: AUC {r.mean:.4f} ± {r.standard_error:.4f}" for n, r in trained.comparison.items()
@@ -263,7 +262,8 @@ def _result_lines(sample: Sample, trained: Trained, figures: Mapping[str, float]
     silent = ~trained.prepared.modelled
     if silent.any():
         lines.append(
-            f"with history only: {_auc(figures, 'grouped_with_history')} out of fold, {_auc(figures, 'test_with_history')} out of time"
+            f"with history only: {_auc(figures, 'grouped_with_history')} out of fold, "
+            f"{_auc(figures, 'test_with_history')} out of time"
         )
     if "test_recency_roc_auc" in figures:
         lines.append(f"recency alone, out of time: {figures['test_recency_roc_auc']:.4f}")

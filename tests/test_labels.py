@@ -72,6 +72,16 @@ def test_the_population_of_a_cutoff_has_a_transaction_in_its_history_and_silent_
         assert set(judged) - set(buyers)
 
 
+def test_a_cutoff_judges_who_bought_at_its_windows_start_and_not_who_buys_at_that_moment() -> None:
+    first = PURCHASES.frame.sort("TransactionStartTime").row(0, named=True)
+    bought = PURCHASES.frame.filter(pl.col("TransactionId") == first["TransactionId"])
+    start = first["TransactionStartTime"]
+    assert population(changed(bought), start + 30 * DAY, 30)["CustomerId"].to_list() == [first["CustomerId"]]
+    assert population(changed(bought), start + 30 * DAY + timedelta(microseconds=1), 30).is_empty()
+    assert population(changed(bought), start, 30).is_empty()
+    assert population(changed(bought), start + timedelta(microseconds=1), 30).height == 1
+
+
 def test_labels_are_known_when_their_outcome_window_ends() -> None:
     decisions = PROXY.labels.decisions
     assert (decisions["known_at"] - decisions["as_of"]).unique().to_list() == [30 * DAY]
@@ -144,6 +154,7 @@ def test_a_labeller_labels_only_windows_of_its_own_length() -> None:
         rfm_proxy(PURCHASES, cutoffs(FIRST, LAST, 30, 29), PROXY.labeller)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(3)), st.permutations(range(3)))
 def test_which_cluster_is_bad_does_not_depend_on_its_number(order: list[int], other: list[int]) -> None:
     def numbered(places: list[int]) -> Labeller:
@@ -173,6 +184,22 @@ def test_the_number_of_threads_changes_no_digit() -> None:
         with threadpool_limits(limits=threads):
             fits.append(fit_labeller(many, 365))
     assert fits[0] == fits[1]
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000))
+def test_the_order_of_customers_changes_no_digit_of_the_labeller(seed: int) -> None:
+    assert fit_labeller(TRAINING.sample(fraction=1.0, shuffle=True, seed=seed), 30) == PROXY.labeller
+
+
+def test_clusters_come_least_engaged_first_with_their_shares() -> None:
+    for seed in range(5):
+        labeller = fit_labeller(TRAINING, 30, seed)
+        assert labeller.high_risk == 0
+        assert [unit["frequency"] for unit in labeller.centroids_in_units] == sorted(
+            unit["frequency"] for unit in labeller.centroids_in_units
+        )
+        assert labeller.shares[0] == pytest.approx(labeller.bad(TRAINING, 30).mean())
 
 
 def test_centroids_are_told_in_days_transactions_and_currency_units() -> None:

@@ -1,6 +1,7 @@
 """Every feature, recomputed in SQL from the same rows by an independent engine."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import polars as pl
@@ -112,7 +113,7 @@ def _sql_features() -> dict[str, str]:
                 f"{measure}_{days}d": recent,
                 f"{measure}_{days}d_share": f"{recent} / nullif(sum({whole}), 0)",
             }
-    for short, long in zip(DAYS, DAYS[1:], strict=False):
+    for short, long in pairwise(DAYS):
         pace = f"count(*) filter (ago <= {short}) * {long} / nullif(count(*) filter (ago <= {long}) * {short}, 0)"
         sql[f"count_{short}d_to_{long}d"] = pace
     for level in {*PUBLISHED_LEVELS, *LEVELS["ProductCategory"]}:

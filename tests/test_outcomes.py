@@ -63,7 +63,7 @@ def test_outcomes_become_labels_in_order_and_the_indeterminate_are_counted_and_l
             lambda value: float("nan") if value is None else float(value),
             lambda value: "" if value is None else f" {value} ",
             lambda value: "" if value is None else f"{value}.0",
-            lambda value: None if value is None else str(bool(value)).upper(),
+            lambda value: None if value is None else f" {bool(value)}".upper(),
         ]
     ),
 )

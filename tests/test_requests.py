@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from credit_model.decisions import Attribute
 from credit_model.history import history, messages
-from credit_model.requests import Request, UnreadableRequest, read_request
+from credit_model.requests import Request, UnreadableRequestError, read_request
 
 NOW = datetime(2019, 3, 1)
 BASE = {"CustomerId": "a", "TransactionStartTime": "2019-02-01T00:00:00Z", "Amount": 5}
@@ -141,13 +141,15 @@ def test_numpy_arrays_as_spark_sends_them() -> None:
     ],
 )
 def test_a_request_that_no_row_can_be_read_from(table: pd.DataFrame, said: str) -> None:
-    with pytest.raises(UnreadableRequest, match=said) as refusal:
+    with pytest.raises(UnreadableRequestError, match=said) as refusal:
         read_request(table, NOW)
     assert "secret" not in str(refusal.value)
 
 
 def test_raw_rows_are_refused_where_batches_split_customers() -> None:
-    with pytest.raises(UnreadableRequest, match="one row per customer, each column collected into an array"):
+    with pytest.raises(
+        UnreadableRequestError, match="one row per customer, each column collected into an array"
+    ):
         read_request(pd.DataFrame([BASE]), NOW, arrays_only=True)
 
 

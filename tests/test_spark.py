@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from processes import ROOT, TrainedModel, run
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import functions as F  # noqa: N812
 
 from credit_model import spark as on_spark
 
@@ -50,7 +50,8 @@ def answered(rows: DataFrame, trained_model: TrainedModel) -> list[dict[str, Any
 def on_pandas(table: pd.DataFrame, trained_model: TrainedModel) -> list[dict[str, Any]]:
     loaded = mlflow.pyfunc.load_model(trained_model.uri)
     answers: pd.DataFrame = loaded.predict(table, params={"as_of": AS_OF}).sort_values("CustomerId")
-    return answers.to_dict(orient="records")
+    records: list[dict[str, Any]] = answers.to_dict(orient="records")  # type: ignore[assignment]
+    return records
 
 
 def assert_same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
