@@ -187,8 +187,8 @@ def _assert_equal(found: pl.DataFrame, expected: pl.DataFrame) -> None:
         for name, value in row.items():
             oracle = by_decision[decision][name]
             near = (
-                value
-                if isinstance(value, str) or value is None
-                else pytest.approx(oracle, rel=1e-7, abs=1e-6)
+                pytest.approx(float(oracle), rel=1e-7, abs=1e-6)
+                if isinstance(value, float) and oracle is not None
+                else oracle
             )
-            assert oracle == near if value is None or isinstance(value, str) else value == near, name
+            assert value == near, name

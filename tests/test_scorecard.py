@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from credit_model.metrics import expected_cost
@@ -177,6 +177,8 @@ def test_costs_without_a_threshold_are_refused(wrong: tuple[float, float]) -> No
 
 
 @given(LABELLED, st.floats(0.1, 20), st.floats(0.1, 20))
+@example([(0, 0.0), (1, 5e-324)], 1.0, 1.0)
+@example([(0, 0.5), (1, float(np.nextafter(0.5, 1)))], 1.0, 1.0)
 @settings(deadline=None)
 def test_the_cost_curve_is_what_each_threshold_costs_and_its_least_is_found(
     cases: list[tuple[int, float]], false_negative: float, false_positive: float
@@ -190,7 +192,7 @@ def test_the_cost_curve_is_what_each_threshold_costs_and_its_least_is_found(
         assert share == pytest.approx(said.mean())
     best = cost_optimal_threshold(probability, bad, false_negative, false_positive)
     least = expected_cost(bad, (probability >= best).astype(np.int8), false_negative, false_positive)
-    assert 0 <= best <= 1
+    assert 0 < best <= 1
     inside = (probability > 0) & (probability < 1)
     for other in np.append(probability[inside], np.linspace(0.05, 0.95, 7)):
         said = (probability >= other).astype(np.int8)

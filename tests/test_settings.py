@@ -180,7 +180,6 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         ("generate", {}, "generate needs output"),
         ("score", {"output": "o"}, "score needs transactions or decisions"),
         ("score_spark", {"decisions": "d"}, "score_spark needs output"),
-        ("monitor", {}, "monitor needs transactions or decisions"),
         ("train", {"label": "observed"}, "give --outcomes FILE"),
     ],
 )
