@@ -17,6 +17,7 @@ import polars as pl
 
 TRUSTED_INTEGER = 2**53
 LARGEST_NUMBER = 1e15
+LARGEST_INTEGER, LARGEST_FLOAT = 2**63, 10**300
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
 
 Reading = tuple[pl.Series, pl.Series]
@@ -43,8 +44,8 @@ def texts(series: pl.Series) -> Reading:
         return _moments(series).cast(pl.String), _never(series)
     if not series.dtype.is_numeric():
         return _nulls(series, pl.String()), series.is_not_null()
-    if series.dtype.is_integer():
-        return series.cast(pl.String), _untrusted(series)
+    if series.dtype.is_integer() and not _untrusted(series).any():
+        return series.cast(pl.String), _never(series)
     values = series.cast(pl.Float64)
     fractional = (values != values.round()) | (values.abs() >= 2**63)
     whole = _without(values, fractional | values.is_nan()).cast(pl.Int64).cast(pl.String)
@@ -210,7 +211,8 @@ def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
     if isinstance(value, bool | np.bool_):
         return "boolean"
     if isinstance(value, int | np.integer):
-        return "integer" if abs(int(value)) <= TRUSTED_INTEGER else "unreadable"
+        size = abs(int(value))
+        return "integer" if size < LARGEST_INTEGER else "number" if size < LARGEST_FLOAT else "unreadable"
     if isinstance(value, float | np.floating | Decimal):
         return "number"
     if isinstance(value, datetime | date | np.datetime64):

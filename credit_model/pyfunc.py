@@ -75,18 +75,12 @@ class CreditModel(PythonModel):
             )
         except UnreadableRequestError as refusal:
             raise RefusedRequestError(str(refusal)) from None
-        answer = to_pandas(self.scorer.answer(request.transactions, request.decisions))
-        return _for_spark(answer) if _in_spark_task() else answer
+        return to_pandas(self.scorer.answer(request.transactions, request.decisions))
 
 
 def to_pandas(answer: pl.DataFrame) -> pd.DataFrame:
     """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
     return pd.DataFrame({name: pd.Series(answer[name].to_list(), dtype=object) for name in answer.columns})
-
-
-def _for_spark(answer: pd.DataFrame) -> pd.DataFrame:
-    """Text as pandas' own type: ``spark_udf`` casts text columns, and would turn None in an object into 'None'."""
-    return answer.astype({name: "str" for name, dtype in ANSWER.items() if dtype == pl.String})
 
 
 def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:

@@ -81,8 +81,21 @@ def answers(rows: "DataFrame", model: str, keep: tuple[str, ...] = ()) -> "DataF
     only_arrays = {"one_row_per_decision": True}
     judge = mlflow.pyfunc.spark_udf(rows.sparkSession, model, env_manager="local", params=only_arrays)
     asked = [name for name in rows.columns if name not in keep]
-    answered = rows.select(*keep, judge(F.struct(*asked)).alias("answer"))
-    return answered.select(*keep, "answer.*")
+    answered = rows.select(*keep, F.col("CustomerId").alias("asked"), judge(F.struct(*asked)).alias("answer"))
+    fields = [_field(name) for name in ANSWER]
+    return answered.select(*keep, *fields)
+
+
+def _field(name: str) -> "Column":
+    """A field of the answer; MLflow's cast has made the text 'None' of null."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    if name == "CustomerId":
+        return F.col("asked").alias(name)
+    column = F.col(f"answer.{name}")
+    return (F.nullif(column, F.lit("None")) if name in {"as_of", "message", "risk_level"} else column).alias(
+        name
+    )
 
 
 def score_spark(settings: Settings) -> str:

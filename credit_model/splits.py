@@ -71,7 +71,7 @@ def out_of_customer(
         are excluded.
     """
     known = decisions.drop_nulls("bad")
-    customers = known.group_by("CustomerId").agg(ever_bad=pl.col("bad").max()).sort("CustomerId")
+    customers = known.group_by("CustomerId").agg(ever_bad=pl.col("bad").max())
     lot = _hashes(customers["CustomerId"], seed).alias("lot")
     drawn = (pl.col("lot").rank("ordinal") <= (pl.len() * share).round()).over("ever_bad")
     tested = customers.with_columns(lot).filter(drawn)["CustomerId"]

@@ -34,7 +34,8 @@ def train(given: Settings) -> str:
         ValueError: the data cannot be trained on; nothing is registered then and no alias moves.
     """
     outcome = workflow.run(given)
-    mlflow.set_experiment(EXPERIMENT)
+    if not os.environ.get("MLFLOW_RUN_ID"):  # `mlflow run` has chosen the experiment and begun the run
+        mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run():
         _log_run(given, outcome)
         registered = _log_model(given, outcome.trained)

@@ -151,6 +151,29 @@ def test_the_drop_out_is_near_the_last_transaction_of_those_who_buy_often() -> N
     assert 0 < np.median(silence) < 3
 
 
+def test_the_drop_out_casts_a_shadow_on_tickets_and_refunds() -> None:
+    lives = synthetic.truth().filter(
+        (pl.col("dropout") < START + timedelta(days=90))
+        & (pl.col("dropout") - pl.col("first_purchase") > timedelta(days=28))
+    )
+    days_left = (pl.col("dropout") - TIME).dt.total_seconds() / 86400
+    tickets = (
+        default()
+        .join(lives, on="CustomerId")
+        .group_by("CustomerId", near=days_left < 7)
+        .agg(
+            ticket=AMOUNT.filter((AMOUNT > 0) & (pl.col("FraudResult") == 0)).log().mean(),
+            refunds=(pl.col("ChannelId") == "ChannelId_5").mean(),
+        )
+    )
+    both = tickets.filter(pl.col("near")).join(tickets.filter(~pl.col("near")), on="CustomerId")
+    fall = (both["ticket"] - both["ticket_right"]).drop_nulls().to_numpy()
+    rise = (both["refunds"] - both["refunds_right"]).to_numpy()
+    assert len(fall) > 100
+    assert fall.mean() < -3 * fall.std() / len(fall) ** 0.5
+    assert rise.mean() > 3 * rise.std() / len(rise) ** 0.5
+
+
 @given(st.integers(-60, 400))
 @settings(max_examples=3)
 def test_whole_weeks_shift_the_times_and_nothing_else(weeks: int) -> None:
