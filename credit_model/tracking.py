@@ -71,7 +71,8 @@ def promote(given: Settings) -> str:
 
 def _log_run(given: Settings, outcome: Outcome) -> None:
     trained = outcome.trained
-    mlflow.log_params(settings.texts("train", given))
+    # `mlflow run` has logged every parameter under its own name already, those not given as empty.
+    mlflow.log_params({f"setting_{name}": text for name, text in settings.texts("train", given).items()})
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
     mlflow.log_metrics(dict(outcome.figures))
     _log_datasets(trained)
