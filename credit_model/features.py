@@ -6,7 +6,8 @@ from functools import cached_property
 
 import polars as pl
 
-from credit_model.catalogue import CATEGORIES, ROWS, Catalogue
+from credit_model.aggregates import CATEGORIES, ROWS
+from credit_model.catalogue import Catalogue
 from credit_model.history import history
 from credit_model.transactions import Tidy
 

@@ -37,6 +37,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "latest": ("R12", "Your latest transactions differ from those of customers in good standing."),
     "application": ("R13", "Information in your application."),
     "affordability": ("R14", "The amount asked for is high for your income or turnover."),
+    "cycle": (
+        "R16",
+        "The pace at which money was paid out to you and paid back differs from that of customers in good standing.",
+    ),
     "no_history": ("R15", "We have no recent transactions of yours."),
 }
 

@@ -27,7 +27,10 @@ transaction = st.fixed_dictionaries(
     }
 )
 tables = st.lists(transaction, min_size=1, max_size=20).map(
-    lambda rows: pl.DataFrame([row | {"TransactionId": f"t{n}"} for n, row in enumerate(rows)])
+    lambda rows: pl.DataFrame(
+        [row | {"TransactionId": f"t{n}"} for n, row in enumerate(rows)],
+        schema_overrides={"ProductCategory": pl.String},
+    )
 )
 DECISIONS = pl.DataFrame({"CustomerId": ["c", "a", "b"], "as_of": [AS_OF] * 3})
 

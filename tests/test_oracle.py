@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit_model.catalogue import CATEGORIES, LATEST_TEXTS, PUBLISHED_LEVELS, WINDOWS, Catalogue
+from credit_model.aggregates import CATEGORIES, LATEST_TEXTS, WINDOWS
+from credit_model.catalogue import Catalogue
 from credit_model.decisions import Attribute
 from credit_model.features import customer_features
+from credit_model.learned_families import PUBLISHED_LEVELS
 from credit_model.transactions import tidy_table
 
 AS_OF = datetime(2019, 3, 1, 12)
@@ -31,7 +33,10 @@ known as (
          sum(Amount) over (w rows unbounded preceding) as balance
   from known window w as (partition by decision order by TransactionStartTime, TransactionId)
 ), peaked as (
-  select *, max(balance) over (partition by decision order by n rows unbounded preceding) as peak from ranked
+  select *, max(balance) over (partition by decision order by n rows unbounded preceding) as peak,
+         lag(Amount < 0) over (partition by decision order by n) as after_credit,
+         count(*) over (partition by decision) - n as later
+  from ranked
 )
 """
 
@@ -105,6 +110,18 @@ def _sql_features() -> dict[str, str]:
         "loan_amount_to_largest_credit": f"any_value(loan_amount) / nullif(max({credit}), 0)",
         "loan_amount_to_average": "any_value(loan_amount) / nullif(avg(Value), 0)",
     }
+    turns = {"turnaround": "Amount >= 0 and after_credit", "redraw": "Amount < 0 and not after_credit"}
+    for turn, taken in turns.items():
+        sql |= {f"{turn}_mean": f"avg(gap) filter ({taken})", f"{turn}_max": f"max(gap) filter ({taken})"}
+        sql[f"{turn}_latest"] = f"last(gap order by n) filter ({taken})"
+    taken = turns["turnaround"]
+    sql["turnaround_change"] = f"{sql['turnaround_latest']} / nullif(avg(gap) filter ({taken}), 0)"
+    sql["cycles"] = f"count(*) filter ({taken})"
+    sql["debit_after_credit"] = "min(ago) filter (Amount < 0) - min(ago) filter (Amount >= 0)"
+    for side, is_side in {"debit": "Amount >= 0", "credit": "Amount < 0"}.items():
+        latest, first = (f"{which}(abs(Amount) order by n) filter ({is_side})" for which in ("last", "first"))
+        sql[f"{side}_growth"] = f"{latest} / nullif({first}, 0)"
+        sql[f"latest_to_largest_{side}"] = f"{latest} / nullif(max(abs(Amount)) filter ({is_side}), 0)"
     sql |= {f"distinct_{column}": f"count(distinct {column})" for column in CATEGORIES}
     for measure, whole in {"count": "1", "debit": debit, "credit": credit}.items():
         for days in DAYS:
@@ -126,6 +143,7 @@ def _sql_features() -> dict[str, str]:
                 f"coalesce(sum(Value) filter ({here}), 0) / nullif({gross}, 0)"
             )
             sql[f"recency_{column}_{level}"] = f"min(ago) filter ({here})"
+            sql[f"since_{column}_{level}"] = f"min(later) filter ({here})"
     return sql
 
 
