@@ -1,7 +1,8 @@
 """Calibration: margin -> probability, monotone, as plain numbers.
 
 Sigmoid: Platt, Probabilistic outputs for support vector machines (1999), with his smoothed targets. Isotonic: Zadrozny and
-Elkan (2002); it needs many cases of the rarer class, and is chosen only then.
+Elkan (2002), centred (Oron and Flournoy, 2017): each flat step is one knot, so that between the first and the
+last no two margins share a probability and the ranking is kept; it needs many cases of the rarer class, and is chosen only then.
 """
 
 from collections.abc import Mapping
@@ -25,8 +26,8 @@ class Calibrator:
         kind: ``sigmoid`` or ``isotonic``.
         slope: of the sigmoid, in log-odds per unit of margin; positive.
         intercept: of the sigmoid, in log-odds.
-        knots: margins of the isotonic steps, ascending.
-        levels: probabilities at the knots; straight lines between them.
+        knots: mean margins of the isotonic steps, ascending.
+        levels: probabilities at the knots, ascending; straight lines between them.
     """
 
     kind: str
@@ -59,22 +60,26 @@ class Calibrator:
         return cls(**(dict(plain) | {"knots": tuple(plain["knots"]), "levels": tuple(plain["levels"])}))
 
 
-def fit_calibrator(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
+def fit_calibrator(margin: FloatArray, bad: npt.NDArray[np.int8], *, linear: bool = False) -> Calibrator:
     """Fit on out-of-fold margins: isotonic with at least 1,000 cases of the rarer class, else a sigmoid.
 
     Args:
         margin: (n,) out-of-fold margins.
         bad: (n,) 0 or 1.
+        linear: a sigmoid always, which keeps log-odds linear in the margin, as the points of a scorecard must be.
     """
     rarer = min(int(bad.sum()), int(len(bad) - bad.sum()))
-    return _isotonic(margin, bad) if rarer >= ISOTONIC_LEAST else _sigmoid(margin, bad)
+    return _sigmoid(margin, bad) if linear or rarer < ISOTONIC_LEAST else _isotonic(margin, bad)
 
 
 def _isotonic(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
     from sklearn.isotonic import IsotonicRegression
 
-    fitted = IsotonicRegression(y_min=LOWEST, y_max=1 - LOWEST).fit(margin, bad)
-    return Calibrator("isotonic", knots=tuple(fitted.X_thresholds_), levels=tuple(fitted.y_thresholds_))
+    least = 1 / (len(bad) + 2)
+    steps = IsotonicRegression(y_min=least, y_max=1 - least).fit_transform(margin, bad)
+    levels, step, cases = np.unique(steps, return_inverse=True, return_counts=True)
+    knots = np.bincount(step, margin) / cases
+    return Calibrator("isotonic", knots=tuple(knots.tolist()), levels=tuple(levels.tolist()))
 
 
 def _sigmoid(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:

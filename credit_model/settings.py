@@ -73,10 +73,16 @@ class Settings:
         NAMES, (), "train", "features to switch on that the catalogue has switched off"
     )
     candidate: str = _parameter(
-        choice("auto", "scorecard", "xgboost"),
+        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "lightgbm"),
         "auto",
         "train",
-        "the model to serve: auto is the simplest within one standard error of the best",
+        "the model to serve: auto is the simplest within one standard error of the best, lightgbm never",
+    )
+    search: str = _parameter(
+        choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"
+    )
+    group: str | None = _parameter(
+        TEXT, None, "train", "column of the outcomes to compare treatment by; never a feature"
     )
     cost_false_negative: float = _parameter(number(), 10.0, "train", "cost of approving a bad customer")
     cost_false_positive: float = _parameter(number(), 1.0, "train", "cost of rejecting a good customer")

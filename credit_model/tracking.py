@@ -16,6 +16,8 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 
 from credit_model import pyfunc, report, settings, workflow
+from credit_model.candidates import CrossValidation
+from credit_model.documents import documents
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.training import Trained
@@ -78,14 +80,27 @@ def _log_run(given: Settings, outcome: Outcome) -> None:
     _log_datasets(trained)
     for name, figure in report.pictures(trained).items():
         mlflow.log_figure(figure, f"pictures/{name}")
-    for name, text in outcome.documents.items():
+    for name, text in documents(outcome).items():
         mlflow.log_text(text, name)
     for name, result in trained.comparison.items():
-        with mlflow.start_run(run_name=name, nested=True):
-            mlflow.log_param("candidate", name)
-            mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
-            for fold, auc in enumerate(result.fold_auc):
-                mlflow.log_metric("fold_auc", auc, step=fold)
+        _log_candidate(name, result, trained)
+
+
+def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
+    """A nested run of a candidate, and in it one of everything that a search tried."""
+    with mlflow.start_run(run_name=name, nested=True):
+        mlflow.log_params(
+            {"candidate": name, "chosen": name == trained.winner} | dict(getattr(result, "parameters", {}))
+        )
+        mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
+        if name in trained.test_auc:
+            mlflow.log_metric("test_auc", trained.test_auc[name])
+        for fold, auc in enumerate(result.fold_auc):
+            mlflow.log_metric("fold_auc", auc, step=fold)
+        for number, trial in enumerate(trained.trials[name]):
+            with mlflow.start_run(run_name=f"{name} {number}", nested=True):
+                mlflow.log_params(dict(trial.parameters))
+                mlflow.log_metrics({"cv_auc_mean": trial.mean, "cv_auc_standard_error": trial.standard_error})
 
 
 def _log_datasets(trained: Trained) -> None:

@@ -1,0 +1,92 @@
+"""Texts and tables that are kept with a training run, by path."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from credit_model import scorecard
+from credit_model.classifiers import Scorecard
+from credit_model.evaluation import by_period
+from credit_model.scoring import Scorer
+from credit_model.training import Trained
+from credit_model.woe import binning_table
+from credit_model.workflow import Outcome
+
+
+def documents(outcome: Outcome) -> Mapping[str, str]:
+    """Every text, by the path it is logged under."""
+    trained, recipe = outcome.trained, outcome.sample.recipe
+    known = ~np.isnan(trained.probability)
+    bad, probability = trained.prepared.bad[known], trained.probability[known]
+    found = {
+        "summary.txt": "\n".join(outcome.summary) + "\n",
+        "features.csv": features(trained).write_csv(),
+        "comparison.csv": comparison(trained).write_csv(),
+        "calibration_by_period.csv": by_period(trained.prepared, trained.probability).write_csv(),
+        "decisions_by_band.csv": scorecard.decision_table(trained.scorer.bands, probability, bad).write_csv(),
+        "cost_curve.csv": scorecard.cost_curve(probability, bad, *recipe.costs).write_csv(),
+        "scorecard/points.csv": points(trained.primary).write_csv(),
+    } | _binnings(trained.primary)
+    if outcome.fairness is not None:
+        found["fairness.csv"] = outcome.fairness.table.write_csv()
+    if outcome.sample.proxy is not None:
+        labeller = outcome.sample.proxy.labeller
+        found["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)
+        found["cohorts.csv"] = outcome.sample.proxy.cohorts.write_csv()
+    return found
+
+
+def comparison(trained: Trained) -> pl.DataFrame:
+    """One row per candidate, the best first: cross-validated AUC, its standard error, AUC out of time, what was chosen."""
+    rows = [
+        {
+            "candidate": name,
+            "auc": result.mean,
+            "standard_error": result.standard_error,
+            "auc_out_of_time": trained.test_auc.get(name),
+            "chosen": name == trained.winner,
+        }
+        for name, result in trained.comparison.items()
+    ]
+    table = pl.DataFrame(rows, schema_overrides={"auc_out_of_time": pl.Float64})
+    return table.sort("auc", descending=True, maintain_order=True)
+
+
+def features(trained: Trained) -> pl.DataFrame:
+    """Every feature that varied, what it means, and whether the model uses it."""
+    known, used = trained.prepared.catalogue.features, set(trained.scorer.classifier.inputs)
+    rows = [
+        {"feature": n, "meaning": known[n].meaning, "topic": known[n].topic, "used": n in used}
+        for n in trained.prepared.features.columns
+    ]
+    return pl.DataFrame(rows)
+
+
+def points(primary: Scorer) -> pl.DataFrame:
+    """Points of every bin of the scorecard, after calibration: those of a case's bins add up to its score."""
+    classifier = _scorecard(primary)
+    slope, intercept = primary.calibrator.slope, primary.calibrator.intercept
+    weights = {
+        binning.feature: -slope * weight
+        for binning, weight in zip(classifier.binnings, classifier.weights, strict=True)
+    }
+    binnings = {binning.feature: binning for binning in classifier.binnings}
+    return scorecard.points_table(intercept + slope * classifier.neutral, weights, binnings, primary.scale)
+
+
+def _binnings(primary: Scorer) -> dict[str, str]:
+    found = {}
+    for binning in _scorecard(primary).binnings:
+        plain = binning.to_dict() | {"information_value": binning.information_value}
+        found[f"scorecard/binnings/{binning.feature}.json"] = json.dumps(
+            plain | {"table": binning_table(binning).to_dicts()}, indent=1
+        )
+    return found
+
+
+def _scorecard(primary: Scorer) -> Scorecard:
+    if not isinstance(primary.classifier, Scorecard):
+        raise TypeError(f"the interpretable primary is a scorecard, not {type(primary.classifier).__name__}")
+    return primary.classifier

@@ -1,0 +1,110 @@
+"""Labelled decisions -> what can be learned from: their features, and the catalogue that the data taught."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model.catalogue import Catalogue
+from credit_model.features import FeaturePlan, learn_levels
+from credit_model.history import history
+from credit_model.metrics import BadArray
+from credit_model.recipe import Recipe
+from credit_model.transactions import Tidy
+
+PARTS = ("train", "test", "excluded")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Features and labels of the decisions that can be learned from.
+
+    Attributes:
+        decisions: the labelled decisions: ``CustomerId``, ``as_of``, ``bad``, ``part``, attributes.
+        features: one row per decision.
+        catalogue: the features, with the levels that the training part taught.
+        currency: the one currency of the data, or null.
+        invalid: decisions left out because their transactions are at fault.
+    """
+
+    decisions: pl.DataFrame
+    features: pl.DataFrame
+    catalogue: Catalogue
+    currency: str | None
+    invalid: int
+
+    def part(self, name: str) -> npt.NDArray[np.bool_]:
+        """Rows of ``train`` or ``test``."""
+        return (self.decisions["part"] == name).to_numpy()
+
+    @property
+    def bad(self) -> BadArray:
+        """0 or 1 per decision."""
+        return self.decisions["bad"].to_numpy().astype(np.int8)
+
+    @property
+    def customers(self) -> npt.NDArray[np.object_]:
+        """Customer of every decision."""
+        return self.decisions["CustomerId"].to_numpy()
+
+    @property
+    def modelled(self) -> npt.NDArray[np.bool_]:
+        """Rows that the classifier judges: those with history, or all where there are attributes."""
+        known = (self.features["transaction_count"] > 0).to_numpy()
+        return known | bool(self.catalogue.attributes)
+
+    @property
+    def directions(self) -> dict[str, int]:
+        """The features whose effect on risk is known: +1 where it rises with them, -1 where it falls."""
+        known = self.catalogue.features.items()
+        return {name: feature.direction for name, feature in known if feature.direction}
+
+    def table(self, rows: npt.NDArray[np.bool_]) -> pl.DataFrame:
+        """The features of some rows, without those that are constant there."""
+        table = self.features.filter(pl.Series(rows))
+        return table.select([name for name in table.columns if table[name].n_unique() > 1])
+
+
+def prepare(
+    transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS
+) -> Prepared:
+    """Features of labelled decisions; those whose transactions are at fault are left out and counted.
+
+    Args:
+        transactions: tidy transactions.
+        decisions: labelled decisions with their ``part``.
+        recipe: how to train.
+        parts: the parts that categories and constant features are learned from.
+
+    Raises:
+        ValueError: the data hold two currencies, or a feature to include does not exist.
+    """
+    currency = _currency(transactions)
+    known = history(transactions, decisions, recipe.history_days, currency)
+    valid = ~decisions.with_row_index("decision")["decision"].is_in(known.faults["decision"].implode())
+    learned = decisions["part"].is_in(list(parts)) & valid
+    levels = learn_levels(known.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
+    catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
+    wanted = _wanted(catalogue, recipe.include)
+    features = FeaturePlan(catalogue, wanted).compute(known.frame, decisions).filter(valid)
+    varying = [n for n in wanted if features.filter(learned.filter(valid))[n].n_unique() > 1]
+    kept = features.select(list(dict.fromkeys([*varying, "transaction_count"])))
+    return Prepared(decisions.filter(valid), kept, catalogue, currency, int((~valid).sum()))
+
+
+def _wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
+    unknown = [name for name in include if name not in catalogue.features]
+    if unknown:
+        raise ValueError(f"there is no feature {', '.join(unknown)} to include; data/FEATURES.md lists them")
+    return [name for name, feature in catalogue.features.items() if feature.default or name in include]
+
+
+def _currency(transactions: Tidy) -> str | None:
+    codes = transactions.frame["CurrencyCode"].drop_nulls().unique().sort().to_list()
+    if len(codes) > 1:
+        raise ValueError(
+            f"CurrencyCode: the transactions hold {len(codes)} currencies; train one model per currency"
+        )
+    return codes[0] if codes else None
