@@ -1,6 +1,7 @@
 """Texts and tables that are kept with a training run, by path."""
 
 import json
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,6 @@ import polars as pl
 from credit_model import scorecard
 from credit_model.classifiers import Scorecard
 from credit_model.evaluation import by_period
-from credit_model.scoring import Scorer
 from credit_model.training import Trained
 from credit_model.woe import binning_table
 from credit_model.workflow import Outcome
@@ -27,8 +27,8 @@ def documents(outcome: Outcome) -> Mapping[str, str]:
         "calibration_by_period.csv": by_period(trained.prepared, trained.probability).write_csv(),
         "decisions_by_band.csv": scorecard.decision_table(trained.scorer.bands, probability, bad).write_csv(),
         "cost_curve.csv": scorecard.cost_curve(probability, bad, *recipe.costs).write_csv(),
-        "scorecard/points.csv": points(trained.primary).write_csv(),
-    } | _binnings(trained.primary)
+        "scorecard/points.csv": points(trained).write_csv(),
+    } | _binnings(trained.scorecard)
     if outcome.fairness is not None:
         found["fairness.csv"] = outcome.fairness.table.write_csv()
     if outcome.sample.proxy is not None:
@@ -64,9 +64,9 @@ def features(trained: Trained) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def points(primary: Scorer) -> pl.DataFrame:
+def points(trained: Trained) -> pl.DataFrame:
     """Points of every bin of the scorecard, after calibration: those of a case's bins add up to its score."""
-    classifier = _scorecard(primary)
+    primary, classifier = trained.primary, trained.scorecard
     slope, intercept = primary.calibrator.slope, primary.calibrator.intercept
     weights = {
         binning.feature: -slope * weight
@@ -76,17 +76,12 @@ def points(primary: Scorer) -> pl.DataFrame:
     return scorecard.points_table(intercept + slope * classifier.neutral, weights, binnings, primary.scale)
 
 
-def _binnings(primary: Scorer) -> dict[str, str]:
+def _binnings(primary: Scorecard) -> dict[str, str]:
     found = {}
-    for binning in _scorecard(primary).binnings:
+    for place, binning in enumerate(primary.binnings, 1):
         plain = binning.to_dict() | {"information_value": binning.information_value}
-        found[f"scorecard/binnings/{binning.feature}.json"] = json.dumps(
+        name = re.sub(r"\W+", "_", binning.feature)[:60]
+        found[f"scorecard/binnings/{place:02}_{name}.json"] = json.dumps(
             plain | {"table": binning_table(binning).to_dicts()}, indent=1
         )
     return found
-
-
-def _scorecard(primary: Scorer) -> Scorecard:
-    if not isinstance(primary.classifier, Scorecard):
-        raise TypeError(f"the interpretable primary is a scorecard, not {type(primary.classifier).__name__}")
-    return primary.classifier

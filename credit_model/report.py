@@ -7,16 +7,24 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from credit_model import metrics
+from credit_model import metrics, scorecard
+from credit_model.evaluation import by_period
+from credit_model.scorecard import Bands
 from credit_model.training import Trained
+from credit_model.woe import Binning, binning_table
 
 _GOOD, _BAD, _LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
 _SIZE = (6.4, 4.2)
 _MOST_BARS = 15
 
 
-def pictures(trained: Trained) -> Mapping[str, Figure]:
-    """Every picture of the test part, by file name; of all decisions, out of fold, where the test part has only one class."""
+def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
+    """Every picture of the test part, by file name; of all decisions, out of fold, where the test part has only one class.
+
+    Args:
+        trained: the fitted scorer and its measures.
+        costs: of a false negative and of a false positive.
+    """
     judged = trained.test_probability
     if len(np.unique(trained.prepared.bad[~np.isnan(judged)])) < 2:
         judged = trained.probability
@@ -28,6 +36,9 @@ def pictures(trained: Trained) -> Mapping[str, Figure]:
         "scores.png": scores(bad, trained.scorer.scale.score(probability)),
         "importance.png": importance(trained),
         "candidates.png": candidates(trained),
+        "cost.png": cost(bad, probability, costs, trained.scorer.bands),
+        "periods.png": periods(trained),
+        "binnings.png": binnings(trained.scorecard.binnings),
     }
 
 
@@ -88,15 +99,79 @@ def importance(trained: Trained) -> Figure:
 
 
 def candidates(trained: Trained) -> Figure:
-    """Cross-validated AUC of the candidates, with one standard error."""
-    names = list(trained.comparison)
+    """Cross-validated AUC of the candidates, with one standard error, and their AUC out of time."""
+    names = sorted(trained.comparison, key=lambda name: trained.comparison[name].mean)
     means = [trained.comparison[name].mean for name in names]
     errors = [trained.comparison[name].standard_error for name in names]
-    figure, axes = _figure("AUC, five folds grouped by customer", "")
-    axes.errorbar(means, names, xerr=errors, fmt="o", color=_GOOD, capsize=4)
+    figure, axes = _figure("AUC", "")
+    axes.errorbar(
+        means, names, xerr=errors, fmt="o", color=_GOOD, capsize=4, label="five folds, ± one standard error"
+    )
+    tested = [name for name in names if name in trained.test_auc]
+    if tested:
+        out_of_time = [trained.test_auc[name] for name in tested]
+        axes.plot(out_of_time, tested, "D", color=_BAD, markerfacecolor="none", label="out of time")
     axes.set_ylim(-0.5, len(names) - 0.5)
-    axes.set_title("Candidates, with one standard error")
+    axes.legend(frameon=False, loc="lower right", fontsize="small")
+    axes.set_title(f"Candidates: {trained.winner} is served")
     return figure
+
+
+def cost(
+    bad: metrics.BadArray, probability: metrics.FloatArray, costs: tuple[float, float], bands: Bands
+) -> Figure:
+    """Cost of errors per decision at every threshold, with the threshold in use."""
+    curve = scorecard.cost_curve(probability, bad, *costs)
+    figure, axes = _figure("threshold", "cost of errors per decision")
+    axes.step(curve["threshold"], curve["cost"], where="mid", color=_GOOD)
+    axes.axvline(
+        bands.threshold, color=_BAD, linestyle="--", linewidth=1, label=f"threshold {bands.threshold:.3f}"
+    )
+    for limit in bands.limits:
+        axes.axvline(limit, color=_LINE, linestyle=":", linewidth=1)
+    axes.legend(frameon=False)
+    axes.set_title(f"Cost: a missed bad {costs[0]:g}, a refused good {costs[1]:g}; dotted: the bands")
+    return figure
+
+
+def periods(trained: Trained) -> Figure:
+    """Observed bad rate against the mean probability of every period, out of fold."""
+    table = by_period(trained.prepared, trained.probability)
+    rate, cases = table["bad_rate"].to_numpy(), table["decisions"].to_numpy()
+    error = 1.96 * np.sqrt(rate * (1 - rate) / cases)
+    places = np.arange(table.height)
+    figure, axes = _figure("", "bad rate")
+    axes.errorbar(places, rate, yerr=error, fmt="o", color=_BAD, capsize=3, label="observed")
+    axes.plot(places, table["mean_probability"], "s", color=_GOOD, label="mean probability")
+    axes.set_xticks(places, table["period"].to_list(), rotation=30, ha="right")
+    axes.legend(frameon=False)
+    axes.set_title("Calibration in the large, by period, out of fold")
+    return figure
+
+
+def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
+    """Weight of evidence of the scorecard's most informative characteristics, bin by bin; positive is safer."""
+    ranked = sorted(shown, key=lambda binning: -binning.information_value)[:most]
+    columns = min(3, len(ranked))
+    rows = -(-len(ranked) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.6 * rows), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes, binning in zip(grid, ranked, strict=False):
+        _evidence(axes, binning)
+    for axes in grid[len(ranked) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _evidence(axes: Axes, binning: Binning) -> None:
+    table = binning_table(binning).filter(pl.col("count") > 0)
+    names = [text if len(text) < 24 else f"{text[:22]}…" for text in table["range"]]
+    colours = [_GOOD if woe >= 0 else _BAD for woe in table["woe"]]
+    axes.barh(names, table["woe"], color=colours)
+    axes.axvline(0, color=_LINE, linewidth=1)
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=7)
+    axes.set_title(f"{binning.feature} (IV {binning.information_value:.2f})", fontsize=8)
 
 
 def _figure(across: str, up: str) -> tuple[Figure, Axes]:

@@ -78,7 +78,7 @@ def _log_run(given: Settings, outcome: Outcome) -> None:
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
     mlflow.log_metrics(dict(outcome.figures))
     _log_datasets(trained)
-    for name, figure in report.pictures(trained).items():
+    for name, figure in report.pictures(trained, outcome.sample.recipe.costs).items():
         mlflow.log_figure(figure, f"pictures/{name}")
     for name, text in documents(outcome).items():
         mlflow.log_text(text, name)
@@ -110,7 +110,9 @@ def _log_datasets(trained: Trained) -> None:
     hashed = [
         hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in prepared.customers
     ]
-    decisions = prepared.decisions.select(pl.Series("customer_hash", hashed), "as_of", "bad", "part")
+    decisions = prepared.decisions.select(
+        pl.Series("customer_hash", hashed), "as_of", pl.col("bad").cast(pl.Float64), "part"
+    )
     table = decisions.hstack(
         prepared.features.rename(
             {n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}

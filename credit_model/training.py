@@ -11,7 +11,7 @@ import polars as pl
 from credit_model import evaluation, metrics
 from credit_model.calibration import fit_calibrator
 from credit_model.candidates import CANDIDATES, CrossValidation, choose, cross_validate
-from credit_model.classifiers import Classifier
+from credit_model.classifiers import Classifier, Scorecard
 from credit_model.metrics import BadArray, FloatArray
 from credit_model.preparation import Prepared
 from credit_model.reasons import Reasons
@@ -83,6 +83,13 @@ class Trained:
     test_probability: FloatArray
     test_auc: Mapping[str, float]
     figures: Mapping[str, float]
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """The classifier of the interpretable primary."""
+        if not isinstance(self.primary.classifier, Scorecard):
+            raise TypeError(f"the primary is a scorecard, not {type(self.primary.classifier).__name__}")
+        return self.primary.classifier
 
 
 def train(
