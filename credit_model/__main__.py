@@ -33,6 +33,14 @@ def _generate(given: Settings) -> int:
     return 0
 
 
+def _explore(given: Settings) -> int:
+    """Show what the data are, in pictures and one page."""
+    from credit_model import tracking
+
+    print(tracking.explore(given))
+    return 0
+
+
 def _train(given: Settings) -> int:
     """Train, compare, document and register a model."""
     from credit_model import tracking
@@ -64,12 +72,22 @@ def _score_spark(given: Settings) -> int:
     return 0
 
 
+def _monitor(given: Settings) -> int:
+    """Compare new decisions with those the model was trained on."""
+    from credit_model import tracking
+
+    print(tracking.monitor(given))
+    return 0
+
+
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "generate": _generate,
+    "explore": _explore,
     "train": _train,
     "promote": _promote,
     "score": _score,
     "score_spark": _score_spark,
+    "monitor": _monitor,
 }
 
 

@@ -15,15 +15,16 @@ import yaml
 from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
 from credit_model.spelling import suggest
 
-COMMANDS = ("generate", "train", "promote", "score", "score_spark")
+COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
 CONFIG = "YAML file of parameters; the command line beats it"
-_SCORING = "score score_spark"
-_FILES = f"train {_SCORING}"
+_SCORING = "score score_spark monitor"
+_FILES = f"explore train {_SCORING}"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
+    "monitor": (("transactions", "decisions", "outcomes"),),
 }
 
 
@@ -46,7 +47,10 @@ class Settings:
         TEXT, None, _SCORING, "whom to judge and when: a table of CustomerId, as_of and attributes"
     )
     outcomes: str | None = _parameter(
-        TEXT, None, "train", "real outcomes: a table of CustomerId, as_of, defaulted and attributes"
+        TEXT,
+        None,
+        "explore train monitor",
+        "real outcomes: a table of CustomerId, as_of, defaulted and attributes",
     )
     columns: dict[str, str] = _parameter(
         COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
@@ -105,8 +109,10 @@ class Settings:
     )
     customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
     days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
-    seed: int = _parameter(whole(0), 42, "generate train", "seed of everything random")
-    output: str | None = _parameter(TEXT, None, f"generate {_SCORING}", "file to write: CSV or Parquet")
+    seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
+    output: str | None = _parameter(
+        TEXT, None, f"generate explore {_SCORING}", "file to write: CSV or Parquet; a page for explore"
+    )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
     )

@@ -151,5 +151,6 @@ def test_mlflow_is_told_once_and_overrules_nobody(tmp_path: Path) -> None:
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }
     assert mlflow_defaults(tmp_path, dict.fromkeys(added, "mine")) == {}
