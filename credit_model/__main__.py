@@ -74,10 +74,9 @@ def _score_spark(given: Settings) -> int:
 
 def _monitor(given: Settings) -> int:
     """Compare new decisions with those the model was trained on."""
-    from credit_model import tracking
+    from credit_model import monitoring
 
-    print(tracking.monitor(given))
-    return 0
+    return monitoring.monitor(given)
 
 
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {

@@ -1,42 +1,64 @@
-"""The competing classifiers: how each is fitted, and how they are compared.
+"""The competing classifiers, their parameters, and how they are compared.
 
 Cross-validation is grouped by customer. The simplest candidate within one standard error of the best wins (Breiman et al.,
 Classification and Regression Trees, 1984).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from random import Random
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.classifiers import BoostedTrees, Classifier, FloatArray, Scorecard, encode
+from credit_model.classifier import Classifier, FloatArray
+from credit_model.linear_fit import fit_logistic, fit_scorecard
 from credit_model.metrics import BadArray, roc_auc
-from credit_model.woe import Binning, fit_binnings
+from credit_model.trees_fit import fit_forest, fit_lightgbm, fit_tree, fit_xgboost
 
-Fit = Callable[[pl.DataFrame, BadArray, int, Mapping[str, int]], Classifier]
+Fit = Callable[[pl.DataFrame, BadArray, int, Mapping[str, int], Mapping[str, Any]], Classifier]
+Advance = Callable[[], object]
 
-LEAST_INFORMATION = 0.02
-MOST_CORRELATION = 0.7
-MOST_CHARACTERISTICS = 15
-LEAST_LEAF = 0.017
+RANDOM_TRIALS = 12
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to fit a classifier; a lower rank is simpler."""
+    """A way to fit a classifier.
+
+    Attributes:
+        name: what it is called.
+        rank: a lower one is simpler.
+        fit: table, bad, seed, directions and parameters -> classifier.
+        defaults: its parameters.
+        space: the values that a search may give some of them.
+        on_request: never compared unless asked for.
+    """
 
     name: str
     rank: int
     fit: Fit
+    defaults: Mapping[str, Any]
+    space: Mapping[str, Sequence[Any]]
+    on_request: bool = False
 
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Out-of-fold margins of every case, and the AUC of every fold that has both classes."""
+    """Out-of-fold margins of every case, and the AUC of every fold that has both classes.
+
+    Attributes:
+        candidate: what was fitted.
+        parameters: what it was fitted with.
+        margin: of every case, by the fit that had not seen it.
+        fold_auc: one per fold with both classes.
+    """
 
     candidate: Candidate
+    parameters: Mapping[str, Any]
     margin: FloatArray
     fold_auc: tuple[float, ...]
 
@@ -51,53 +73,55 @@ class CrossValidation:
         return float(np.std(self.fold_auc, ddof=1) / np.sqrt(len(self.fold_auc)))
 
 
-def fit_scorecard(table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int]) -> Scorecard:
-    """WoE logistic regression on the informative, little correlated features whose weights have the right sign."""
-    from sklearn.linear_model import LogisticRegression
-
-    binnings = _characteristics(table, fit_binnings(table, bad, directions))
-    while True:
-        evidence = _evidence(table, binnings)
-        fitted = LogisticRegression(C=0.5, max_iter=1000, random_state=seed).fit(-evidence, bad)
-        weights = fitted.coef_[0]
-        if len(binnings) == 1 or (weights > 0).all():
-            break
-        binnings = [b for b, weight in zip(binnings, weights, strict=True) if weight > 0] or binnings[:1]
-    weights = np.maximum(weights, 0.0)
-    return Scorecard(tuple(binnings), tuple(weights.tolist()), float(fitted.intercept_[0]))
-
-
-def fit_xgboost(table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int]) -> BoostedTrees:
-    """Shallow, slow, strongly regularised boosted trees, monotone where the direction is known.
-
-    The least weight of a leaf is a share of all the information in the labels, so that few bads still allow a split.
-    """
-    import xgboost
-
-    inputs = tuple(table.columns)
-    levels = {name: _levels(table[name]) for name in inputs if table[name].dtype == pl.String}
-    codes = {name: {level: float(code) for code, level in enumerate(known)} for name, known in levels.items()}
-    matrix = xgboost.DMatrix(encode(table, inputs, codes), label=bad)
-    rate = float(bad.mean())
-    parameters = {
-        "objective": "binary:logistic",
-        "max_depth": 2,
-        "eta": 0.02,
-        "subsample": 0.5,
-        "colsample_bytree": 0.15,
-        "min_child_weight": max(0.5, LEAST_LEAF * len(bad) * rate * (1 - rate)),
-        "lambda": 10.0,
-        "seed": seed,
-        "nthread": 1,  # more threads would add in another order
-        "tree_method": "hist",
-        "monotone_constraints": tuple(directions.get(name, 0) for name in inputs),
-    }
-    return BoostedTrees(inputs, levels, xgboost.train(parameters, matrix, num_boost_round=400))
-
+_BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
 
 CANDIDATES = {
     candidate.name: candidate
-    for candidate in (Candidate("scorecard", 0, fit_scorecard), Candidate("xgboost", 1, fit_xgboost))
+    for candidate in (
+        Candidate(
+            "scorecard",
+            0,
+            fit_scorecard,
+            {"characteristics": 15, "correlation": 0.7, "c": 0.5},
+            {"characteristics": (10, 15, 25), "correlation": (0.5, 0.7, 0.85), "c": (0.05, 0.5)},
+        ),
+        Candidate(
+            "logistic",
+            1,
+            fit_logistic,
+            {"scaling": "normal", "c": 0.001, "inputs": 40},
+            {"scaling": ("normal", "standard", "robust", "minmax"), "c": (0.0003, 0.001, 0.003, 0.01, 0.1)},
+        ),
+        Candidate(
+            "tree",
+            2,
+            fit_tree,
+            {"depth": 4, "leaf": 0.05},
+            {"depth": (3, 4, 5, 6), "leaf": (0.02, 0.05, 0.1)},
+        ),
+        Candidate(
+            "forest",
+            3,
+            fit_forest,
+            {"trees": 300, "depth": 7, "leaf": 0.01, "columns": 0.2, "inputs": 40},
+            {"depth": (4, 7, 10), "leaf": (0.005, 0.01, 0.03), "columns": (0.1, 0.2, 0.4)},
+        ),
+        Candidate(
+            "xgboost",
+            4,
+            fit_xgboost,
+            _BOOSTED | {"inputs": 40},
+            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+        ),
+        Candidate(
+            "lightgbm",
+            5,
+            fit_lightgbm,
+            _BOOSTED,
+            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            on_request=True,
+        ),
+    )
 }
 
 
@@ -108,7 +132,8 @@ def cross_validate(
     fold: npt.NDArray[np.int64],
     seed: int,
     directions: Mapping[str, int],
-    advance: Callable[[], object] = lambda: None,
+    parameters: Mapping[str, Any] | None = None,
+    advance: Advance = lambda: None,
 ) -> CrossValidation:
     """Fit on all folds but one, judge the one left out, for every fold.
 
@@ -119,47 +144,50 @@ def cross_validate(
         fold: fold of every row; a customer's rows share one.
         seed: of the fits.
         directions: +1 or -1 per feature whose effect on risk is known.
+        parameters: of the candidate; its defaults where not given.
         advance: called after every fold.
     """
+    given = parameters or candidate.defaults
     margin, scores = np.full(len(bad), np.nan), []
     for held_out in np.unique(fold):
         test = fold == held_out
-        fitted = candidate.fit(table.filter(pl.Series(~test)), bad[~test], seed, directions)
+        fitted = candidate.fit(table.filter(pl.Series(~test)), bad[~test], seed, directions, given)
         margin[test] = fitted.margin(table.filter(pl.Series(test)))
         if 0 < bad[test].sum() < test.sum():
             scores.append(roc_auc(bad[test], margin[test]))
         advance()
-    return CrossValidation(candidate, margin, tuple(scores))
+    return CrossValidation(candidate, given, margin, tuple(scores))
+
+
+def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]:
+    """The parameters that a search tries, the defaults first.
+
+    Args:
+        candidate: whose space is searched.
+        search: ``none``, ``grid`` (all) or ``random`` (12 of them).
+        seed: of the draw.
+    """
+    grid = [
+        {**candidate.defaults, **dict(zip(candidate.space, values, strict=True))}
+        for values in product(*candidate.space.values())
+    ]
+    others = [point for point in grid if point != candidate.defaults]
+    if search == "random" and len(others) >= RANDOM_TRIALS:
+        others = Random(f"{seed} {candidate.name}").sample(others, RANDOM_TRIALS - 1)
+    return [dict(candidate.defaults), *(others if search != "none" else [])]
 
 
 def choose(results: Mapping[str, CrossValidation]) -> str:
-    """Name of the simplest candidate within one standard error of the best."""
+    """Name of the simplest candidate within one standard error of the best.
+
+    All candidates were judged on the same folds, so the error is that of the difference, fold by fold: what makes a fold hard
+    for everybody says nothing about who is better.
+    """
     best = max(results.values(), key=lambda result: result.mean)
-    good = [result for result in results.values() if result.mean >= best.mean - best.standard_error]
+    good = [result for result in results.values() if _as_good(result, best)]
     return min(good, key=lambda result: result.candidate.rank).candidate.name
 
 
-def _characteristics(table: pl.DataFrame, binnings: Mapping[str, Binning]) -> list[Binning]:
-    informative = [b for b in binnings.values() if b.information_value >= LEAST_INFORMATION]
-    ranked = sorted(informative or binnings.values(), key=lambda b: (-b.information_value, b.feature))
-    chosen: list[Binning] = []
-    columns: list[FloatArray] = []
-    for binning in ranked:
-        column = binning.woe(table[binning.feature])
-        column = (column - column.mean()) / (column.std() or 1.0)
-        if all(abs(float((column * other).mean())) <= MOST_CORRELATION for other in columns):
-            chosen.append(binning)
-            columns.append(column)
-        if len(chosen) == MOST_CHARACTERISTICS:
-            break
-    return chosen
-
-
-def _evidence(table: pl.DataFrame, binnings: list[Binning]) -> FloatArray:
-    return np.stack([binning.woe(table[binning.feature]) for binning in binnings], axis=1)
-
-
-def _levels(column: pl.Series) -> tuple[str, ...]:
-    """Levels by frequency, then name."""
-    counts = column.drop_nulls().value_counts().sort(["count", column.name], descending=[True, False])
-    return tuple(counts[column.name].to_list())
+def _as_good(result: CrossValidation, best: CrossValidation) -> bool:
+    lost = np.array(best.fold_auc) - np.array(result.fold_auc)
+    return bool(lost.mean() <= lost.std(ddof=1) / np.sqrt(len(lost)))

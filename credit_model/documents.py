@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from credit_model import scorecard
-from credit_model.classifiers import Scorecard
 from credit_model.evaluation import by_period
 from credit_model.training import Trained
 from credit_model.woe import binning_table
+from credit_model.woe_scorecard import Scorecard
 from credit_model.workflow import Outcome
 
 

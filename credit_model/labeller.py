@@ -171,7 +171,7 @@ def _logs(measured: pl.DataFrame, days: int) -> FloatArray:
 def _k_means(points: FloatArray, seed: int) -> FloatArray:
     """Centroids, least engaged first; one thread and sorted points, because sums depend on their order."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     ordered = points[np.lexsort(points.T)]
     with threadpool_limits(limits=1):

@@ -1,5 +1,6 @@
 """How a model is trained: everything that a caller decides, in one plain record."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from credit_model.decisions import Attribute
@@ -20,6 +21,7 @@ class Recipe:
         scale: probability to points.
         costs: of a false negative and of a false positive.
         bands: risk levels and decisions.
+        columns: the files' own names of columns, kept in the model.
         seed: of everything random.
     """
 
@@ -32,4 +34,5 @@ class Recipe:
     scale: Scale = field(default_factory=Scale)
     costs: tuple[float, float] = (10.0, 1.0)
     bands: Bands = field(default_factory=Bands)
+    columns: Mapping[str, str] = field(default_factory=dict)
     seed: int = 42

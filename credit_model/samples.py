@@ -103,6 +103,7 @@ def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
         scale=scale,
         costs=costs,
         bands=_bands(given, costs, target),
+        columns=given.columns,
         seed=given.seed,
     )
 

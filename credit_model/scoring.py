@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import polars as pl
 
 from credit_model.calibration import Calibrator
 from credit_model.catalogue import Catalogue
-from credit_model.classifiers import Classifier, load_classifier
+from credit_model.classifier import Classifier
+from credit_model.classifiers import load_classifier
 from credit_model.decisions import Decisions
 from credit_model.features import FeaturePlan
 from credit_model.history import History, history, messages
+from credit_model.profile import Profile
 from credit_model.reasons import Reasons
 from credit_model.scorecard import Bands, Scale
 from credit_model.transactions import Tidy
@@ -55,6 +57,8 @@ class Scorer:
         target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
         currency: the only currency allowed, or null.
         no_history_probability: probability of a decision without transactions, or null where it is not known.
+        columns: the files' own names of columns, as the training was told them; requests use the contract's names.
+        profile: how inputs and scores were distributed in training, or null.
         version: first 12 hex digits of the manifest's hash; empty before the scorer is saved.
     """
 
@@ -67,6 +71,8 @@ class Scorer:
     target: str
     currency: str | None = None
     no_history_probability: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    profile: Profile | None = None
     version: str = ""
 
     def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
@@ -144,7 +150,8 @@ class Scorer:
     def _plain(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).to_dict() for name in _PARTS}
         scalars = {name: getattr(self, name) for name in _SCALARS}
-        return parts | scalars
+        profile = None if self.profile is None else self.profile.to_dict()
+        return parts | scalars | {"columns": dict(self.columns), "profile": profile}
 
     @classmethod
     def load(cls, folder: Path) -> "Scorer":
@@ -165,8 +172,15 @@ class Scorer:
         plain = json.loads((folder / _SCORER).read_text())
         parts = {name: kind.from_dict(plain[name]) for name, kind in _PARTS.items()}
         scalars = {name: plain[name] for name in _SCALARS}
-        classifier = load_classifier(folder / "classifier")
-        return cls(classifier=classifier, version=_digest(folder / _MANIFEST)[:12], **parts, **scalars)
+        profile = Profile.from_dict(plain["profile"]) if plain.get("profile") else None
+        return cls(
+            classifier=load_classifier(folder / "classifier"),
+            version=_digest(folder / _MANIFEST)[:12],
+            columns=plain.get("columns", {}),
+            profile=profile,
+            **parts,
+            **scalars,
+        )
 
 
 _PARTS: Mapping[str, Any] = {

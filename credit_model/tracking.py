@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 
-from credit_model import pyfunc, report, settings, workflow
+from credit_model import explore as exploring
+from credit_model import explore_page, pyfunc, report, settings, workflow
 from credit_model.candidates import CrossValidation
 from credit_model.documents import documents
 from credit_model.scoring import Scorer
@@ -36,14 +37,31 @@ def train(given: Settings) -> str:
         ValueError: the data cannot be trained on; nothing is registered then and no alias moves.
     """
     outcome = workflow.run(given)
-    if not os.environ.get("MLFLOW_RUN_ID"):  # `mlflow run` has chosen the experiment and begun the run
-        mlflow.set_experiment(EXPERIMENT)
+    _choose_experiment()
     with mlflow.start_run():
         _log_run(given, outcome)
         registered = _log_model(given, outcome.trained)
     _tag(given.name, registered, outcome)
     first = _set_aliases(given.name, registered)
     return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, first=first)])
+
+
+def explore(given: Settings) -> str:
+    """Explore transactions; log the pictures and the page; returns what to print."""
+    transactions, outcomes = workflow.read(given)
+    found = exploring.explore(transactions, outcomes, given.seed)
+    drawn = explore_page.pictures(found, transactions)
+    page = explore_page.document(found, transactions, drawn)
+    lines = exploring.notes(found)
+    if given.output is not None:
+        Path(given.output).write_text(page, encoding="utf-8")
+        lines.append(f"page written to {given.output}")
+    _choose_experiment()
+    with mlflow.start_run():
+        mlflow.log_text(page, "exploration.html")
+        for name, figure in drawn.items():
+            mlflow.log_figure(figure, f"pictures/{name}")
+    return "\n".join([*lines, "page and pictures logged as an MLflow run: exploration.html"])
 
 
 def promote(given: Settings) -> str:
@@ -71,6 +89,12 @@ def promote(given: Settings) -> str:
     return f"version {found.version} of {given.name} is the {CHAMPION}"
 
 
+def _choose_experiment() -> None:
+    """The package's own, unless ``mlflow run`` has chosen the experiment and begun the run."""
+    if not os.environ.get("MLFLOW_RUN_ID"):
+        mlflow.set_experiment(EXPERIMENT)
+
+
 def _log_run(given: Settings, outcome: Outcome) -> None:
     trained = outcome.trained
     # `mlflow run` has logged every parameter under its own name already, those not given as empty.
@@ -89,9 +113,7 @@ def _log_run(given: Settings, outcome: Outcome) -> None:
 def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
     """A nested run of a candidate, and in it one of everything that a search tried."""
     with mlflow.start_run(run_name=name, nested=True):
-        mlflow.log_params(
-            {"candidate": name, "chosen": name == trained.winner} | dict(getattr(result, "parameters", {}))
-        )
+        mlflow.log_params({"candidate": name, "chosen": name == trained.winner} | dict(result.parameters))
         mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
         if name in trained.test_auc:
             mlflow.log_metric("test_auc", trained.test_auc[name])

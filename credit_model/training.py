@@ -1,8 +1,8 @@
 """Prepared decisions -> fit -> compare -> the scorer and its figures; touches no file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,17 +10,16 @@ import polars as pl
 
 from credit_model import evaluation, metrics
 from credit_model.calibration import fit_calibrator
-from credit_model.candidates import CANDIDATES, CrossValidation, choose, cross_validate
-from credit_model.classifiers import Classifier, Scorecard
+from credit_model.candidates import CANDIDATES, CrossValidation, choose, cross_validate, points
+from credit_model.classifier import Classifier
 from credit_model.metrics import BadArray, FloatArray
 from credit_model.preparation import Prepared
+from credit_model.profile import SCORE, Profile, fit_distribution
 from credit_model.reasons import Reasons
 from credit_model.recipe import Recipe
 from credit_model.scoring import Scorer
 from credit_model.splits import customer_folds
-
-if TYPE_CHECKING:
-    from credit_model.search import Trial
+from credit_model.woe_scorecard import Scorecard
 
 FOLDS = 5
 LEAST_NO_HISTORY = 30
@@ -28,6 +27,7 @@ LEAST_EFFECT = 0.02
 PRIMARY = "scorecard"
 
 Advance = Callable[[str], object]
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Trained:
     primary: Scorer
     prepared: Prepared
     comparison: Mapping[str, CrossValidation]
-    trials: Mapping[str, "tuple[Trial, ...]"]
+    trials: Mapping[str, tuple[CrossValidation, ...]]
     winner: str
     probability: FloatArray
     test_probability: FloatArray
@@ -112,21 +112,20 @@ def train(
     choosable = metrics.estimable(early.bad)
     compared = early if choosable else every
     trials = {name: _search(name, compared, recipe, advance) for name in _names(recipe)}
-    chosen = {name: _best(tried) for name, tried in trials.items()}
-    comparison = {n: _cross_validate(n, compared, chosen[n], recipe, advance) for n in trials}
+    chosen = {name: _best(name, tried) for name, tried in trials.items()}
+    fold = compared.fold(recipe.seed)
+    comparison = {n: _cross_validate(n, compared, chosen[n], fold, recipe, advance) for n in trials}
     winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
+    fold = every.fold(recipe.seed)
     final = {
-        name: _cross_validate(name, every, chosen.get(name, {}), recipe, advance)
+        name: _cross_validate(name, every, chosen[name], fold, recipe, advance)
         for name in dict.fromkeys((winner, PRIMARY))
     }
-    scorers = {
-        name: _scorer(prepared, every, name, chosen.get(name, {}), result, recipe)
-        for name, result in final.items()
-    }
+    scorers = {name: _scorer(prepared, every, name, result, recipe) for name, result in final.items()}
     scorer = scorers[winner]
     probability = _filled(rows, scorer.calibrator.probability(final[winner].margin))
     probability = _with_silent(prepared, scorer, probability)
-    tests = _tests(earlier, early, comparison, chosen, recipe) if _rarer(early.bad) >= FOLDS else {}
+    tests = _tests(earlier, early, comparison, recipe) if _rarer(early.bad) >= FOLDS else {}
     test_probability = tests.get(winner, np.full(len(probability), np.nan))
     figures = evaluation.figures(prepared, scorer.bands, probability, test_probability, recipe)
     figures |= {
@@ -134,7 +133,7 @@ def train(
         "cv_auc_standard_error": comparison[winner].standard_error,
     }
     return Trained(
-        scorer,
+        replace(scorer, profile=_profile(prepared, scorer, probability, figures)),
         scorers[PRIMARY],
         prepared,
         comparison,
@@ -147,70 +146,75 @@ def train(
     )
 
 
+def _profile(
+    prepared: Prepared, scorer: Scorer, probability: FloatArray, figures: Mapping[str, float]
+) -> Profile:
+    """What monitoring compares with: inputs, and scores out of fold, of the decisions that the classifier judges."""
+    judged = pl.Series(prepared.modelled)
+    score = pl.Series(SCORE, scorer.scale.score(probability)).filter(judged)
+    features = prepared.features.filter(judged)
+    return Profile(
+        {name: fit_distribution(features[name]) for name in scorer.classifier.inputs},
+        fit_distribution(score),
+        float(prepared.features["transaction_count"].eq(0).to_numpy().mean()),
+        float(prepared.bad.mean()),
+        figures.get("test_roc_auc", figures.get("grouped_roc_auc")),
+    )
+
+
 def _names(recipe: Recipe) -> list[str]:
     if recipe.candidate != "auto":
         return list(dict.fromkeys((PRIMARY, recipe.candidate)))
-    return [name for name, candidate in CANDIDATES.items() if not getattr(candidate, "on_request", False)]
+    return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
 
 
-def _search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> "tuple[Trial, ...]":
-    """Trials on folds of their own, so that the comparison's folds do not see what was chosen for them."""
-    if recipe.search == "none":
+def _search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[CrossValidation, ...]:
+    """What a search tried, on folds of its own: those of the comparison must not see what was chosen for them."""
+    tried = points(CANDIDATES[name], recipe.search, recipe.seed)
+    if len(tried) == 1:
         return ()
-    from credit_model.search import search
-
     fold = cases.fold(recipe.seed + 1)
-    found = search(
+    return tuple(_cross_validate(name, cases, point, fold, recipe, advance) for point in tried)
+
+
+def _best(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
+    if not trials:
+        return CANDIDATES[name].defaults
+    return max(trials, key=lambda trial: trial.mean).parameters
+
+
+def _cross_validate(
+    name: str,
+    cases: Cases,
+    parameters: Parameters,
+    fold: npt.NDArray[np.int64],
+    recipe: Recipe,
+    advance: Advance,
+) -> CrossValidation:
+    return cross_validate(
         CANDIDATES[name],
         cases.table,
         cases.bad,
         fold,
         recipe.seed,
         cases.directions,
-        recipe.search,
+        parameters,
         lambda: advance(name),
     )
-    return tuple(found)
 
 
-def _best(trials: "tuple[Trial, ...]") -> Mapping[str, Any]:
-    if not trials:
-        return {}
-    from credit_model.search import best
-
-    return best(trials).parameters
-
-
-def _cross_validate(
-    name: str, cases: Cases, parameters: Mapping[str, Any], recipe: Recipe, advance: Advance
-) -> CrossValidation:
-    return cross_validate(
-        CANDIDATES[name],
-        cases.table,
-        cases.bad,
-        cases.fold(recipe.seed),
-        recipe.seed,
-        cases.directions,
-        lambda: advance(name),
-        *([parameters] if parameters else []),
-    )
-
-
-def _fit(name: str, cases: Cases, parameters: Mapping[str, Any], recipe: Recipe) -> Classifier:
-    return CANDIDATES[name].fit(
-        cases.table, cases.bad, recipe.seed, cases.directions, *([parameters] if parameters else [])
-    )
+def _fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
+    return CANDIDATES[name].fit(cases.table, cases.bad, recipe.seed, cases.directions, parameters)
 
 
 def _scorer(
     prepared: Prepared,
     cases: Cases,
     name: str,
-    parameters: Mapping[str, Any],
     result: CrossValidation,
     recipe: Recipe,
 ) -> Scorer:
-    classifier = _fit(name, cases, parameters, recipe)
+    classifier = _fit(name, cases, result.parameters, recipe)
     topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(cases.table)))
     parts = prepared.decisions["part"].unique().to_list()
@@ -224,6 +228,7 @@ def _scorer(
         target=recipe.target,
         currency=prepared.currency,
         no_history_probability=_no_history_probability(prepared, parts),
+        columns=recipe.columns,
     )
 
 
@@ -238,7 +243,6 @@ def _tests(
     earlier: Prepared,
     early: Cases,
     comparison: Mapping[str, CrossValidation],
-    chosen: Mapping[str, Mapping[str, Any]],
     recipe: Recipe,
 ) -> dict[str, FloatArray]:
     """Probability of the test part by every candidate fitted on the training part alone; NaN elsewhere."""
@@ -247,9 +251,11 @@ def _tests(
     table = earlier.features.filter(pl.Series(judged))
     silent = _no_history_probability(earlier, ["train"])
     for name, compared in comparison.items():
-        known = len(compared.margin) == len(early.bad)
-        result = compared if known else _cross_validate(name, early, chosen[name], recipe, lambda _: None)
-        margin = _fit(name, early, chosen[name], recipe).margin(table)
+        result = compared
+        if len(compared.margin) != len(early.bad):
+            fold = early.fold(recipe.seed)
+            result = _cross_validate(name, early, compared.parameters, fold, recipe, lambda _: None)
+        margin = _fit(name, early, compared.parameters, recipe).margin(table)
         calibrator = fit_calibrator(result.margin, early.bad, linear=name == PRIMARY)
         probability = calibrator.probability(margin)
         filled = np.where(

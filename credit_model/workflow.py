@@ -12,12 +12,13 @@ from credit_model import gates, labels, metrics, synthetic, tables, training
 from credit_model.candidates import CANDIDATES, cross_validate
 from credit_model.fairness import Fairness, fairness
 from credit_model.metrics import FloatArray
+from credit_model.outcomes import observed
 from credit_model.preparation import prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
 from credit_model.settings import Settings
 from credit_model.summary import summary
 from credit_model.training import Cases, Trained
-from credit_model.transactions import REQUIRED, SCHEMA, Tidy, tidy_table
+from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,18 @@ def run(given: Settings) -> Outcome:
     return _outcome(transactions, sample, trained)
 
 
+def read(given: Settings) -> tuple[Tidy, pl.DataFrame | None]:
+    """The transactions that the settings name, or the synthetic ones, and the labelled decisions where outcomes are named.
+
+    Raises:
+        ValueError: a file cannot be read.
+    """
+    transactions = _transactions(given)
+    if given.outcomes is None:
+        return transactions, None
+    return transactions, observed(_outcomes(given), 0).decisions
+
+
 def _outcome(transactions: Tidy, sample: Sample, trained: Trained) -> Outcome:
     prepared, recipe = trained.prepared, sample.recipe
     beaten = gates.baselines(transactions, prepared, trained.test_probability, recipe, sample.outcome_days)
@@ -93,8 +106,9 @@ def _progress() -> Iterator[training.Advance]:
 
 def _transactions(given: Settings) -> Tidy:
     if given.transactions is not None:
+        needed = {*REQUIRED, *(name for name in given.columns if name in COLUMNS)}
         return tidy_table(
-            tables.rename(tables.read(given.transactions), given.columns, REQUIRED, given.transactions)
+            tables.rename(tables.read(given.transactions), given.columns, needed, given.transactions)
         )
     if given.outcomes is not None:
         return tidy_table(pl.DataFrame(schema=SCHEMA))
@@ -108,8 +122,12 @@ def _sample(given: Settings, transactions: Tidy) -> Sample:
         raise ValueError(
             "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
         )
-    outcomes = tables.rename(tables.read(given.outcomes), given.columns, (), given.outcomes)
-    return observed_sample(given, outcomes)
+    return observed_sample(given, _outcomes(given))
+
+
+def _outcomes(given: Settings) -> pl.DataFrame:
+    path = given.outcomes or ""
+    return tables.rename(tables.read(path), given.columns, (), path)
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:
@@ -165,6 +183,12 @@ def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> fl
     cases = Cases.of(prepared, rows)
     candidate = CANDIDATES[trained.winner]
     margin: FloatArray = cross_validate(
-        candidate, cases.table, bad, cases.fold(recipe.seed), recipe.seed, cases.directions
+        candidate,
+        cases.table,
+        bad,
+        cases.fold(recipe.seed),
+        recipe.seed,
+        cases.directions,
+        trained.comparison[trained.winner].parameters,
     ).margin
     return metrics.roc_auc(bad, margin)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from credit_model.cutoffs import Cutoffs, cutoffs
 from credit_model.labeller import Labeller, fit_labeller, least_engaged, published_bad

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from credit_model.calibration import Calibrator
 from credit_model.catalogue import Catalogue
-from credit_model.classifiers import Scorecard
 from credit_model.pyfunc import to_pandas
 from credit_model.reasons import CATALOGUE as REASONS
 from credit_model.reasons import Reasons
@@ -21,6 +20,7 @@ from credit_model.requests import UnreadableRequestError, read_request
 from credit_model.scorecard import Bands, Scale
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.woe import fit_binnings
+from credit_model.woe_scorecard import Scorecard
 
 NOW = datetime(2019, 3, 1)
 INPUTS = ("recency", "transaction_count", "credit_share", "ProductCategory")

@@ -1,0 +1,47 @@
+"""What serving asks of a fitted classifier, whatever its kind.
+
+A classifier gives every decision a margin, a real number that rises with risk, and splits it exactly into contributions:
+``neutral + contributions.sum(axis=1) == margin``. It is plain numbers in plain files: no pickle, no training library.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+FloatArray = npt.NDArray[np.float64]
+DESCRIPTION = "classifier.json"
+
+
+class Classifier(Protocol):
+    """What serving asks of a fitted classifier."""
+
+    kind: ClassVar[str]
+    requirements: ClassVar[tuple[str, ...]]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features that it reads."""
+
+    @property
+    def neutral(self) -> float:
+        """The margin that the contributions start from."""
+
+    def margin(self, table: pl.DataFrame) -> FloatArray:
+        """(n,) margins of the rows of a feature table, uncalibrated."""
+
+    def contributions(self, table: pl.DataFrame) -> FloatArray:
+        """(n, number of inputs) shares of the margin."""
+
+    def save(self, folder: Path) -> None:
+        """Write plain files."""
+
+
+def describe(folder: Path, plain: Mapping[str, object]) -> None:
+    """Write a classifier's description."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DESCRIPTION).write_text(json.dumps(plain, indent=1, sort_keys=True, allow_nan=False))

@@ -1,0 +1,228 @@
+"""An exploration in pictures and on one page."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from credit_model.explore import Exploration, notes
+from credit_model.page import Block, Note, Picture, Section, Table, page
+from credit_model.transactions import Tidy
+
+_BLUE, _RED, _GREY = "#3b7a9e", "#c8553d", "#8a8a8a"
+_MOST_POINTS = 50_000
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def pictures(found: Exploration, transactions: Tidy) -> Mapping[str, Figure]:
+    """Every picture by file name; of more than 50,000 transactions an even sample is drawn where each is a point."""
+    known = transactions.frame.drop_nulls(["CustomerId", "TransactionStartTime", "Amount"])
+    sample = known.select("Amount", "Value").gather_every(-(-known.height // _MOST_POINTS))
+    made = {
+        "amounts.png": _amounts(sample),
+        "amount_against_value.png": _agreement(sample),
+        "days.png": _days(found.days),
+        "hours.png": _hours(found.hours),
+        "categories.png": _categories(found.levels),
+        "rfm.png": _rfm(found.rfm),
+        "clusters.png": _clusters(found),
+    }
+    return made | ({"outcomes.png": _outcomes(found.outcomes)} if found.outcomes.height else {})
+
+
+def document(found: Exploration, transactions: Tidy, drawn: Mapping[str, Figure]) -> str:
+    """The page, self-contained."""
+    frame = transactions.frame
+    times = frame["TransactionStartTime"]
+    customers = frame["CustomerId"].n_unique()
+    subtitle = f"{frame.height:,} transactions of {customers:,} customers, {times.min()!s} to {times.max()!s}"
+    remarks: list[Block] = [Note(text) for text in notes(found)] or ["Nothing stands out."]
+    sections = [
+        Section("What to look at", remarks),
+        Section(
+            "Quality", [Table(found.quality, "Columns"), Table(found.duplicates, "Repeated transactions")]
+        ),
+        Section(
+            "Amounts",
+            [
+                Table(
+                    found.amounts,
+                    "Quantiles; outliers lie 3 interquartile ranges beyond the quartiles of the signed log",
+                ),
+                Table(found.sides, "Debits from customers, credits to them"),
+                Picture(
+                    drawn["amounts.png"],
+                    "Amount and Value, on a signed log scale",
+                    "Histograms of Amount and Value",
+                ),
+                Table(found.amount_against_value, "Amount against Value"),
+                Picture(
+                    drawn["amount_against_value.png"],
+                    "Each point is a transaction",
+                    "Scatter of Amount and Value",
+                ),
+            ],
+        ),
+        Section(
+            "Categories",
+            [
+                Picture(
+                    drawn["categories.png"], "Transactions by level", "Bars of the levels of each category"
+                ),
+                Table(
+                    found.levels, "Levels of fewer than five customers, and the tail, are folded into (rare)"
+                ),
+            ],
+        ),
+        Section(
+            "Time",
+            [
+                Picture(drawn["days.png"], "Transactions and customers by day", "Lines of daily counts"),
+                Picture(
+                    drawn["hours.png"],
+                    "Transactions by weekday and hour, UTC",
+                    "Heat map of weekday and hour",
+                ),
+            ],
+        ),
+        Section(
+            "Customers",
+            [
+                Table(found.customers, "Quantiles over customers at the end of the data"),
+                Picture(drawn["rfm.png"], "Recency, frequency, monetary value", "Histograms over customers"),
+                Picture(
+                    drawn["clusters.png"],
+                    "Clusters of recency, frequency and monetary value",
+                    "Clusters in a scatter",
+                ),
+                Table(
+                    found.clusters, "K-means on log and robust scaled recency, frequency and monetary value"
+                ),
+            ],
+        ),
+    ]
+    if found.outcomes.height:
+        blocks: list[Block] = [
+            Picture(drawn["outcomes.png"], "Bad rate by month, 95 % intervals", "Bad rate by month"),
+            Table(found.outcomes, "Real outcomes by month of the decision"),
+        ]
+        sections.append(Section("Outcomes", blocks))
+    return page("Exploration of transactions", subtitle, sections)
+
+
+def _amounts(sample: pl.DataFrame) -> Figure:
+    figure, (left, right) = _figure(1, 2)
+    for axes, name, colour in ((left, "Amount", _BLUE), (right, "Value", _RED)):
+        values = _signed_log(sample[name].to_numpy())
+        axes.hist(values, bins=60, color=colour)
+        axes.set_title(name)
+        axes.set_xlabel("signed log10(1 + |x|)")
+    left.set_ylabel("transactions")
+    return figure
+
+
+def _agreement(sample: pl.DataFrame) -> Figure:
+    figure, (axes,) = _figure(1, 1)
+    amount, value = (_signed_log(sample[name].to_numpy()) for name in ("Amount", "Value"))
+    axes.plot(amount, value, ".", markersize=2, alpha=0.3, color=_BLUE, rasterized=True)
+    axes.set_xlabel("Amount, signed log10(1 + |x|)")
+    axes.set_ylabel("Value, log10(1 + x)")
+    return figure
+
+
+def _days(days: pl.DataFrame) -> Figure:
+    figure, (axes,) = _figure(1, 1)
+    axes.plot(days["day"].to_list(), days["transactions"], color=_BLUE, label="transactions", linewidth=1)
+    axes.plot(days["day"].to_list(), days["customers"], color=_RED, label="customers", linewidth=1)
+    axes.legend(frameon=False)
+    axes.set_ylim(bottom=0)
+    figure.autofmt_xdate()
+    return figure
+
+
+def _hours(hours: pl.DataFrame) -> Figure:
+    grid = np.zeros((7, 24))
+    grid[hours["weekday"].to_numpy() - 1, hours["hour"].to_numpy()] = hours["transactions"]
+    figure, (axes,) = _figure(1, 1)
+    image = axes.imshow(grid, aspect="auto", cmap="Blues")
+    axes.set_yticks(range(7), _WEEKDAYS)
+    axes.set_xlabel("hour of the day")
+    figure.colorbar(image, label="transactions")
+    return figure
+
+
+def _categories(levels: pl.DataFrame) -> Figure:
+    groups = levels.partition_by("column", maintain_order=True)
+    columns = min(2, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(8, 2.6 * rows), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes, group in zip(grid, groups, strict=False):
+        names = [text if len(text) < 26 else f"{text[:24]}…" for text in group["level"]]
+        axes.barh(names, group["transactions"], color=_BLUE)
+        axes.invert_yaxis()
+        axes.tick_params(labelsize=7)
+        axes.set_title(group["column"][0], fontsize=9)
+    for axes in grid[len(groups) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def _rfm(measured: pl.DataFrame) -> Figure:
+    figure, grid = _figure(1, 3)
+    titles = {"recency": "recency, days", "frequency": "log10 frequency", "monetary": "log10(1 + monetary)"}
+    for axes, (name, title) in zip(grid, titles.items(), strict=True):
+        values = measured[name].to_numpy()
+        axes.hist(
+            values if name == "recency" else np.log10(values + (name == "monetary")), bins=40, color=_BLUE
+        )
+        axes.set_title(title, fontsize=9)
+    grid[0].set_ylabel("customers")
+    return figure
+
+
+def _clusters(found: Exploration) -> Figure:
+    figure, (axes,) = _figure(1, 1)
+    step = -(-found.rfm.height // _MOST_POINTS)
+    shown = found.rfm.gather_every(step)
+    axes.plot(shown["recency"], np.log10(shown["frequency"]), ".", color=_GREY, markersize=3, alpha=0.4)
+    for cluster in found.clusters.to_dicts():
+        colour = _RED if cluster["cluster"] == "least engaged" else _BLUE
+        place = (cluster["recency"], np.log10(max(cluster["frequency"], 0.1)))
+        axes.plot(*place, "o", color=colour, markersize=6 + 24 * cluster["share"], alpha=0.7)
+        axes.annotate(
+            f"{cluster['cluster']}, {cluster['share']:.0%}", place, xytext=(8, 8), textcoords="offset points"
+        )
+    axes.set_xlabel("recency, days")
+    axes.set_ylabel("log10 frequency")
+    return figure
+
+
+def _outcomes(outcomes: pl.DataFrame) -> Figure:
+    figure, (axes,) = _figure(1, 1)
+    rate, cases = outcomes["bad_rate"].to_numpy(), outcomes["decisions"].to_numpy()
+    axes.errorbar(
+        outcomes["month"].to_list(),
+        rate,
+        yerr=1.96 * np.sqrt(rate * (1 - rate) / cases),
+        fmt="o",
+        color=_RED,
+        capsize=3,
+    )
+    axes.set_ylabel("bad rate")
+    axes.tick_params(axis="x", rotation=45)
+    return figure
+
+
+def _signed_log(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sign(values) * np.log10(1 + np.abs(values)))
+
+
+def _figure(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel().tolist()
+    for axes in grid:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, grid

@@ -1,0 +1,179 @@
+"""New decisions against the reference that the model carries: drift of inputs and score, and what became of them.
+
+``monitor`` fetches a model and runs this module from the code that the model carries, like ``batch``.
+"""
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from credit_model import batch, metrics, orders, tables
+from credit_model.decisions import read_decisions
+from credit_model.features import FeaturePlan
+from credit_model.history import history
+from credit_model.orders import Order
+from credit_model.outcomes import observed
+from credit_model.profile import SCORE, Distribution, Profile
+from credit_model.scoring import Scorer
+from credit_model.settings import Settings
+from credit_model.transactions import Tidy, tidy_table
+
+CHANCE = 0.05
+DRIFT: dict[str, pl.DataType] = {
+    "subject": pl.String(),
+    "psi": pl.Float64(),
+    "limit": pl.Float64(),
+    "missing_then": pl.Float64(),
+    "missing_now": pl.Float64(),
+    "drifted": pl.Boolean(),
+}
+
+
+def drift(profile: Profile, features: pl.DataFrame, score: pl.Series) -> pl.DataFrame:
+    """The population stability index of every input and of the score, worst first.
+
+    Limits know the sample size, and share one chance of 5 % of any false alarm among all that is watched (Bonferroni).
+
+    Args:
+        profile: the reference.
+        features: of the new decisions that were judged.
+        score: of the same decisions.
+
+    Returns:
+        One row per input, and one for the score, with the columns of ``DRIFT``.
+    """
+    watched: dict[str, tuple[Distribution, pl.Series]] = {
+        name: (known, features[name]) for name, known in profile.inputs.items()
+    }
+    watched[SCORE] = (profile.score, score)
+    rows = [_row(name, known, now, CHANCE / len(watched)) for name, (known, now) in watched.items()]
+    excess = pl.col("psi") - pl.col("limit")
+    return pl.DataFrame(rows, schema=DRIFT).sort(excess, "subject", descending=[True, False])
+
+
+def performance(
+    answers: pl.DataFrame, outcomes: pl.DataFrame, profile: Profile, seed: int = 42
+) -> dict[str, float | str]:
+    """What became of judged decisions: AUC with its interval, calibration in the large, bad rate by decision.
+
+    Args:
+        answers: with ``probability`` and ``decision``, in the order of the outcomes.
+        outcomes: ``CustomerId`` and ``bad``.
+        profile: the reference.
+        seed: of the resampling.
+    """
+    known = answers["probability"].is_not_null()
+    bad = outcomes["bad"].filter(known).to_numpy().astype(np.int8)
+    risk = answers["probability"].filter(known).to_numpy()
+    found: dict[str, float | str] = {"decisions": float(len(bad)), "bads": float(bad.sum())}
+    if not metrics.estimable(bad):
+        return found | {"roc_auc": "not estimable: fewer than 20 of a class"}
+    people = outcomes["CustomerId"].filter(known).to_numpy()
+    low, high = metrics.interval(metrics.roc_auc, bad, risk, people, seed)
+    found |= {
+        "roc_auc": metrics.roc_auc(bad, risk),
+        "roc_auc_low": low,
+        "roc_auc_high": high,
+        "roc_auc_in_training": "not estimable" if profile.roc_auc is None else profile.roc_auc,
+        "observed_to_expected": metrics.calibration_in_the_large(bad, risk),
+        "bad_rate": float(bad.mean()),
+        "bad_rate_in_training": profile.bad_rate,
+    }
+    return found | _by_decision(answers["decision"].filter(known), bad)
+
+
+def report(
+    table: pl.DataFrame, answers: pl.DataFrame, profile: Profile, became: Mapping[str, float | str]
+) -> list[str]:
+    """Lines for the reader: the verdict first."""
+    drifted = table.filter(pl.col("drifted"))["subject"].to_list()
+    silent = (answers["status"] == "no_history").sum() / answers.height
+    invalid = int((answers["status"] == "invalid").sum())
+    verdict = f"drifted: {', '.join(drifted)}" if drifted else "no drift beyond chance"
+    lines = [
+        f"{verdict} ({table.height} subjects watched, 5 % chance of any false alarm)",
+        f"without history: {silent:.1%}, in training {profile.no_history_share:.1%}; invalid: {invalid} of {answers.height}",
+    ]
+    shown = table.head(10).iter_rows(named=True)
+    lines += [f"  {row['subject']}: PSI {row['psi']:.3f}, limit {row['limit']:.3f}" for row in shown]
+    texts = {name: value if isinstance(value, str) else f"{value:.4g}" for name, value in became.items()}
+    return lines + [f"{name.replace('_', ' ')}: {text}" for name, text in texts.items()]
+
+
+def monitor(settings: Settings) -> int:
+    """Compare new decisions with a model's reference, by the code that the model carries; returns the exit code."""
+    return orders.give("monitoring", settings)
+
+
+def _monitor(order: Order, scorer: Scorer) -> str:
+    if scorer.profile is None:
+        raise ValueError("the model carries no reference to compare with; train it again")
+    transactions = tidy_table(_collect(order.scan_transactions(scorer), order.transactions))
+    outcomes, asked = _asked(order, scorer, transactions)
+    answers = batch.score_tables(scorer, transactions, asked, order.moment)
+    judged = answers["probability"].is_not_null() & (answers["status"] == "scored")
+    if scorer.catalogue.attributes:
+        judged = answers["probability"].is_not_null()
+    if not judged.any():
+        raise ValueError(
+            "no decision could be judged, so nothing can be compared; check as_of and the transactions"
+        )
+    features = _features(scorer, transactions, asked, order.moment).filter(judged)
+    table = drift(scorer.profile, features, answers["score"].filter(judged))
+    became = {} if outcomes is None else performance(answers, outcomes, scorer.profile)
+    if order.output is not None:
+        tables.write(table, order.output)
+    return "\n".join(report(table, answers, scorer.profile, became))
+
+
+def _asked(order: Order, scorer: Scorer, transactions: Tidy) -> tuple[pl.DataFrame | None, pl.DataFrame]:
+    """The outcomes, where there are any, and the decisions to judge."""
+    if order.outcomes is not None:
+        found = observed(_collect(order.scan(order.outcomes, scorer, ()), order.outcomes), 0).decisions
+        return found, found
+    if order.decisions is not None:
+        return None, _collect(order.scan(order.decisions, scorer, ("CustomerId",)), order.decisions)
+    return None, transactions.frame.select("CustomerId").drop_nulls().unique(maintain_order=True)
+
+
+def _collect(scanned: pl.LazyFrame, source: str | None) -> pl.DataFrame:
+    with tables.reading(source or "no transactions"):
+        return scanned.collect()
+
+
+def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    columns = {name: decisions[name] for name in decisions.columns}
+    asked = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
+    known = history(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
+    return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(known.frame, asked.frame)
+
+
+def _row(name: str, known: Distribution, values: pl.Series, chance: float) -> dict[str, object]:
+    then, now = np.array(known.counts), known.count(values)
+    psi = metrics.psi_of_counts(then, now)
+    limit = metrics.psi_limit(int(then.sum()), int(now.sum()), int(((then + now) > 0).sum()), chance)
+    return {
+        "subject": name,
+        "psi": psi,
+        "limit": limit,
+        "missing_then": float(then[-1] / then.sum()),
+        "missing_now": float(now[-1] / now.sum()),
+        "drifted": psi > limit,
+    }
+
+
+def _by_decision(decision: pl.Series, bad: metrics.BadArray) -> dict[str, float]:
+    table = (
+        pl.DataFrame({"decision": decision, "bad": bad})
+        .group_by("decision")
+        .agg(pl.col("bad").mean())
+        .sort("decision")
+    )
+    return {f"bad_rate_of_{name}": rate for name, rate in table.iter_rows()}
+
+
+if __name__ == "__main__":
+    sys.exit(orders.carry_out(_monitor))

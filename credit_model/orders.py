@@ -1,0 +1,100 @@
+"""Work for a model's own code: an order that a command gives, carried out in a process that runs the code of the artifact.
+
+An installed or already imported copy of the package would answer in the artifact's place; so the process is a new one, with the
+artifact's code first on its path.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from credit_model import tables
+from credit_model.cells import read, times
+from credit_model.scoring import Scorer
+from credit_model.settings import Settings
+from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
+
+_BAD_INPUT, _TERMINATED = 2, 143
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to do with a model.
+
+    Attributes:
+        scorer: folder of the scorer.
+        transactions: path of the transactions, or null.
+        decisions: path of the decisions, or null.
+        outcomes: path of the outcomes, or null.
+        columns: the files' own names of columns.
+        as_of: ISO text: the moment of decisions that give none.
+        output: file to write, or null.
+    """
+
+    scorer: str
+    transactions: str | None
+    decisions: str | None
+    outcomes: str | None
+    columns: dict[str, str]
+    as_of: str
+    output: str | None
+
+    @property
+    def moment(self) -> datetime:
+        """``as_of``, read."""
+        found: datetime = read([self.as_of], times)[0][0]
+        return found
+
+    def scan(self, path: str, scorer: Scorer, needed: Collection[str]) -> pl.LazyFrame:
+        """A file under the contract's names: those that the order gives, which must be there, then those the model knows."""
+        given = {
+            ours for ours in self.columns if ours in needed or (COLUMNS[1] in needed and ours in COLUMNS)
+        }
+        return tables.rename(tables.scan(path), {**scorer.columns, **self.columns}, {*needed, *given}, path)
+
+    def scan_transactions(self, scorer: Scorer) -> pl.LazyFrame:
+        """The transactions; none where the order names none."""
+        if self.transactions is None:
+            return pl.LazyFrame(schema=SCHEMA)
+        return self.scan(self.transactions, scorer, REQUIRED)
+
+
+def give(module: str, settings: Settings) -> int:
+    """Fetch a model and let a module of its own code carry out the order; returns the exit code."""
+    import mlflow
+
+    if settings.output is not None:
+        tables.check_output(settings.output)
+    model = Path(mlflow.artifacts.download_artifacts(settings.model))
+    order = Order(
+        str((model / "artifacts" / "scorer").resolve()),
+        settings.transactions,
+        settings.decisions,
+        settings.outcomes,
+        settings.columns,
+        (settings.as_of or datetime.now(UTC)).isoformat(),
+        settings.output,
+    )
+    environment = os.environ | {"PYTHONPATH": str((model / "code").resolve())}
+    command = [sys.executable, "-P", "-m", f"credit_model.{module}", json.dumps(asdict(order))]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def carry_out(work: Callable[[Order, Scorer], str], argv: list[str] | None = None) -> int:
+    """Carry out the order that is the process's one argument; prints what the work says, returns the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # leaves no unfinished file behind
+    order = Order(**json.loads((sys.argv[1:] if argv is None else argv)[0]))
+    try:
+        print(work(order, Scorer.load(Path(order.scorer))))
+    except (ValueError, OSError) as fault:
+        print(f"credit_model: {fault}", file=sys.stderr)
+        return _BAD_INPUT
+    return 0

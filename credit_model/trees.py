@@ -1,0 +1,94 @@
+"""Trees in their served form: XGBoost's own, for boosters, forests and single trees alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model.classifier import FloatArray, describe
+
+if TYPE_CHECKING:
+    import xgboost
+
+_BOOSTER = "booster.json"
+Codes = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees; contributions are exact Shapley values of the trees (Lundberg et al., 2020).
+
+    Attributes:
+        inputs: the features, in the booster's order.
+        levels: learned levels of each text feature; a level's code is its place.
+        booster: the trees.
+    """
+
+    kind: ClassVar[str] = "trees"
+    requirements: ClassVar[tuple[str, ...]] = ("xgboost-cpu",)
+    inputs: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    booster: "xgboost.Booster"
+
+    def margin(self, table: pl.DataFrame) -> FloatArray:
+        """Log-odds of bad."""
+        matrix = encode(table, self.inputs, self._codes)
+        return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
+
+    def contributions(self, table: pl.DataFrame) -> FloatArray:
+        """Log-odds of bad that each feature adds to the neutral margin."""
+        return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
+
+    @cached_property
+    def neutral(self) -> float:
+        """The mean margin of the training cases, by the trees' covers."""
+        return float(self._shapley(np.full((1, len(self.inputs)), np.nan, dtype=np.float32))[0, -1])
+
+    @cached_property
+    def _codes(self) -> Codes:
+        return codes_of(self.levels)
+
+    def _shapley(self, matrix: npt.NDArray[np.float32]) -> FloatArray:
+        import xgboost
+
+        return np.asarray(self.booster.predict(xgboost.DMatrix(matrix), pred_contribs=True), dtype=np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Write plain files."""
+        levels = {name: list(known) for name, known in self.levels.items()}
+        describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
+        self.booster.save_model(folder / _BOOSTER)
+
+    @classmethod
+    def load(cls, folder: Path, plain: Mapping[str, Any]) -> "Trees":
+        """Read what ``save`` wrote."""
+        import xgboost
+
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(folder / _BOOSTER)
+        booster.set_param({"nthread": 1})
+        levels = {name: tuple(known) for name, known in plain["levels"].items()}
+        return cls(tuple(plain["inputs"]), levels, booster)
+
+
+def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:
+    """The code of each level of each text feature: its place."""
+    return {name: {level: float(code) for code, level in enumerate(known)} for name, known in levels.items()}
+
+
+def encode(
+    table: pl.DataFrame, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
+) -> npt.NDArray[np.float32]:
+    """A feature table as the booster's matrix: text by code, unknown and unseen as NaN."""
+    columns = [
+        table[name].replace_strict(codes[name], default=None, return_dtype=pl.Float64)
+        if name in codes
+        else table[name]
+        for name in inputs
+    ]
+    return np.stack([column.to_numpy().astype(np.float32) for column in columns], axis=1)
