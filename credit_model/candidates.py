@@ -31,7 +31,7 @@ class Candidate:
 
     Attributes:
         name: what it is called.
-        rank: a lower one is simpler.
+        rank: a lower one is simpler: a reader would have fewer splits or weights to follow.
         fit: table, bad, seed, directions and parameters -> classifier.
         defaults: its parameters.
         space: the values that a search may give some of them.
@@ -89,7 +89,7 @@ CANDIDATES = {
             "logistic",
             1,
             fit_logistic,
-            {"scaling": "normal", "c": 0.001, "inputs": 40},
+            {"scaling": "normal", "c": 0.001, "inputs": 60},
             {"scaling": ("normal", "standard", "robust", "minmax"), "c": (0.0003, 0.001, 0.003, 0.01, 0.1)},
         ),
         Candidate(
@@ -101,16 +101,16 @@ CANDIDATES = {
         ),
         Candidate(
             "forest",
-            3,
+            4,
             fit_forest,
             {"trees": 300, "depth": 7, "leaf": 0.01, "columns": 0.2, "inputs": 40},
             {"depth": (4, 7, 10), "leaf": (0.005, 0.01, 0.03), "columns": (0.1, 0.2, 0.4)},
         ),
         Candidate(
             "xgboost",
-            4,
+            3,
             fit_xgboost,
-            _BOOSTED | {"inputs": 40},
+            _BOOSTED | {"inputs": 60},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(

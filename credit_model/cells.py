@@ -24,6 +24,8 @@ Reading = tuple[pl.Series, pl.Series]
 Reader = Callable[[pl.Series], Reading]
 
 Cells = pl.Series | pd.Series | np.ndarray | Sequence[Any]
+_FALSE = pl.Series([False])
+_ZULU = "%Y-%m-%dT%H:%M:%SZ"
 _ISO = (
     r"^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
     r" ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
@@ -63,7 +65,7 @@ def numbers(series: pl.Series) -> Reading:
         return _nulls(series, pl.Float64()), series.is_not_null()
     values = series.cast(pl.Float64)
     values = _without(values, ~((values <= LARGEST_NUMBER) & (values >= -LARGEST_NUMBER)))
-    return values, values.is_null() & given.is_not_null()
+    return values, _lost(given, values)
 
 
 def times(series: pl.Series) -> Reading:
@@ -73,7 +75,7 @@ def times(series: pl.Series) -> Reading:
     """
     moments = _moments(series)
     moments = _without(moments, (moments < EARLIEST) | (moments >= LATEST))
-    return moments, moments.is_null() & series.is_not_null()
+    return moments, _lost(series, moments)
 
 
 def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
@@ -92,7 +94,7 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
         return _read_mixed(list(cells), reader)
     values, unreadable = reader(series)
     missing = _missing(series)
-    return values, missing, unreadable & ~missing
+    return values, missing, unreadable & ~missing if unreadable.any() else unreadable
 
 
 def _moments(series: pl.Series) -> pl.Series:
@@ -111,12 +113,12 @@ def _moments(series: pl.Series) -> pl.Series:
 
 
 def _missing(series: pl.Series) -> pl.Series:
-    missing = series.is_null()
+    empty = _never(series)
     if series.dtype.is_float():
-        return missing | series.is_nan().fill_null(value=False)
-    if series.dtype == pl.String:
-        return missing | (series == "").fill_null(value=False)
-    return missing
+        empty = pl.Series(np.isnan(series.to_numpy()))
+    elif series.dtype == pl.String:
+        empty = series == ""
+    return empty | series.is_null() if series.null_count() else empty
 
 
 def _without(series: pl.Series, places: pl.Series) -> pl.Series:
@@ -128,7 +130,14 @@ def _untrusted(series: pl.Series) -> pl.Series:
 
 
 def _never(series: pl.Series) -> pl.Series:
-    return pl.Series([False]).new_from_index(0, len(series))
+    return _FALSE.new_from_index(0, len(series))
+
+
+def _lost(given: pl.Series, values: pl.Series) -> pl.Series:
+    """True where a cell was given and no value came of it."""
+    if values.null_count() == given.null_count():
+        return _never(values)
+    return values.is_null() & given.is_not_null()
 
 
 def _nulls(series: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -136,12 +145,10 @@ def _nulls(series: pl.Series, dtype: pl.DataType) -> pl.Series:
 
 
 def _iso_times(series: pl.Series) -> pl.Series:
-    moments = series.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", strict=False, exact=True)
-    moments = moments.dt.replace_time_zone(None)
-    rest = moments.is_null() & series.is_not_null()
-    if not rest.any():
+    moments = series.str.to_datetime(_ZULU, time_unit="us", strict=False, exact=True)
+    if moments.null_count() == series.null_count():
         return moments
-    places = rest.arg_true()
+    places = (moments.is_null() & series.is_not_null()).arg_true()
     return moments.scatter(places, _any_iso_times(series.gather(places)))
 
 

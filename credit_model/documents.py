@@ -9,6 +9,7 @@ import polars as pl
 
 from credit_model import scorecard
 from credit_model.evaluation import by_period
+from credit_model.page import Section, Table, page
 from credit_model.training import Trained
 from credit_model.woe import binning_table
 from credit_model.woe_scorecard import Scorecard
@@ -28,6 +29,7 @@ def documents(outcome: Outcome) -> Mapping[str, str]:
         "decisions_by_band.csv": scorecard.decision_table(trained.scorer.bands, probability, bad).write_csv(),
         "cost_curve.csv": scorecard.cost_curve(probability, bad, *recipe.costs).write_csv(),
         "scorecard/points.csv": points(trained).write_csv(),
+        "scorecard/points.html": _points_page(trained, recipe.scale),
     } | _binnings(trained.scorecard)
     if outcome.fairness is not None:
         found["fairness.csv"] = outcome.fairness.table.write_csv()
@@ -74,6 +76,12 @@ def points(trained: Trained) -> pl.DataFrame:
     }
     binnings = {binning.feature: binning for binning in classifier.binnings}
     return scorecard.points_table(intercept + slope * classifier.neutral, weights, binnings, primary.scale)
+
+
+def _points_page(trained: Trained, scale: scorecard.Scale) -> str:
+    subtitle = f"{scale.base_score:g} points at {scale.base_odds:g}:1, {scale.points_to_double_odds:g} points double the odds"
+    table = Table(points(trained), "Points of every bin; those of a case's bins add up to its score")
+    return page("Scorecard", subtitle, [Section("Points", [table])])
 
 
 def _binnings(primary: Scorecard) -> dict[str, str]:

@@ -1,15 +1,16 @@
 """The only road from transactions to features, for training and serving alike."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import polars as pl
 
 from credit_model.aggregates import CATEGORIES, ROWS
 from credit_model.catalogue import Catalogue
 from credit_model.history import history
-from credit_model.transactions import Tidy
+from credit_model.transactions import SCHEMA, Tidy
 
 _MOST_LEVELS, _LEAST_SHARE = 12, 0.02
 
@@ -42,39 +43,50 @@ class FeaturePlan:
     catalogue: Catalogue
     names: Sequence[str]
 
+    def __post_init__(self) -> None:
+        self._needed.sort()  # every layer is planned here, once, and not by the first request
+
     def compute(self, known: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
         """The features of decisions from the frame of their ``history``."""
-        rows = known
+        rows = known.select(self._needed)
         for layer in self._rows:
-            rows = rows.with_columns(**layer)
+            rows = rows.with_columns_seq(layer) if decisions.height == 1 else rows.with_columns(layer)
         if decisions.height == 1 and rows.height:
-            aggregated = rows.select(pl.lit(0, pl.UInt32).alias("decision"), **self._aggregates)
-        else:
-            aggregated = rows.group_by("decision", maintain_order=True).agg(**self._aggregates)
+            table = decisions.hstack(rows.select_seq(self._aggregates))
+            return table.select_seq(self._features)
+        aggregated = rows.group_by("decision", maintain_order=True).agg(self._aggregates)
         table = decisions.with_row_index("decision").join(
             aggregated, on="decision", how="left", maintain_order="left"
         )
-        return table.select(**self._features)
+        return table.select(self._features)
 
     @cached_property
-    def _features(self) -> dict[str, pl.Expr]:
+    def _features(self) -> list[pl.Expr]:
         features = {name: self.catalogue.features[name].expression for name in self.names}
-        return features | {"transaction_count": pl.col("transaction_count").fill_null(0.0)}
+        features |= {"transaction_count": pl.col("transaction_count").fill_null(0.0)}
+        return _named(features)
 
     @cached_property
-    def _aggregates(self) -> dict[str, pl.Expr]:
-        wanted = _roots(self._features.values())
-        return {name: e for name, e in self.catalogue.aggregates.items() if name in wanted}
+    def _aggregates(self) -> list[pl.Expr]:
+        wanted = _roots(self._features)
+        return _named({name: e for name, e in self.catalogue.aggregates.items() if name in wanted})
 
     @cached_property
-    def _rows(self) -> list[dict[str, pl.Expr]]:
-        wanted = _roots(self._aggregates.values())
-        layers: list[dict[str, pl.Expr]] = []
+    def _rows(self) -> list[list[pl.Expr]]:
+        wanted = _roots(self._aggregates)
+        layers: list[list[pl.Expr]] = []
         for layer in reversed(ROWS):
-            needed = {name: expression for name, expression in layer.items() if name in wanted}
-            wanted |= _roots(needed.values())
+            needed = _named({name: expression for name, expression in layer.items() if name in wanted})
+            wanted |= _roots(needed)
             layers.insert(0, needed)
         return [layer for layer in layers if layer]
+
+    @cached_property
+    def _needed(self) -> list[str]:
+        """The columns of a history that anything is computed from."""
+        given = {*SCHEMA, "as_of", "decision"}
+        written = [*self._aggregates, *chain.from_iterable(self._rows)]
+        return list(given & (_roots(written) | {"decision"}))
 
 
 def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
@@ -98,6 +110,10 @@ def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
         if frequent.height > 1:
             levels[column] = tuple(frequent[column].head(_MOST_LEVELS).to_list())
     return levels
+
+
+def _named(expressions: Mapping[str, pl.Expr]) -> list[pl.Expr]:
+    return [expression.alias(name) for name, expression in expressions.items()]
 
 
 def _roots(expressions: Iterable[pl.Expr]) -> set[str]:

@@ -8,6 +8,7 @@ as a fault.
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 
 from credit_model.transactions import COLUMNS, REQUIRED, Tidy
@@ -57,17 +58,14 @@ def history(
         The history: a transaction sent twice counts once; copies that conflict, a second currency and unreadable
         fields are faults.
     """
-    key = "decision" if "decision" in transactions.frame.columns else "CustomerId"
-    moments = decisions.select("CustomerId", "as_of").with_row_index("decision")
-    moments = moments.drop("CustomerId") if key == "decision" else moments
     window = timedelta(days=history_days)
     inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= pl.col("as_of") - window)
-    frame = transactions.frame.join(moments, on=key).filter(inside)
-    faults = [pl.DataFrame(schema=FAULTS)]
+    frame = _with_moments(transactions.frame, decisions).filter(inside)
+    faults = []
     if transactions.faults.height:
         frame = frame.drop_nulls(REQUIRED)
         faulty = transactions.frame.with_row_index("row").join(transactions.faults, on="row")
-        faulty = faulty.join(moments, on=key, how="inner", nulls_equal=True)
+        faulty = _with_moments(faulty, decisions, nulls_equal=True)
         faults.append(tally(faulty.filter(inside | pl.col(_TIME).is_null())))
     faults.append(_currency_faults(frame, currency))
     frame, conflicts = _deduplicated(frame)
@@ -95,9 +93,20 @@ def tally(rows: pl.DataFrame, field: str | None = None, problem: str | None = No
     )
 
 
+def _with_moments(
+    transactions: pl.DataFrame, decisions: pl.DataFrame, *, nulls_equal: bool = False
+) -> pl.DataFrame:
+    """Transactions beside the decisions that they may count for: ``decision`` and ``as_of``."""
+    if "decision" in transactions.columns:
+        return transactions.with_columns(decisions["as_of"].gather(transactions["decision"]))
+    moments = decisions.select("CustomerId", "as_of").with_row_index("decision")
+    return transactions.join(moments, on="CustomerId", nulls_equal=nulls_equal)
+
+
 def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     none = pl.DataFrame(schema=FAULTS)
-    if frame.height < 2 or frame["TransactionId"].null_count() == frame.height:
+    named = frame["TransactionId"].drop_nulls()
+    if named.n_unique() == len(named):
         return frame, none
     identity = ["decision", "TransactionId"]
     repeated = frame.select(
@@ -115,6 +124,8 @@ def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
     codes = frame["CurrencyCode"]
     if codes.null_count() == frame.height or (currency is not None and (codes == currency).all()):
         return pl.DataFrame(schema=FAULTS)
+    if currency is None and codes.n_unique() == 1:
+        return pl.DataFrame(schema=FAULTS)
     known = frame.filter(pl.col("CurrencyCode").is_not_null()).select("decision", "CurrencyCode")
     if currency is not None:
         return tally(
@@ -127,6 +138,16 @@ def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
 
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """The total order; its many text columns are compared only where decision and time leave a tie."""
+    if _ascends(frame):
+        return frame
     frame = frame.sort("decision", _TIME)
     tied = (frame["decision"] == frame["decision"].shift(1)) & (frame[_TIME] == frame[_TIME].shift(1))
     return frame.sort(_ORDER) if tied.any() else frame
+
+
+def _ascends(frame: pl.DataFrame) -> bool:
+    """Whether every row comes after the one before it, without a tie."""
+    decision = frame["decision"].to_numpy()
+    moment = frame[_TIME].to_numpy().view(np.int64)
+    later, same = moment[1:] > moment[:-1], decision[1:] == decision[:-1]
+    return bool(np.all((decision[1:] > decision[:-1]) | (same & later)))

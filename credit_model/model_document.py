@@ -125,11 +125,9 @@ def _purpose(outcome: Outcome, identity: Identity) -> Section:
     if outcome.sample.proxy is not None:
         blocks.append(Note(_PROXY, "warning"))
     blocks.append(
-        f"It must not be used on customers of another lender, currency or country, with another history than the last "
-        f"{outcome.sample.recipe.history_days} days, or as the only ground of a refusal: every {_share(outcome, 'review')} of "
-        "reviewed decisions and every contested one needs a person. Version of the package: "
-        + identity.package
-        + "."
+        "It must not be used on customers of another lender, currency or country, on another history than the last "
+        f"{outcome.sample.recipe.history_days} days, or as the only ground of a refusal: decisions to review, "
+        f"{_share(outcome, 'review')} of those out of fold, and every contested one need a person. Package {identity.package}."
     )
     return Section("Purpose and limits", blocks)
 
@@ -156,7 +154,7 @@ def _data(outcome: Outcome) -> Section:
                     "last as_of": str(inside["as_of"].max()),
                 }
             )
-    notes = [line for line in outcome.summary if line.startswith(("data:", "not trained", "left out"))]
+    notes = [line for line in outcome.summary if line.startswith(("data:", "left out"))]
     return Section(
         "Data", [*notes, Table(pl.DataFrame(rows), "Decisions by part; excluded: outcome not known in time")]
     )
@@ -333,10 +331,13 @@ def _decisions(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
         f"A missed bad costs {recipe.costs[0]:g}, a refused good {recipe.costs[1]:g}; the prediction is 1 from probability "
         f"{bands.threshold:.4f} on. A decision never contradicts its prediction."
     )
+    nobody = _share(outcome, "approve") == "0%"
+    warning = "Nobody would be approved at these costs: change them, or name bands, if that is not meant."
     return Section(
         "Decisions and costs",
         [
             text,
+            *([Note(warning, "warning")] if nobody else []),
             Table(pl.DataFrame(rows), "Bands"),
             Table(_decision_table(outcome), "What the bands decide, and what became of it, out of fold"),
             Picture(pictures["cost.png"], "Cost of errors by threshold", "Cost curve"),
@@ -419,7 +420,7 @@ def _decision_table(outcome: Outcome) -> pl.DataFrame:
 
 def _share(outcome: Outcome, decision: str) -> str:
     table = _decision_table(outcome).filter(pl.col("decision") == decision)
-    return f"one of the {table['share'].item():.0%}"
+    return f"{table['share'].item():.0%}"
 
 
 def _number(outcome: Outcome, name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 import polars as pl
 from mlflow.exceptions import MlflowException
@@ -80,7 +81,17 @@ class CreditModel(PythonModel):
 
 def to_pandas(answer: pl.DataFrame) -> pd.DataFrame:
     """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
-    return pd.DataFrame({name: pd.Series(answer[name].to_list(), dtype=object) for name in answer.columns})
+    cells = np.empty(answer.shape, dtype=object)
+    for place, column in enumerate(answer):
+        cells[:, place] = _objects(column)
+    return pd.DataFrame(cells, columns=answer.columns, dtype=object)
+
+
+def _objects(column: pl.Series) -> np.ndarray:
+    """A column as Python's own objects: a list stays one cell."""
+    objects = np.empty(len(column), dtype=object)
+    objects[:] = column.to_list()
+    return objects
 
 
 def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:

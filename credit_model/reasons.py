@@ -72,9 +72,11 @@ class Reasons:
         order = np.argsort(-pushes, axis=1, kind="stable")[:, :MOST_REASONS]
         push = np.take_along_axis(pushes, order, axis=1)
         chosen = np.where((push > self.minimum) & (push > 0), order, -1)
-        places = [pl.Series(rank).set(pl.Series(rank < 0), None) for rank in chosen.T]
-        ranked = pl.DataFrame({str(rank): self._entries.gather(place) for rank, place in enumerate(places)})
-        return ranked.select(pl.concat_list(pl.all()).list.drop_nulls().alias("reasons")).to_series()
+        key = (chosen + 1) @ (len(self._entries) + 1) ** np.arange(chosen.shape[1])
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        lists = [[self._entries[idea] for idea in ideas if idea >= 0] for ideas in chosen[first].tolist()]
+        distinct = pl.Series("reasons", lists, dtype=pl.List(_ENTRY))
+        return distinct.gather(place)
 
     @property
     def no_history(self) -> list[dict[str, str]]:
@@ -91,10 +93,8 @@ class Reasons:
         return np.array([[float(topic == idea) for idea in self._ideas] for topic in self.topics])
 
     @cached_property
-    def _entries(self) -> pl.Series:
-        return pl.Series(
-            [dict(zip(("code", "text"), CATALOGUE[idea], strict=True)) for idea in self._ideas], dtype=_ENTRY
-        )
+    def _entries(self) -> list[dict[str, str]]:
+        return [dict(zip(("code", "text"), CATALOGUE[idea], strict=True)) for idea in self._ideas]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

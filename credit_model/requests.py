@@ -4,7 +4,7 @@ One row per decision: the transactions' columns are parallel arrays. One row per
 by ``CustomerId`` and, where the column is present, ``as_of``, in order of first appearance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -91,18 +91,24 @@ def _one_row_per_decision(
     sizes = np.array([0 if cell is None else len(cell) for cell in arrays.get(_TIME, [None] * height)])
     faults, misfits = [decisions.faults], np.zeros(height, dtype=np.bool_)
     for name, cells in arrays.items():
-        absent = np.array([cell is None for cell in cells])
-        scalar = absent & given[name].notna().to_numpy()
-        length = np.array(
-            [size if cell is None else len(cell) for cell, size in zip(cells, sizes, strict=True)]
-        )
-        faults += [row_faults(name, "not an array", scalar), row_faults(name, _MISFIT, length != sizes)]
-        misfits |= scalar | (length != sizes)
+        for problem, places in _misfits(given[name], cells, sizes):
+            faults.append(row_faults(name, problem, places))
+            misfits |= places
     sizes[misfits] = 0
     flat: dict[str, Cells] = {name: _flatten(cells, sizes) for name, cells in arrays.items()}
     owner = np.repeat(np.arange(height), sizes)
     flat["CustomerId"] = decisions.frame["CustomerId"].fill_null("").gather(owner)
     return _request(flat, owner, Decisions(decisions.frame, pl.concat(faults)))
+
+
+def _misfits(given: pd.Series, cells: Sequence[Any], sizes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each problem that a column of arrays has, and where."""
+    absent = np.array([cell is None for cell in cells])
+    if absent.any() and (scalar := absent & given.notna().to_numpy()).any():
+        yield "not an array", scalar
+    lengths = [size if cell is None else len(cell) for cell, size in zip(cells, sizes, strict=True)]
+    if (misfit := np.array(lengths) != sizes).any():
+        yield _MISFIT, misfit
 
 
 def _flatten(cells: Sequence[Any], sizes: np.ndarray) -> Cells:

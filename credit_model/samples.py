@@ -72,7 +72,8 @@ def observed_sample(given: Settings, outcomes: pl.DataFrame) -> Sample:
     """
     wait = OBSERVED_OUTCOME if given.outcome_days is None else given.outcome_days
     found = observed(outcomes, wait)
-    if given.outcome_days is None and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME):
+    at_once = given.outcome_days is None and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME)
+    if at_once:
         found = observed(outcomes, 0)
     table = found.decisions
     attributes = learn_attributes(table, given.attributes)
@@ -84,8 +85,11 @@ def observed_sample(given: Settings, outcomes: pl.DataFrame) -> Sample:
     parted = _parted(given, decisions, splits.out_of_time)
     left_out = {**found.left_out, **splits.exclusions(parted)}
     lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
+    known = f"outcomes known after {lag:.0f} days on average"
+    if at_once:
+        known = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
     lines = (
-        f"label: observed defaults, history {recipe.history_days} days; outcomes known after {lag:.0f} days on average",
+        f"label: observed defaults, history {recipe.history_days} days; {known}",
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
     )
     return Sample(parted, recipe, wait, None, lines)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -80,8 +80,9 @@ class Scorer:
         known = history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
         features = self._plan.compute(known.frame, decisions.frame)
         message = _messages(known, decisions)
-        count = np.where(message.is_null(), features["transaction_count"].to_numpy(), 0.0)
-        status = np.where(message.is_not_null(), "invalid", np.where(count > 0, "scored", "no_history"))
+        invalid = message.is_not_null().to_numpy()
+        count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
+        status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
         probability, reasons = self._judge(features, status)
         return self._table(decisions.frame, status, message, count, probability, reasons)
 
@@ -89,25 +90,26 @@ class Scorer:
     def _plan(self) -> FeaturePlan:
         return FeaturePlan(self.catalogue, self.classifier.inputs)
 
-    def _judge(self, features: pl.DataFrame, status: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    def _judge(self, features: pl.DataFrame, status: np.ndarray) -> tuple[np.ndarray, pl.Series]:
         """Probability, NaN where there is none, and reasons, empty where there are none."""
         modelled = status == "scored"
         if self.catalogue.attributes:
             modelled |= status == "no_history"
         probability = np.full(len(status), np.nan)
-        reasons: list[Any] = [[] for _ in status]
+        found = pl.Series("reasons", [], dtype=ANSWER["reasons"])
         if modelled.any():
             table = features if modelled.all() else features.filter(pl.Series(modelled))
             probability[modelled] = self.calibrator.probability(self.classifier.margin(table))
             found = self.reasons.explain(self.classifier.contributions(table))
-            for place, reason in zip(np.flatnonzero(modelled), found, strict=True):
-                reasons[place] = reason
+        if modelled.all():
+            return probability, found
         silent = (status == "no_history") & ~modelled
         if self.no_history_probability is not None:
             probability[silent] = self.no_history_probability
-        for place in np.flatnonzero(silent):
-            reasons[place] = self.reasons.no_history
-        return probability, reasons
+        place = np.where(silent, 0, 1)
+        place[modelled] = np.arange(2, 2 + len(found))
+        others = pl.Series("reasons", [self.reasons.no_history, []], dtype=found.dtype)
+        return probability, pl.concat([others, found]).gather(place)
 
     def _table(
         self,
@@ -116,7 +118,7 @@ class Scorer:
         message: pl.Series,
         count: np.ndarray,
         probability: np.ndarray,
-        reasons: Sequence[Any],
+        reasons: pl.Series,
     ) -> pl.DataFrame:
         bands = self.bands.assign(probability)
         judged = status == "scored"
@@ -125,12 +127,12 @@ class Scorer:
             "as_of": decisions["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
             "status": status.tolist(),
             "message": message,
-            "probability": pl.Series(probability).fill_nan(None),
-            "score": pl.Series(self.scale.score(probability)).fill_nan(None),
-            "prediction": pl.Series(bands.prediction).fill_nan(None),
+            "probability": _known(probability),
+            "score": _known(self.scale.score(probability)),
+            "prediction": _known(bands.prediction),
             "risk_level": bands.risk_level,
             "decision": np.where(judged, np.array(bands.decision, dtype=object), "review").tolist(),
-            "reasons": pl.Series(list(reasons), dtype=ANSWER["reasons"]),
+            "reasons": reasons,
             "transaction_count": count.astype(np.int64),
             "target": [self.target] * len(status),
             "model_version": [self.version] * len(status),
@@ -194,12 +196,15 @@ _SCALARS = ("target", "currency", "no_history_probability")
 
 
 def _messages(known: History, decisions: Decisions) -> pl.Series:
-    faults = pl.concat([decisions.faults, known.faults])
     nothing = pl.Series("message", [None], dtype=pl.String).new_from_index(0, decisions.frame.height)
-    if not faults.height:
+    if not decisions.faults.height + known.faults.height:
         return nothing
-    found = messages(faults)
+    found = messages(pl.concat([decisions.faults, known.faults]))
     return nothing.scatter(found["decision"], found["message"])
+
+
+def _known(values: np.ndarray) -> pl.Series:
+    return pl.Series(values, nan_to_null=True)
 
 
 def _files(folder: Path) -> list[Path]:

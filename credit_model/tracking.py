@@ -5,20 +5,23 @@ import hmac
 import os
 import secrets
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import polars as pl
+from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 
+from credit_model import __version__, explore_page, pyfunc, report, settings, workflow
 from credit_model import explore as exploring
-from credit_model import explore_page, pyfunc, report, settings, workflow
 from credit_model.candidates import CrossValidation
 from credit_model.documents import documents
+from credit_model.model_document import Identity, model_document
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.training import Trained
@@ -39,8 +42,9 @@ def train(given: Settings) -> str:
     outcome = workflow.run(given)
     _choose_experiment()
     with mlflow.start_run():
-        _log_run(given, outcome)
-        registered = _log_model(given, outcome.trained)
+        pictures = report.pictures(outcome.trained, outcome.sample.recipe.costs)
+        _log_run(given, outcome, pictures)
+        registered = _log_model(given, outcome, pictures)
     _tag(given.name, registered, outcome)
     first = _set_aliases(given.name, registered)
     return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, first=first)])
@@ -95,14 +99,14 @@ def _choose_experiment() -> None:
         mlflow.set_experiment(EXPERIMENT)
 
 
-def _log_run(given: Settings, outcome: Outcome) -> None:
+def _log_run(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
     trained = outcome.trained
     # `mlflow run` has logged every parameter under its own name already, those not given as empty.
     mlflow.log_params({f"setting_{name}": text for name, text in settings.texts("train", given).items()})
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
     mlflow.log_metrics(dict(outcome.figures))
     _log_datasets(trained)
-    for name, figure in report.pictures(trained, outcome.sample.recipe.costs).items():
+    for name, figure in pictures.items():
         mlflow.log_figure(figure, f"pictures/{name}")
     for name, text in documents(outcome).items():
         mlflow.log_text(text, name)
@@ -152,15 +156,18 @@ def _log_datasets(trained: Trained) -> None:
         mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
 
 
-def _log_model(given: Settings, trained: Trained) -> int:
-    """Log and register the pyfunc model; returns its version."""
+def _log_model(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> int:
+    """Log and register the pyfunc model with its document; returns its version."""
+    trained = outcome.trained
     with tempfile.TemporaryDirectory() as folder:
-        scorer = Path(folder) / "scorer"
-        trained.scorer.save(scorer)
+        scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
+        identity = Identity(given.name, trained.scorer.save(scorer), __version__, _given(given))
+        document.write_text(model_document(outcome, pictures, identity), encoding="utf-8")
+        mlflow.log_artifact(str(document))
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(_PACKAGE / "pyfunc.py"),
-            artifacts={"scorer": str(scorer)},
+            artifacts={"scorer": str(scorer), "model_document": str(document)},
             code_paths=[str(_PACKAGE)],
             signature=pyfunc.signature(trained.scorer.catalogue.attributes),
             input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
@@ -170,6 +177,12 @@ def _log_model(given: Settings, trained: Trained) -> int:
     if info.signature is None:
         raise RuntimeError("MLflow kept no signature; the model would accept anything")
     return int(info.registered_model_version)
+
+
+def _given(given: Settings) -> dict[str, str]:
+    """The parameters that differ from their defaults, as texts."""
+    defaults = settings.texts("train", Settings())
+    return {name: text for name, text in settings.texts("train", given).items() if text != defaults[name]}
 
 
 def input_example(scorer: Scorer) -> pd.DataFrame:
