@@ -152,5 +152,5 @@ def _categories(levels: Mapping[str, Sequence[str]]) -> dict[str, pl.Expr]:
             found[f"count_{key}"] = here.sum().cast(pl.Float64)
             found[f"value_{key}"] = pl.when(here).then(_VALUE).otherwise(0).sum()
             found[f"recency_{key}"] = pl.when(here).then(_AGO).min()
-            found[f"since_{key}"] = pl.when(here.any()).then(here.reverse().arg_max()).cast(pl.Float64)
+            found[f"since_{key}"] = pl.len().cast(pl.Float64) - 1 - here.arg_true().last().cast(pl.Float64)
     return found

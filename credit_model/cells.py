@@ -19,6 +19,7 @@ TRUSTED_INTEGER = 2**53
 LARGEST_NUMBER = 1e15
 LARGEST_INTEGER, LARGEST_FLOAT = 2**63, 10**300
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+_EARLIEST_TICK, _LATEST_TICK = pl.Series([EARLIEST, LATEST], dtype=pl.Datetime("us")).to_physical().to_list()
 
 Reading = tuple[pl.Series, pl.Series]
 Reader = Callable[[pl.Series], Reading]
@@ -39,7 +40,8 @@ def texts(series: pl.Series) -> Reading:
     printed all the same, so that an answer can name the row it refuses.
     """
     if series.dtype == pl.String:
-        return _without(series, series == ""), _never(series)
+        empty = series == ""
+        return (series.set(empty, None) if empty.any() else series), _never(series)
     if series.dtype == pl.Boolean:
         return series.cast(pl.String), _never(series)
     if series.dtype.is_temporal():
@@ -97,6 +99,11 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
     return values, missing, unreadable & ~missing if unreadable.any() else unreadable
 
 
+def _within(moments: pl.Series) -> bool:
+    ticks = moments.to_physical()
+    return bool(ticks.min() >= _EARLIEST_TICK and ticks.max() < _LATEST_TICK)  # type: ignore[operator]
+
+
 def _moments(series: pl.Series) -> pl.Series:
     if series.dtype == pl.String:
         return _iso_times(series)
@@ -127,6 +134,10 @@ def _without(series: pl.Series, places: pl.Series) -> pl.Series:
 
 def _untrusted(series: pl.Series) -> pl.Series:
     return ~((series > -TRUSTED_INTEGER) & (series < TRUSTED_INTEGER))
+
+
+def _holds_nan(series: pl.Series) -> bool:
+    return series.dtype.is_float() and bool(np.isnan(series.to_numpy()).any())
 
 
 def _never(series: pl.Series) -> pl.Series:
@@ -174,11 +185,12 @@ def _homogeneous(cells: Cells) -> pl.Series | None:
         return pl.from_pandas(cells)
     if isinstance(cells, np.ndarray) and cells.dtype != object:
         return pl.Series(cells)
-    kinds = set(map(type, cells)) - {type(None)}
+    plain = cells.tolist() if isinstance(cells, pd.Series | np.ndarray) else list(cells)
+    kinds = set(map(type, plain)) - {type(None)}
     for known, convert in _WHOLE_COLUMNS:
         if kinds <= known:
             with suppress(TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-                return convert(list(cells))
+                return convert(plain)
     return None
 
 
