@@ -21,7 +21,9 @@ transaction = st.fixed_dictionaries(
     {
         "CustomerId": st.sampled_from(["a", "b", "c"]),
         "TransactionStartTime": st.integers(1, 70 * 24 * 60).map(lambda m: AS_OF - timedelta(minutes=m)),
-        "Amount": st.one_of(st.integers(-5_000, 5_000).map(float), st.floats(-1e6, 1e6)),
+        "Amount": st.one_of(
+            st.integers(-5_000, 5_000).map(float), st.floats(-1e6, 1e6).map(lambda amount: round(amount, 4))
+        ),
         "ProductCategory": st.sampled_from(["airtime", "tv", "movies", None]),
         "ChannelId": st.sampled_from(["c1", "c2"]),
     }

@@ -151,7 +151,9 @@ transaction = st.fixed_dictionaries(
     {
         "CustomerId": st.sampled_from(["a", "b"]),
         "TransactionStartTime": st.integers(-3_000, 130 * 1440).map(lambda m: AS_OF - timedelta(minutes=m)),
-        "Amount": st.one_of(st.integers(-5_000, 5_000).map(float), st.floats(-1e6, 1e6)),
+        "Amount": st.one_of(
+            st.integers(-5_000, 5_000).map(float), st.floats(-1e6, 1e6).map(lambda amount: round(amount, 4))
+        ),
         "ProductCategory": st.sampled_from(["airtime", "retail", "tv", None]),
         "ProductId": st.sampled_from(["p1", "p2", None]),
         "ProviderId": st.sampled_from(["v1", None]),
