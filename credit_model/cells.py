@@ -19,7 +19,6 @@ TRUSTED_INTEGER = 2**53
 LARGEST_NUMBER = 1e15
 LARGEST_INTEGER, LARGEST_FLOAT = 2**63, 10**300
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
-_EARLIEST_TICK, _LATEST_TICK = pl.Series([EARLIEST, LATEST], dtype=pl.Datetime("us")).to_physical().to_list()
 
 Reading = tuple[pl.Series, pl.Series]
 Reader = Callable[[pl.Series], Reading]
@@ -99,11 +98,6 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
     return values, missing, unreadable & ~missing if unreadable.any() else unreadable
 
 
-def _within(moments: pl.Series) -> bool:
-    ticks = moments.to_physical()
-    return bool(ticks.min() >= _EARLIEST_TICK and ticks.max() < _LATEST_TICK)  # type: ignore[operator]
-
-
 def _moments(series: pl.Series) -> pl.Series:
     if series.dtype == pl.String:
         return _iso_times(series)
@@ -134,10 +128,6 @@ def _without(series: pl.Series, places: pl.Series) -> pl.Series:
 
 def _untrusted(series: pl.Series) -> pl.Series:
     return ~((series > -TRUSTED_INTEGER) & (series < TRUSTED_INTEGER))
-
-
-def _holds_nan(series: pl.Series) -> bool:
-    return series.dtype.is_float() and bool(np.isnan(series.to_numpy()).any())
 
 
 def _never(series: pl.Series) -> pl.Series:

@@ -14,6 +14,7 @@ from credit_model.cells import Cells, Reader, numbers, read, texts, times
 from credit_model.history import FAULTS
 from credit_model.transactions import COLUMNS
 
+_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
 
 
@@ -92,6 +93,8 @@ def reader_for(attribute: Attribute) -> Reader:
 def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.DataFrame:
     """One fault for every decision where ``places`` is true."""
     decision = np.flatnonzero(places).astype(np.uint32)
+    if not len(decision):
+        return _NO_FAULTS
     constants = {"field": field, "problem": problem, "count": 1}
     return pl.DataFrame({"decision": decision}).select(
         "decision", *(pl.lit(value).alias(name).cast(FAULTS[name]) for name, value in constants.items())

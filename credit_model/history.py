@@ -139,7 +139,9 @@ def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """The total order; its many text columns are compared only where decision and time leave a tie."""
     if _ascends(frame):
-        return frame.with_columns(frame["decision"].set_sorted())  # as a sort would: groups add up the same way
+        return frame.with_columns(
+            frame["decision"].set_sorted()
+        )  # as a sort would: groups add up the same way
     frame = frame.sort("decision", _TIME)
     tied = (frame["decision"] == frame["decision"].shift(1)) & (frame[_TIME] == frame[_TIME].shift(1))
     return frame.sort(_ORDER) if tied.any() else frame

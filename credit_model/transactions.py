@@ -36,6 +36,8 @@ COLUMNS = tuple(SCHEMA)
 
 FAULTS: dict[str, pl.DataType] = {"row": pl.UInt32(), "field": pl.String(), "problem": pl.String()}
 
+_UNKNOWN = {name: pl.Series(name, [None], dtype=dtype) for name, dtype in SCHEMA.items()}
+_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 _IDENTITIES = ("CustomerId", "TransactionId")
 
 
@@ -65,15 +67,15 @@ def tidy(columns: Mapping[str, Cells], height: int) -> Tidy:
     """
     frame: dict[str, pl.Series] = {}
     faults = []
-    for name, dtype in SCHEMA.items():
+    for name in SCHEMA:
         if name not in columns:
-            frame[name] = pl.Series(name, [None], dtype=dtype).new_from_index(0, height)
+            frame[name] = _UNKNOWN[name].new_from_index(0, height)
             continue
         values, missing, unreadable = read(columns[name], reader_of(name))
         frame[name] = values.alias(name)
         faults += field_faults(name, missing, unreadable)
     frame["Value"] = _value(frame["Value"], frame["Amount"])
-    return Tidy(pl.DataFrame(frame), pl.concat([pl.DataFrame(schema=FAULTS), *faults]))
+    return Tidy(pl.DataFrame(frame), pl.concat([_NO_FAULTS, *faults]) if faults else _NO_FAULTS)
 
 
 def tidy_table(table: pl.DataFrame) -> Tidy:

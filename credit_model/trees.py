@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xgboost
 
 _BOOSTER = "booster.json"
+_LARGEST = float(np.finfo(np.float32).max)
 Codes = dict[str, dict[str, float]]
 
 
@@ -56,7 +57,8 @@ class Trees:
     def _shapley(self, matrix: npt.NDArray[np.float32]) -> FloatArray:
         import xgboost
 
-        return np.asarray(self.booster.predict(xgboost.DMatrix(matrix), pred_contribs=True), dtype=np.float64)
+        found = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), pred_contribs=True)
+        return np.asarray(found, dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write plain files."""
@@ -84,11 +86,13 @@ def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:
 def encode(
     table: pl.DataFrame, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
 ) -> npt.NDArray[np.float32]:
-    """A feature table as the booster's matrix: text by code, unknown and unseen as NaN."""
+    """A feature table as the booster's matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
     columns = [
         table[name].replace_strict(codes[name], default=None, return_dtype=pl.Float64)
         if name in codes
         else table[name]
         for name in inputs
     ]
-    return np.stack([column.to_numpy().astype(np.float32) for column in columns], axis=1)
+    wide = np.stack([column.to_numpy() for column in columns], axis=1)
+    matrix: npt.NDArray[np.float32] = np.clip(wide, -_LARGEST, _LARGEST).astype(np.float32)
+    return matrix

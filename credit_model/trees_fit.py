@@ -113,7 +113,7 @@ def _grow(
     import xgboost
 
     inputs, levels = tuple(table.columns), _levels(table)
-    matrix = xgboost.DMatrix(encode(table, inputs, codes_of(levels)), label=bad)
+    matrix = xgboost.DMatrix(encode(table, inputs, codes_of(levels)), label=bad, nthread=1)
     monotone = {"monotone_constraints": tuple(directions.get(name, 0) for name in inputs), "seed": seed}
     booster = xgboost.train({**_ONE_THREAD, **parameters, **monotone}, matrix, num_boost_round=rounds)
     return Trees(inputs, levels, booster)
