@@ -37,6 +37,9 @@ class Classifier(Protocol):
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """(n, number of inputs) shares of the margin."""
 
+    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Margins and contributions together, in one reading of the table."""
+
     def save(self, folder: Path) -> None:
         """Write plain files."""
 

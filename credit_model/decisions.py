@@ -11,10 +11,9 @@ import numpy as np
 import polars as pl
 
 from credit_model.cells import Cells, Reader, numbers, read, texts, times
-from credit_model.history import FAULTS
+from credit_model.history import FAULTS, NO_FAULTS, together
 from credit_model.transactions import COLUMNS
 
-_NO_FAULTS = pl.DataFrame(schema=FAULTS)
 _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
 
 
@@ -52,18 +51,26 @@ def read_decisions(
         The decisions, with a fault wherever an identity, a moment or a numeric attribute cannot be read.
     """
     customer, nobody, unknown = read(columns["CustomerId"], texts)
-    moment, missing, unreadable = read(columns.get("as_of", [None] * height), times)
-    if default_as_of is not None:
-        moment = moment.zip_with(~missing, pl.Series([default_as_of], dtype=pl.Datetime("us")))
+    moment, faults = _moments(columns, height, default_as_of)
     frame = {"CustomerId": customer, "as_of": moment}
-    faults = [row_faults("CustomerId", "missing", nobody), row_faults("CustomerId", "unreadable", unknown)]
-    faults.append(row_faults("as_of", "unreadable", unreadable))
-    if default_as_of is None:
-        faults.append(row_faults("as_of", "missing", missing))
+    faults += [row_faults("CustomerId", "missing", nobody), row_faults("CustomerId", "unreadable", unknown)]
     for attribute in attributes:
         frame[attribute.name], bad = _read_attribute(columns, attribute, height)
         faults.append(row_faults(attribute.name, "unreadable", bad))
-    return Decisions(pl.DataFrame(frame), pl.concat(faults))
+    return Decisions(pl.DataFrame(frame), together(faults))
+
+
+def _moments(
+    columns: Mapping[str, Cells], height: int, default: datetime | None
+) -> tuple[pl.Series, list[pl.DataFrame]]:
+    given = pl.Series([default], dtype=pl.Datetime("us"))
+    if "as_of" not in columns and default is not None:
+        return given.new_from_index(0, height), []
+    moment, missing, unreadable = read(columns.get("as_of", [None] * height), times)
+    faults = [row_faults("as_of", "unreadable", unreadable)]
+    if default is None:
+        return moment, [*faults, row_faults("as_of", "missing", missing)]
+    return (moment.zip_with(~missing, given) if missing.any() else moment), faults
 
 
 def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribute, ...]:
@@ -94,7 +101,7 @@ def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.D
     """One fault for every decision where ``places`` is true."""
     decision = np.flatnonzero(places).astype(np.uint32)
     if not len(decision):
-        return _NO_FAULTS
+        return NO_FAULTS
     constants = {"field": field, "problem": problem, "count": 1}
     return pl.DataFrame({"decision": decision}).select(
         "decision", *(pl.lit(value).alias(name).cast(FAULTS[name]) for name, value in constants.items())

@@ -5,6 +5,7 @@ that it can change nothing: neither a sum nor a customer's faults. A time that c
 as a fault.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ FAULTS: dict[str, pl.DataType] = {
     "problem": pl.String(),
     "count": pl.UInt32(),
 }
+NO_FAULTS = pl.DataFrame(schema=FAULTS)
 _TIME = "TransactionStartTime"
 _ORDER = (
     "decision",
@@ -61,7 +63,7 @@ def history(
     window = timedelta(days=history_days)
     inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= pl.col("as_of") - window)
     frame = _with_moments(transactions.frame, decisions).filter(inside)
-    faults = []
+    faults: list[pl.DataFrame] = []
     if transactions.faults.height:
         frame = frame.drop_nulls(REQUIRED)
         faulty = transactions.frame.with_row_index("row").join(transactions.faults, on="row")
@@ -70,7 +72,13 @@ def history(
     faults.append(_currency_faults(frame, currency))
     frame, conflicts = _deduplicated(frame)
     faults.append(conflicts)
-    return History(_sorted(frame), pl.concat(faults))
+    return History(_sorted(frame), together(faults))
+
+
+def together(faults: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Faults of several kinds as one frame of ``FAULTS``; most requests have none, and pay nothing."""
+    found = [some for some in faults if some.height]
+    return pl.concat(found) if found else NO_FAULTS
 
 
 def messages(faults: pl.DataFrame) -> pl.DataFrame:
@@ -98,22 +106,25 @@ def _with_moments(
 ) -> pl.DataFrame:
     """Transactions beside the decisions that they may count for: ``decision`` and ``as_of``."""
     if "decision" in transactions.columns:
-        return transactions.with_columns(decisions["as_of"].gather(transactions["decision"]))
+        as_of = decisions["as_of"]
+        if decisions.height == 1:
+            return transactions.with_columns(as_of.new_from_index(0, transactions.height))
+        return transactions.with_columns(as_of.gather(transactions["decision"]))
     moments = decisions.select("CustomerId", "as_of").with_row_index("decision")
     return transactions.join(moments, on="CustomerId", nulls_equal=nulls_equal)
 
 
 def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    none = pl.DataFrame(schema=FAULTS)
-    named = frame["TransactionId"].drop_nulls()
-    if named.n_unique() == len(named):
-        return frame, none
+    named = frame["TransactionId"]
+    unknown = named.null_count()
+    if named.n_unique() - bool(unknown) == len(named) - unknown:
+        return frame, NO_FAULTS
     identity = ["decision", "TransactionId"]
     repeated = frame.select(
         pl.struct(identity).is_duplicated() & pl.col("TransactionId").is_not_null()
     ).to_series()
     if not repeated.any():
-        return frame, none
+        return frame, NO_FAULTS
     versions = frame.filter(repeated).unique()
     conflicts = versions.select(identity).filter(pl.struct(identity).is_duplicated()).unique()
     kept = pl.concat([frame.filter(~repeated), versions.unique(identity, keep="any")])
@@ -123,9 +134,9 @@ def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
     codes = frame["CurrencyCode"]
     if codes.null_count() == frame.height or (currency is not None and (codes == currency).all()):
-        return pl.DataFrame(schema=FAULTS)
+        return NO_FAULTS
     if currency is None and codes.n_unique() == 1:
-        return pl.DataFrame(schema=FAULTS)
+        return NO_FAULTS
     known = frame.filter(pl.col("CurrencyCode").is_not_null()).select("decision", "CurrencyCode")
     if currency is not None:
         return tally(
@@ -138,18 +149,12 @@ def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
 
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """The total order; its many text columns are compared only where decision and time leave a tie."""
-    if _ascends(frame):
-        return frame.with_columns(
-            frame["decision"].set_sorted()
-        )  # as a sort would: groups add up the same way
-    frame = frame.sort("decision", _TIME)
-    tied = (frame["decision"] == frame["decision"].shift(1)) & (frame[_TIME] == frame[_TIME].shift(1))
-    return frame.sort(_ORDER) if tied.any() else frame
-
-
-def _ascends(frame: pl.DataFrame) -> bool:
-    """Whether every row comes after the one before it, without a tie."""
-    decision = frame["decision"].to_numpy()
-    moment = frame[_TIME].to_numpy().view(np.int64)
-    later, same = moment[1:] > moment[:-1], decision[1:] == decision[:-1]
-    return bool(np.all((decision[1:] > decision[:-1]) | (same & later)))
+    decision, moment = frame["decision"].to_numpy(), frame[_TIME].to_numpy().view(np.int64)
+    order = np.lexsort((moment, decision))
+    if (np.diff(order) == 1).all():
+        ordered = frame
+    else:
+        ordered, decision, moment = frame[order], decision[order], moment[order]
+    if ((decision[1:] == decision[:-1]) & (moment[1:] == moment[:-1])).any():
+        return frame.sort(_ORDER)
+    return ordered.with_columns(ordered["decision"].set_sorted())  # groups are then added up as slices

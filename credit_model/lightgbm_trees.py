@@ -36,12 +36,16 @@ class LightGbmTrees:
 
     def margin(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad."""
-        matrix = encode(table, self.inputs, self._codes)
-        return np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
+        return self._margin(encode(table, self.inputs, self._codes))
 
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
+
+    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Margins and contributions together, in one reading of the table."""
+        matrix = encode(table, self.inputs, self._codes)
+        return self._margin(matrix), self._shapley(matrix)[:, :-1]
 
     @cached_property
     def neutral(self) -> float:
@@ -51,6 +55,9 @@ class LightGbmTrees:
     @cached_property
     def _codes(self) -> dict[str, dict[str, float]]:
         return codes_of(self.levels)
+
+    def _margin(self, matrix: Any) -> FloatArray:
+        return np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
 
     def _shapley(self, matrix: Any) -> FloatArray:
         found = self.booster.predict(matrix, pred_contrib=True, num_threads=1)

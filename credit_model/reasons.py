@@ -76,7 +76,7 @@ class Reasons:
         _, first, place = np.unique(key, return_index=True, return_inverse=True)
         lists = [[self._entries[idea] for idea in ideas if idea >= 0] for ideas in chosen[first].tolist()]
         distinct = pl.Series("reasons", lists, dtype=pl.List(_ENTRY))
-        return distinct.gather(place)
+        return distinct if len(place) == 1 else distinct.gather(place)
 
     @property
     def no_history(self) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ import polars as pl
 
 from credit_model.cells import Cells, read, texts, times
 from credit_model.decisions import Attribute, Decisions, read_decisions, reader_for, row_faults
+from credit_model.history import together
 from credit_model.transactions import COLUMNS, REQUIRED, Tidy, tidy
 
 _ARRAYS = (list, tuple, np.ndarray)
@@ -54,7 +55,7 @@ def read_request(
     Raises:
         UnreadableRequestError: no rows, a required column absent, or raw rows where only arrays are allowed.
     """
-    columns = {str(name): table[name] for name in table.columns}
+    columns = {str(name): column for name, column in table.items()}
     if not len(table):
         raise UnreadableRequestError("the request has no rows; send at least one")
     without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
@@ -97,8 +98,14 @@ def _one_row_per_decision(
     sizes[misfits] = 0
     flat: dict[str, Cells] = {name: _flatten(cells, sizes) for name, cells in arrays.items()}
     owner = np.repeat(np.arange(height), sizes)
-    flat["CustomerId"] = decisions.frame["CustomerId"].fill_null("").gather(owner)
-    return _request(flat, owner, Decisions(decisions.frame, pl.concat(faults)))
+    flat["CustomerId"] = _owners(decisions.frame["CustomerId"], owner)
+    return _request(flat, owner, Decisions(decisions.frame, together(faults)))
+
+
+def _owners(customers: pl.Series, owner: np.ndarray) -> pl.Series:
+    if len(customers) == 1 and not customers.null_count():
+        return customers.new_from_index(0, len(owner))
+    return customers.fill_null("").gather(owner)
 
 
 def _misfits(given: pd.Series, cells: Sequence[Any], sizes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -135,7 +142,7 @@ def _one_row_per_transaction(
         decisions.faults,
         *(_contradictions(columns, a, owner) for a in attributes if a.name in columns),
     ]
-    return _request(columns, owner, Decisions(decisions.frame, pl.concat(faults)))
+    return _request(columns, owner, Decisions(decisions.frame, together(faults)))
 
 
 def _grouped(columns: Mapping[str, pd.Series], height: int, as_of: datetime) -> tuple[np.ndarray, np.ndarray]:
@@ -169,5 +176,5 @@ def _names(attributes: Sequence[Attribute]) -> list[str]:
 
 def _request(columns: Mapping[str, Cells], owner: np.ndarray, decisions: Decisions) -> Request:
     transactions = tidy(columns, len(owner))
-    keyed = transactions.frame.with_columns(pl.Series("decision", owner, dtype=pl.UInt32))
+    keyed = transactions.frame.hstack([pl.Series("decision", owner.astype(np.uint32))])
     return Request(Tidy(keyed, transactions.faults), decisions)

@@ -17,7 +17,7 @@ from credit_model.classifier import Classifier
 from credit_model.classifiers import load_classifier
 from credit_model.decisions import Decisions
 from credit_model.features import FeaturePlan
-from credit_model.history import History, history, messages
+from credit_model.history import History, history, messages, together
 from credit_model.profile import Profile
 from credit_model.reasons import Reasons
 from credit_model.scorecard import Bands, Scale
@@ -80,7 +80,7 @@ class Scorer:
         known = history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
         features = self._plan.compute(known.frame, decisions.frame)
         message = _messages(known, decisions)
-        invalid = message.is_not_null().to_numpy()
+        invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
         count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
         status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
         probability, reasons = self._judge(features, status)
@@ -99,8 +99,9 @@ class Scorer:
         found = pl.Series("reasons", [], dtype=ANSWER["reasons"])
         if modelled.any():
             table = features if modelled.all() else features.filter(pl.Series(modelled))
-            probability[modelled] = self.calibrator.probability(self.classifier.margin(table))
-            found = self.reasons.explain(self.classifier.contributions(table))
+            margin, contributions = self.classifier.judge(table)
+            probability[modelled] = self.calibrator.probability(margin)
+            found = self.reasons.explain(contributions)
         if modelled.all():
             return probability, found
         silent = (status == "no_history") & ~modelled
@@ -199,7 +200,7 @@ def _messages(known: History, decisions: Decisions) -> pl.Series:
     nothing = pl.Series("message", [None], dtype=pl.String).new_from_index(0, decisions.frame.height)
     if not decisions.faults.height + known.faults.height:
         return nothing
-    found = messages(pl.concat([decisions.faults, known.faults]))
+    found = messages(together([decisions.faults, known.faults]))
     return nothing.scatter(found["decision"], found["message"])
 
 

@@ -113,5 +113,5 @@ def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[
 
 def _value(value: pl.Series, amount: pl.Series) -> pl.Series:
     if value.null_count() == 0:
-        return value.abs()
+        return value.abs() if (value < 0).any() else value
     return value.abs().zip_with(value.is_not_null(), amount.abs()).alias("Value")

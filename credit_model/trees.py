@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xgboost
 
 _BOOSTER = "booster.json"
+_FEW = 1_000  # texts up to which a dictionary is faster than handing the column to Polars
 _LARGEST = float(np.finfo(np.float32).max)
 Codes = dict[str, dict[str, float]]
 
@@ -38,12 +39,16 @@ class Trees:
 
     def margin(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad."""
-        matrix = encode(table, self.inputs, self._codes)
-        return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
+        return self._margin(encode(table, self.inputs, self._codes))
 
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
+
+    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Margins and contributions together, in one reading of the table."""
+        matrix = encode(table, self.inputs, self._codes)
+        return self._margin(matrix), self._shapley(matrix)[:, :-1]
 
     @cached_property
     def neutral(self) -> float:
@@ -53,6 +58,9 @@ class Trees:
     @cached_property
     def _codes(self) -> Codes:
         return codes_of(self.levels)
+
+    def _margin(self, matrix: npt.NDArray[np.float32]) -> FloatArray:
+        return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
 
     def _shapley(self, matrix: npt.NDArray[np.float32]) -> FloatArray:
         import xgboost
@@ -88,11 +96,14 @@ def encode(
 ) -> npt.NDArray[np.float32]:
     """A feature table as the booster's matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
     columns = [
-        table[name].replace_strict(codes[name], default=None, return_dtype=pl.Float64)
-        if name in codes
-        else table[name]
-        for name in inputs
+        _encode(table[name], codes[name]) if name in codes else table[name].to_numpy() for name in inputs
     ]
-    wide = np.stack([column.to_numpy() for column in columns], axis=1)
+    wide = np.stack(columns, axis=1)
     matrix: npt.NDArray[np.float32] = np.clip(wide, -_LARGEST, _LARGEST).astype(np.float32)
     return matrix
+
+
+def _encode(texts: pl.Series, codes: Mapping[str, float]) -> FloatArray:
+    if len(texts) < _FEW:
+        return np.array([codes.get(text, np.nan) for text in texts.to_list()])
+    return texts.replace_strict(codes, default=None, return_dtype=pl.Float64).to_numpy()

@@ -41,8 +41,12 @@ class Scorecard:
 
     def margin(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad."""
-        total: FloatArray = self.neutral + self.contributions(table).sum(axis=1)
-        return total
+        return self.judge(table)[0]
+
+    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Margins and contributions together, in one reading of the table."""
+        contributions = self.contributions(table)
+        return self.neutral + contributions.sum(axis=1), contributions
 
     def save(self, folder: Path) -> None:
         """Write plain files."""
