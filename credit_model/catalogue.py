@@ -32,6 +32,14 @@ class Catalogue:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: tuple[Attribute, ...] = ()
 
+    def __post_init__(self) -> None:
+        taken = {feature.name for feature in families.general(self.history_days)} | set(self.aggregates)
+        for attribute in self.attributes:
+            if attribute.name in taken:
+                raise ValueError(
+                    f"attribute {attribute.name} is named like a feature; rename it in the decisions table"
+                )
+
     @cached_property
     def features(self) -> dict[str, Feature]:
         """Every feature by name."""

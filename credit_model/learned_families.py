@@ -48,9 +48,8 @@ def _categories(levels: Mapping[str, Sequence[str]]) -> Iterator[Feature]:
 def _attributes(attributes: Sequence[Attribute]) -> Iterator[Feature]:
     names = {attribute.name for attribute in attributes}
     for attribute in attributes:
-        yield Feature(
-            attribute.name, f"{attribute.name} of the application", "application", pl.col(attribute.name)
-        )
+        name, meaning = attribute.name, f"{attribute.name} of the application"
+        yield Feature(name, meaning, f"application: {name}", pl.col(name))
     numbers = {attribute.name for attribute in attributes if attribute.kind == "number"}
     for debt, income in (("total_debt", "income"), ("loan_amount", "income")):
         if {debt, income} <= numbers & names:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from credit_model import documents, scorecard
 from credit_model.evaluation import by_period
 from credit_model.page import Block, Note, Picture, Section, Table, page
-from credit_model.reasons import CATALOGUE as REASONS
+from credit_model.reasons import reason
 from credit_model.summary import auc
 from credit_model.workflow import Outcome
 
@@ -301,7 +301,7 @@ def _scorecard(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
 
 def _reasons(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
     topics = set(outcome.trained.scorer.reasons.topics) | {"no_history"}
-    rows = [{"code": code, "sentence": text} for topic, (code, text) in REASONS.items() if topic in topics]
+    rows = [{"code": code, "sentence": text} for code, text in sorted(map(reason, topics))]
     text = (
         "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by idea, "
         "and only what pushed towards risk."

@@ -35,7 +35,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "timing": ("R11", "The times of your transactions differ from those of customers in good standing."),
     "latest": ("R12", "Your latest transactions differ from those of customers in good standing."),
-    "application": ("R13", "Information in your application."),
     "affordability": ("R14", "The amount asked for is high for your income or turnover."),
     "cycle": (
         "R16",
@@ -44,7 +43,18 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "no_history": ("R15", "We have no recent transactions of yours."),
 }
 
+APPLICATION = "application: "
+
 _ENTRY = pl.Struct({"code": pl.String(), "text": pl.String()})
+
+
+def reason(topic: str) -> tuple[str, str]:
+    """The code of a topic and its sentence for the applicant; each attribute of the application has a code of its own."""
+    if not topic.startswith(APPLICATION):
+        return CATALOGUE[topic]
+    name = topic.removeprefix(APPLICATION)
+    plain = name.replace("_", " ")
+    return f"R13-{name}", f"Your application: your {plain} differs from that of customers in good standing."
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class Reasons:
 
     @cached_property
     def _ideas(self) -> list[str]:
-        return [topic for topic in CATALOGUE if topic in self.topics]
+        return sorted(set(self.topics), key=reason)
 
     @cached_property
     def _membership(self) -> npt.NDArray[np.float64]:
@@ -94,7 +104,7 @@ class Reasons:
 
     @cached_property
     def _entries(self) -> list[dict[str, str]]:
-        return [dict(zip(("code", "text"), CATALOGUE[idea], strict=True)) for idea in self._ideas]
+        return [dict(zip(("code", "text"), reason(idea), strict=True)) for idea in self._ideas]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -1,0 +1,163 @@
+"""Application attributes from training to every channel, on applications without any transactions."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from applications import ATTRIBUTES, applications
+from processes import ROOT, TrainedModel, run
+
+from credit_model import metrics
+from credit_model.catalogue import Catalogue
+from credit_model.decisions import Attribute
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    folder = tmp_path_factory.mktemp("applications")
+    table, _ = applications(3000, seed=1)
+    table.write_csv(folder / "outcomes.csv")
+    model = TrainedModel("models:/apply@champion", f"sqlite:///{folder / 'mlflow.db'}", folder, "")
+    command = ["-m", "credit_model", "train", "--outcomes", str(folder / "outcomes.csv"), "--name", "apply"]
+    done = run(
+        [
+            *command,
+            "--attributes",
+            ",".join(ATTRIBUTES),
+            "--group",
+            "home_ownership",
+            "--candidate",
+            "scorecard",
+        ],
+        model.environment | {"PYTHONPATH": str(ROOT)},
+        folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return replace(model, printed=done.stdout)
+
+
+@pytest.fixture(scope="module")
+def loaded(lender: TrainedModel) -> Iterator[mlflow.pyfunc.PyFuncModel]:
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(lender.tracking)
+    yield mlflow.pyfunc.load_model(lender.uri)
+    mlflow.set_tracking_uri(before)
+
+
+def fresh(rows: int = 300) -> pd.DataFrame:
+    return applications(rows, seed=2)[0].drop("defaulted").to_pandas()
+
+
+def answered(loaded: mlflow.pyfunc.PyFuncModel, table: pd.DataFrame) -> pd.DataFrame:
+    return loaded.predict(table.astype(object).where(table.notna(), None))
+
+
+def test_it_ranks_and_is_calibrated_nearly_like_the_truth(loaded: mlflow.pyfunc.PyFuncModel) -> None:
+    table, truth = applications(4000, seed=3)
+    answers = answered(loaded, table.drop("defaulted").to_pandas())
+    probability = answers["probability"].to_numpy(dtype=np.float64)
+    bad = table["defaulted"].to_numpy()
+    assert metrics.roc_auc(bad, truth) - metrics.roc_auc(bad, probability) < 0.04
+    assert 0.8 < metrics.calibration_in_the_large(bad, probability) < 1.25
+
+
+def test_no_history_is_scored_and_reviewed(loaded: mlflow.pyfunc.PyFuncModel) -> None:
+    answers = answered(loaded, fresh())
+    assert set(answers["status"]) == {"no_history"}
+    assert set(answers["decision"]) == {"review"}
+    assert answers["probability"].notna().all()
+
+
+def test_reasons_name_the_attribute_that_counted_against(loaded: mlflow.pyfunc.PyFuncModel) -> None:
+    table = fresh().assign(derogatory_marks=6)
+    first = [reasons[0] for reasons in answered(loaded, table)["reasons"]]
+    marks = [reason for reason in first if reason["code"] == "R13-derogatory_marks"]
+    assert len(marks) > 0.8 * len(table)
+    assert marks[0]["text"].startswith("Your application: your derogatory marks")
+
+
+def test_unknown_and_unseen_are_scored_and_the_unreadable_is_invalid(
+    loaded: mlflow.pyfunc.PyFuncModel,
+) -> None:
+    table = fresh(5).astype(object)
+    table.loc[0, "income"] = None
+    table.loc[1, "home_ownership"] = "HOUSEBOAT"
+    table.loc[2, "income"] = "a lot"
+    answers = answered(loaded, table.drop(columns="credit_lines"))
+    assert answers["status"].tolist() == ["no_history", "no_history", "invalid", "no_history", "no_history"]
+    assert answers["message"][2] == "income: 1 unreadable"
+    assert answers["probability"].notna().tolist() == [True, True, False, True, True]
+
+
+def test_both_shapes_and_the_command_line_agree(
+    loaded: mlflow.pyfunc.PyFuncModel, lender: TrainedModel, tmp_path: Path
+) -> None:
+    table = fresh(20)
+    expected = answered(loaded, table)
+    rows = table.assign(TransactionStartTime="2023-01-01T00:00:00Z", Amount=5)  # long before any window
+    assert answered(loaded, rows)["probability"].tolist() == expected["probability"].tolist()
+    table.to_csv(tmp_path / "in.csv", index=False)
+    command = ["-m", "mlflow", "models", "predict", "-m", lender.uri, "--env-manager", "local", "-t", "csv"]
+    done = run(
+        [*command, "-i", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.json")],
+        lender.environment,
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out.json").read_text())["predictions"]
+    np.testing.assert_allclose(
+        [row["probability"] for row in found], expected["probability"].tolist(), rtol=1e-9
+    )
+
+
+def test_score_takes_decisions_without_transactions(
+    loaded: mlflow.pyfunc.PyFuncModel, lender: TrainedModel, tmp_path: Path
+) -> None:
+    table = fresh(20)
+    table.to_parquet(tmp_path / "decisions.parquet")
+    command = ["-m", "credit_model", "score", "--decisions", "decisions.parquet", "--model", lender.uri]
+    done = run(
+        [*command, "--output", "answers.parquet"], lender.environment | {"PYTHONPATH": str(ROOT)}, tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    found = pl.read_parquet(tmp_path / "answers.parquet")
+    assert found["probability"].to_list() == answered(loaded, table)["probability"].tolist()
+
+
+def test_the_group_is_compared_and_no_feature(
+    lender: TrainedModel, loaded: mlflow.pyfunc.PyFuncModel
+) -> None:
+    client = mlflow.MlflowClient(lender.tracking)
+    run_id = client.get_model_version_by_alias("apply", "champion").run_id
+    folder = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="fairness.csv")
+    table = pl.read_csv(folder)
+    outcomes = applications(3000, seed=1)[0]
+    counted = dict(outcomes.group_by("home_ownership").agg(pl.len()).iter_rows())
+    small = sum(count for count in counted.values() if count < 20)
+    expected = {name: count for name, count in counted.items() if count >= 20}
+    expected |= {"(small groups)": small} if small else {}
+    assert dict(table.select("group", "decisions").iter_rows()) == expected
+    assert "fairness_group" not in loaded.metadata.signature.inputs.input_names()
+
+
+@pytest.mark.parametrize("name", ["Amount", "amount", "PRODUCTID"])
+def test_a_name_of_a_transaction_column_is_refused(name: str, lender: TrainedModel, tmp_path: Path) -> None:
+    table = applications(60, seed=4)[0].rename({"income": name})
+    table.write_csv(tmp_path / "outcomes.csv")
+    command = ["-m", "credit_model", "train", "--outcomes", "outcomes.csv", "--attributes", name]
+    done = run(command, lender.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 2
+    assert f"attribute {name} is named like a transaction's column" in done.stderr
+
+
+def test_a_name_of_a_feature_is_refused() -> None:
+    with pytest.raises(ValueError, match="attribute tenure is named like a feature"):
+        Catalogue(30, {}, (Attribute("tenure", "number"),))
