@@ -107,7 +107,13 @@ def _span(transactions: Tidy) -> tuple[datetime | None, datetime | None]:
     return (first, last) if isinstance(first, datetime) and isinstance(last, datetime) else (None, None)
 
 
-def _warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
+def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
+    """What to say where more than half of the decisions have no history, with the dates; else nothing.
+
+    Args:
+        answer: the answers.
+        moments: times of transactions, the first and the last among them, in order.
+    """
     silent = int((answer["status"] == "no_history").sum())
     if 2 * silent <= answer.height:
         return None
@@ -121,9 +127,9 @@ def _warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
 def _score(order: Order, scorer: Scorer) -> str:
     answer, moments = score_files(order, scorer)
     tables.write(answer, order.output or "")
-    warning = _warning(answer, moments)
-    if warning:
-        print(warning, file=sys.stderr)
+    said = warning(answer, moments)
+    if said:
+        print(said, file=sys.stderr)
     return f"{answer.height} decisions written to {order.output}"
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from applications import ATTRIBUTES, applications
+from mlflow.pyfunc import PyFuncModel
 from processes import ROOT, TrainedModel, run
 
 from credit_model import metrics
@@ -45,7 +46,7 @@ def lender(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
 
 
 @pytest.fixture(scope="module")
-def loaded(lender: TrainedModel) -> Iterator[mlflow.pyfunc.PyFuncModel]:
+def loaded(lender: TrainedModel) -> Iterator[PyFuncModel]:
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(lender.tracking)
     yield mlflow.pyfunc.load_model(lender.uri)
@@ -56,11 +57,13 @@ def fresh(rows: int = 300) -> pd.DataFrame:
     return applications(rows, seed=2)[0].drop("defaulted").to_pandas()
 
 
-def answered(loaded: mlflow.pyfunc.PyFuncModel, table: pd.DataFrame) -> pd.DataFrame:
-    return loaded.predict(table.astype(object).where(table.notna(), None))
+def answered(loaded: PyFuncModel, table: pd.DataFrame) -> pd.DataFrame:
+    answers = loaded.predict(table.astype(object).where(table.notna(), None))
+    assert isinstance(answers, pd.DataFrame)
+    return answers
 
 
-def test_it_ranks_and_is_calibrated_nearly_like_the_truth(loaded: mlflow.pyfunc.PyFuncModel) -> None:
+def test_it_ranks_and_is_calibrated_nearly_like_the_truth(loaded: PyFuncModel) -> None:
     table, truth = applications(4000, seed=3)
     answers = answered(loaded, table.drop("defaulted").to_pandas())
     probability = answers["probability"].to_numpy(dtype=np.float64)
@@ -69,14 +72,14 @@ def test_it_ranks_and_is_calibrated_nearly_like_the_truth(loaded: mlflow.pyfunc.
     assert 0.8 < metrics.calibration_in_the_large(bad, probability) < 1.25
 
 
-def test_no_history_is_scored_and_reviewed(loaded: mlflow.pyfunc.PyFuncModel) -> None:
+def test_no_history_is_scored_and_reviewed(loaded: PyFuncModel) -> None:
     answers = answered(loaded, fresh())
     assert set(answers["status"]) == {"no_history"}
     assert set(answers["decision"]) == {"review"}
     assert answers["probability"].notna().all()
 
 
-def test_reasons_name_the_attribute_that_counted_against(loaded: mlflow.pyfunc.PyFuncModel) -> None:
+def test_reasons_name_the_attribute_that_counted_against(loaded: PyFuncModel) -> None:
     table = fresh().assign(derogatory_marks=6)
     first = [reasons[0] for reasons in answered(loaded, table)["reasons"]]
     marks = [reason for reason in first if reason["code"] == "R13-derogatory_marks"]
@@ -85,7 +88,7 @@ def test_reasons_name_the_attribute_that_counted_against(loaded: mlflow.pyfunc.P
 
 
 def test_unknown_and_unseen_are_scored_and_the_unreadable_is_invalid(
-    loaded: mlflow.pyfunc.PyFuncModel,
+    loaded: PyFuncModel,
 ) -> None:
     table = fresh(5).astype(object)
     table.loc[0, "income"] = None
@@ -98,7 +101,7 @@ def test_unknown_and_unseen_are_scored_and_the_unreadable_is_invalid(
 
 
 def test_both_shapes_and_the_command_line_agree(
-    loaded: mlflow.pyfunc.PyFuncModel, lender: TrainedModel, tmp_path: Path
+    loaded: PyFuncModel, lender: TrainedModel, tmp_path: Path
 ) -> None:
     table = fresh(20)
     expected = answered(loaded, table)
@@ -119,7 +122,7 @@ def test_both_shapes_and_the_command_line_agree(
 
 
 def test_score_takes_decisions_without_transactions(
-    loaded: mlflow.pyfunc.PyFuncModel, lender: TrainedModel, tmp_path: Path
+    loaded: PyFuncModel, lender: TrainedModel, tmp_path: Path
 ) -> None:
     table = fresh(20)
     table.to_parquet(tmp_path / "decisions.parquet")
@@ -132,9 +135,7 @@ def test_score_takes_decisions_without_transactions(
     assert found["probability"].to_list() == answered(loaded, table)["probability"].tolist()
 
 
-def test_the_group_is_compared_and_no_feature(
-    lender: TrainedModel, loaded: mlflow.pyfunc.PyFuncModel
-) -> None:
+def test_the_group_is_compared_and_no_feature(lender: TrainedModel, loaded: PyFuncModel) -> None:
     client = mlflow.MlflowClient(lender.tracking)
     run_id = client.get_model_version_by_alias("apply", "champion").run_id
     folder = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="fairness.csv")

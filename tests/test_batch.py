@@ -1,0 +1,94 @@
+"""Files larger than memory are scored like small ones, and nothing half-done stands under the final name."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import mlflow
+import polars as pl
+import pytest
+from processes import TrainedModel
+
+from credit_model import batch, synthetic
+from credit_model.orders import Order
+from credit_model.pieces import pieces
+from credit_model.scoring import Scorer
+
+AS_OF = "2019-02-10T00:00:00"
+
+
+@pytest.fixture(scope="module")
+def scorer(trained_model: TrainedModel) -> Scorer:
+    mlflow.set_tracking_uri(trained_model.tracking)
+    folder = mlflow.artifacts.download_artifacts(trained_model.uri)
+    return Scorer.load(Path(folder) / "artifacts" / "scorer")
+
+
+@pytest.fixture(scope="module")
+def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
+    folder = tmp_path_factory.mktemp("transactions")
+    table = synthetic.transactions(customers=200, seed=3)
+    odd = table.head(3).with_columns(CustomerId=pl.Series([None, "late", "late"]))
+    whole = pl.concat([table, odd]).with_columns(pl.col("Amount").cast(pl.String))
+    whole.head(2000).write_parquet(folder / "a.parquet")
+    whole.slice(2000).with_columns(
+        Amount=pl.when(pl.int_range(pl.len()) == 7).then(pl.lit("oops")).otherwise("Amount")
+    ).write_parquet(folder / "b.parquet")
+    return Order("", str(folder), None, None, {}, AS_OF, None)
+
+
+@pytest.mark.parametrize("rows_at_once", [100, 1500])
+def test_pieces_change_no_answer(order: Order, scorer: Scorer, rows_at_once: int) -> None:
+    whole, _ = batch.score_files(order, scorer)
+    cut, _ = batch.score_files(order, scorer, rows_at_once)
+    assert cut.equals(whole)
+    assert set(whole["status"]) == {"scored", "no_history", "invalid"}
+    assert whole["CustomerId"].null_count() == 1
+
+
+def test_decisions_keep_their_order_in_pieces(order: Order, scorer: Scorer, tmp_path: Path) -> None:
+    moments = [datetime(2019, 2, 1) + timedelta(days=day % 9) for day in range(60)]
+    people = [f"CustomerId_{number % 25}" if number % 7 else "nobody" for number in range(60)]
+    asked = pl.DataFrame({"CustomerId": people, "as_of": moments})
+    asked.write_parquet(tmp_path / "d.parquet")
+    named = replace(order, decisions=str(tmp_path / "d.parquet"))
+    whole, _ = batch.score_files(named, scorer)
+    cut, _ = batch.score_files(named, scorer, 100)
+    assert cut.equals(whole)
+    assert cut["CustomerId"].to_list() == people
+    assert cut["as_of"].to_list() == [f"{moment.isoformat()}.000000Z" for moment in moments]
+
+
+def test_a_customer_is_whole_in_one_piece(order: Order, scorer: Scorer) -> None:
+    with pieces(order.scan_transactions(scorer), "t", 300) as found:
+        tables = [table.collect() for table in found.tables]
+        place = {name: found.place(pl.Series([name]))[0] for name in found.customers.drop_nulls()}
+    assert len(tables) > 5
+    for number, table in enumerate(tables):
+        assert {place[name] for name in table["CustomerId"].drop_nulls()} <= {number}
+    assert sum(table.height for table in tables) == synthetic.transactions(customers=200, seed=3).height + 3
+
+
+def test_more_than_half_without_history_is_said_with_the_dates(order: Order, scorer: Scorer) -> None:
+    answer, moments = batch.score_files(replace(order, as_of="2035-01-01"), scorer)
+    warning = batch.warning(answer, moments)
+    assert warning is not None
+    silent = (answer["status"] == "no_history").sum()
+    assert f"{silent} of {answer.height} decisions have no history" in warning
+    assert "2018-11-15" in warning
+    assert "2035-01-01" in warning
+    assert batch.warning(*batch.score_files(order, scorer)) is None
+
+
+def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, tmp_path: Path) -> None:
+    table = pl.read_parquet(f"{order.transactions}/*.parquet")
+    table.rename({"CustomerId": "client", "Amount": "sum"}).write_parquet(tmp_path / "t.parquet")
+    foreign = replace(order, transactions=str(tmp_path / "t.parquet"))
+    knowing = replace(scorer, columns={"CustomerId": "client", "Amount": "sum"})
+    expected, _ = batch.score_files(order, scorer)
+    assert batch.score_files(foreign, knowing)[0].equals(expected)
+    told = replace(foreign, columns={"CustomerId": "client", "Amount": "sum"})
+    assert batch.score_files(told, scorer)[0].equals(expected)
+    table.drop("ProductCategory").write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match="lacks the column 'categ', mapped to ProductCategory"):
+        batch.score_files(replace(foreign, columns={"ProductCategory": "categ"}), scorer)

@@ -1,0 +1,136 @@
+"""What exploration counts is what SQL counts, and it names nobody."""
+
+import os
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from processes import ROOT, run
+
+from credit_model import synthetic
+from credit_model.explore import LEAST_CUSTOMERS, RARE, Exploration, explore, notes
+from credit_model.explore_page import document, pictures
+from credit_model.transactions import Tidy, tidy_table
+
+
+@cache
+def data() -> Tidy:
+    return tidy_table(synthetic.transactions(customers=300, seed=9))
+
+
+@cache
+def found() -> Exploration:
+    return explore(data())
+
+
+def sql(query: str) -> pl.DataFrame:
+    with duckdb.connect() as engine:
+        engine.register("t", data().frame.to_arrow())
+        return pl.DataFrame(engine.sql(query).pl())
+
+
+def test_days_hours_and_sides_are_those_of_sql() -> None:
+    days = sql(
+        "select TransactionStartTime::date as day, count(*) as n, count(distinct CustomerId) as who, sum(Value) as v "
+        "from t group by 1 order by 1"
+    )
+    assert found().days["transactions"].to_list() == days["n"].to_list()
+    assert found().days["customers"].to_list() == days["who"].to_list()
+    np.testing.assert_allclose(found().days["turnover"], days["v"])
+    hours = sql(
+        "select isodow(TransactionStartTime) as d, hour(TransactionStartTime) as h, count(*) as n from t "
+        "group by 1, 2 order by 1, 2"
+    )
+    assert found().hours["transactions"].to_list() == hours["n"].to_list()
+    sides = sql(
+        "select Amount < 0 as credit, count(*) as n, sum(Amount) as a from t group by 1 order by 1 desc"
+    )
+    assert found().sides["transactions"].to_list() == sides["n"].to_list()
+
+
+def test_levels_are_those_of_sql_and_rare_ones_are_folded() -> None:
+    for column in ("ProductCategory", "ProductId", "ChannelId"):
+        counted = sql(
+            f"select {column} as l, count(*) as n, count(distinct CustomerId) as who from t group by 1"
+        )
+        ours = dict(found().levels.filter(column=column).select("level", "transactions").iter_rows())
+        assert sum(ours.values()) == counted["n"].sum()
+        for level, rows, customers in counted.iter_rows():
+            assert customers >= LEAST_CUSTOMERS or level not in ours
+            assert level not in ours or ours[level] == rows
+        if (counted["who"] < LEAST_CUSTOMERS).any():
+            assert RARE in ours
+
+
+def test_quality_counts_nulls_the_unreadable_and_the_constant() -> None:
+    raw = pl.DataFrame(
+        {
+            "CustomerId": ["a", "b", "c"],
+            "TransactionStartTime": ["2019-01-01", "never", None],
+            "Amount": ["1", "2", "x"],
+            "CurrencyCode": ["UGX"] * 3,
+        }
+    )
+    table = explore(tidy_table(raw)).quality
+    row = {name: table.row(by_predicate=pl.col("column") == name, named=True) for name in raw.columns}
+    assert (row["TransactionStartTime"]["null"], row["TransactionStartTime"]["unreadable"]) == (2, 1)
+    assert (row["Amount"]["null"], row["Amount"]["unreadable"]) == (1, 1)
+    assert row["CurrencyCode"]["constant"]
+    assert not row["CustomerId"]["constant"]
+
+
+def test_repeated_transactions_are_counted_by_content() -> None:
+    row = {"CustomerId": "a", "TransactionStartTime": "2019-01-01", "Amount": 1.0, "TransactionId": "t1"}
+    raw = pl.DataFrame([row, row, row | {"Amount": 2.0}, row | {"TransactionId": "t2"}])
+    assert explore(tidy_table(raw)).duplicates["transactions"].to_list() == [1, 1]
+
+
+def test_nobody_is_named_on_the_page() -> None:
+    page = document(found(), data(), pictures(found(), data()))
+    for column in ("CustomerId", "TransactionId", "AccountId"):
+        assert not any(f">{name}<" in page for name in data().frame[column].unique())
+
+
+def test_findings_carry_their_numbers() -> None:
+    texts = notes(found())
+    assert any("CurrencyCode" in text and text.startswith("Constant") for text in texts)
+    share = found().rfm.filter(pl.col("frequency") == 1).height / found().rfm.height
+    assert any(f"{share:.1%} of the customers have exactly one" in text for text in texts)
+
+
+def test_outcomes_by_month() -> None:
+    outcomes = pl.DataFrame(
+        {"as_of": [datetime(2019, 1, 5), datetime(2019, 1, 9), datetime(2019, 2, 1)], "bad": [1, 0, 1]}
+    )
+    table = explore(data(), outcomes).outcomes
+    assert table.rows() == [("2019-01", 2, 1, 0.5), ("2019-02", 1, 1, 1.0)]
+
+
+def test_odd_data_are_explored_too() -> None:
+    one = pl.DataFrame({"CustomerId": ["a"], "TransactionStartTime": [datetime(2019, 1, 1)], "Amount": [0.0]})
+    assert document(
+        explore(tidy_table(one)), tidy_table(one), pictures(explore(tidy_table(one)), tidy_table(one))
+    )
+    spread = one.with_columns(TransactionStartTime=pl.col("TransactionStartTime") + timedelta(days=40))
+    assert "39 days" in " ".join(notes(explore(tidy_table(pl.concat([one, spread])))))
+    with pytest.raises(ValueError, match="no transaction has a customer, a time and an amount"):
+        explore(tidy_table(one.clear()))
+
+
+@pytest.mark.slow
+def test_the_command_logs_the_page(tmp_path: Path) -> None:
+    data().frame.write_parquet(tmp_path / "t.parquet")
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = ["-m", "credit_model", "explore", "--transactions", "t.parquet", "--output", "page.html"]
+    done = run(command, environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "page.html").read_text()
+    assert next(tmp_path.rglob("exploration.html")).read_text() == written
+    assert len(list(tmp_path.rglob("pictures/*.png"))) >= 7

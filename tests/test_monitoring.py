@@ -1,0 +1,110 @@
+"""Drift is called where something drifted, and hardly ever where nothing did."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from processes import ROOT, TrainedModel, run
+
+from credit_model import metrics
+from credit_model.monitoring import drift, performance
+from credit_model.profile import Profile, fit_distribution
+
+INPUTS = 40
+
+
+@cache
+def profile() -> Profile:
+    table = sample(1500, 1)
+    inputs = {name: fit_distribution(table[name]) for name in table.columns}
+    return Profile(inputs, fit_distribution(score(1500, 1)), 0.1, 0.2, 0.8)
+
+
+def sample(rows: int, seed: int) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    numbers = {f"n{k}": random.lognormal(size=rows) for k in range(INPUTS - 1)}
+    text = random.choice(["a", "b", "c"], rows, p=[0.6, 0.3, 0.1])
+    return pl.DataFrame(numbers).with_columns(text=pl.Series(text))
+
+
+def score(rows: int, seed: int) -> pl.Series:
+    return pl.Series("score", np.random.default_rng(seed).normal(550, 30, rows))
+
+
+def drifted(features: pl.DataFrame, scores: pl.Series) -> list[str]:
+    return drift(profile(), features, scores).filter(pl.col("drifted"))["subject"].to_list()
+
+
+def test_without_drift_alarms_are_as_rare_as_promised() -> None:
+    alarms = sum(bool(drifted(sample(300, seed), score(300, seed))) for seed in range(100, 200))
+    assert alarms <= 14  # 5 % of 100, and the chance of more than 14 is below 1 in 1,000
+
+
+@pytest.mark.parametrize("rows", [300, 3000])
+def test_what_changed_is_named_first(rows: int) -> None:
+    table = sample(rows, 7)
+    changed = table.with_columns(pl.col("n3") * 4, text=pl.col("text").replace({"a": "renamed"}))
+    assert set(drifted(changed, score(rows, 7))) == {"n3", "text"}
+    assert drifted(table, score(rows, 7) - 40) == ["score"]
+    gone = table.with_columns(pl.when(pl.int_range(pl.len()) % 2 == 0).then("n5").alias("n5"))
+    row = drift(profile(), gone, score(rows, 7)).row(0, named=True)
+    assert (row["subject"], row["missing_then"], row["missing_now"]) == ("n5", 0, 0.5)
+
+
+@given(values=st.lists(st.none() | st.floats(-1e9, 1e9), min_size=1, max_size=300))
+def test_every_number_is_counted_once(values: list[float | None]) -> None:
+    series = pl.Series(values, dtype=pl.Float64)
+    known = fit_distribution(series)
+    assert sum(known.counts) == len(values)
+    assert known.counts[-1] == series.null_count()
+    assert known.count(series).tolist() == list(known.counts)
+
+
+@given(values=st.lists(st.none() | st.sampled_from(["a", "b", "c", "rare"]), min_size=1, max_size=100))
+def test_every_text_is_counted_once_and_the_rare_have_no_name(values: list[str | None]) -> None:
+    series = pl.Series("x", values, dtype=pl.String)
+    known = fit_distribution(series)
+    assert sum(known.counts) == len(values)
+    assert all(values.count(level) >= 10 for level in known.levels)
+
+
+def test_a_profile_survives_json() -> None:
+    assert Profile.from_dict(json.loads(json.dumps(profile().to_dict()))) == profile()
+
+
+def test_what_became_of_decisions() -> None:
+    random = np.random.default_rng(1)
+    risk = random.uniform(size=400)
+    bad = (random.uniform(size=400) < risk).astype(np.int8)
+    decision = np.where(risk < 0.3, "approve", np.where(risk < 0.6, "review", "reject"))
+    answers = pl.DataFrame({"probability": risk, "decision": decision})
+    outcomes = pl.DataFrame({"CustomerId": [str(k) for k in range(400)], "bad": bad})
+    found = performance(answers, outcomes, profile())
+    assert found["roc_auc"] == metrics.roc_auc(bad, risk)
+    assert found["bad_rate_of_approve"] == pytest.approx(bad[risk < 0.3].mean())
+    assert found["observed_to_expected"] == pytest.approx(bad.sum() / risk.sum())
+    few = performance(answers.head(15), outcomes.head(15), profile())
+    assert few["roc_auc"] == "not estimable: fewer than 20 of a class"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factor", [1, 30])
+def test_the_command(factor: int, trained_model: TrainedModel, tmp_path: Path) -> None:
+    table = pl.read_parquet(trained_model.transactions)
+    table.with_columns(pl.col("Amount", "Value") * factor).write_parquet(tmp_path / "t.parquet")
+    command = ["-m", "credit_model", "monitor", "--transactions", "t.parquet", "--as_of", "2019-01-13"]
+    done = run(
+        [*command, "--model", trained_model.uri, "--output", "drift.csv"],
+        trained_model.environment | {"PYTHONPATH": str(ROOT)},
+        tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    found = pl.read_csv(tmp_path / "drift.csv")
+    assert done.stdout.startswith("no drift beyond chance" if factor == 1 else "drifted: ")
+    assert found["drifted"].any() == (factor != 1)
+    assert "in training" in done.stdout
