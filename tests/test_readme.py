@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from processes import ROOT
 
+from credit_model.reasons import CATALOGUE
+
 pytestmark = pytest.mark.slow
 
 README = (ROOT / "README.md").read_text()
@@ -19,6 +21,10 @@ README = (ROOT / "README.md").read_text()
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_every_reason_is_published() -> None:
+    assert all(f"| {code} | {text} |" in README for code, text in CATALOGUE.values())
 
 
 @pytest.fixture(scope="module")

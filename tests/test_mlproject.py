@@ -1,0 +1,61 @@
+"""Every entry point of MLproject, run by ``mlflow run`` in this environment."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from processes import ROOT, TrainedModel, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def environment(trained_model: TrainedModel) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}:{trained_model.environment['PATH']}"
+    return trained_model.environment | {"PATH": path}
+
+
+def entry(name: str, environment: dict[str, str], folder: Path, **given: object) -> str:
+    parameters = [word for key, value in given.items() for word in ("-P", f"{key}={value}")]
+    done = run(
+        ["-m", "mlflow", "run", str(ROOT), "-e", name, "--env-manager", "local", *parameters],
+        environment,
+        folder,
+    )
+    return f"{done.returncode} {done.stdout} {done.stderr}"
+
+
+def test_generate_and_explore(environment: dict[str, str], tmp_path: Path) -> None:
+    output, truth = tmp_path / "t.csv", tmp_path / "truth.csv"
+    said = entry("generate", environment, tmp_path, customers=50, days=60, output=output, truth=truth)
+    assert said.startswith("0 ")
+    assert output.exists()
+    assert truth.exists()
+    page = tmp_path / "page.html"
+    said = entry("explore", environment, tmp_path, transactions=output, output=page)
+    assert said.startswith("0 ")
+    assert page.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("command", ["score", "score_spark", "monitor"])
+def test_what_asks_a_model(
+    command: str, trained_model: TrainedModel, environment: dict[str, str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.parquet"
+    said = entry(
+        command,
+        environment,
+        tmp_path,
+        transactions=trained_model.transactions,
+        model=trained_model.uri,
+        as_of="2019-01-20T00:00:00Z",
+        output=output,
+    )
+    assert said.startswith("0 ")
+    assert output.exists()
+
+
+def test_promote_is_bound_by_the_gates(environment: dict[str, str], tmp_path: Path) -> None:
+    said = entry("promote", environment, tmp_path, name="credit-risk", version="1")
+    assert "is the champion" in said or "did not pass its gates" in said
+    assert "has no version 99" in entry("promote", environment, tmp_path, name="credit-risk", version="99")
