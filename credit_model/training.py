@@ -22,6 +22,7 @@ from credit_model.splits import customer_folds
 from credit_model.woe_scorecard import Scorecard
 
 FOLDS = 5
+FEW, REPEATS = 200, 3
 LEAST_NO_HISTORY = 30
 LEAST_EFFECT = 0.02
 PRIMARY = "scorecard"
@@ -113,8 +114,7 @@ def train(
     compared = early if choosable else every
     trials = {name: _search(name, compared, recipe, advance) for name in _names(recipe)}
     chosen = {name: _best(name, tried) for name, tried in trials.items()}
-    fold = compared.fold(recipe.seed)
-    comparison = {n: _cross_validate(n, compared, chosen[n], fold, recipe, advance) for n in trials}
+    comparison = {name: _compare(name, compared, chosen[name], recipe, advance) for name in trials}
     winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
     fold = every.fold(recipe.seed)
     final = {
@@ -175,6 +175,15 @@ def _search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[
         return ()
     fold = cases.fold(recipe.seed + 1)
     return tuple(_cross_validate(name, cases, point, fold, recipe, advance) for point in tried)
+
+
+def _compare(
+    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance
+) -> CrossValidation:
+    """Cross-validation; on other folds again where few cases of the rarer class make one division a lottery."""
+    seeds = [recipe.seed + 10 * repeat for repeat in range(REPEATS if _rarer(cases.bad) < FEW else 1)]
+    results = [_cross_validate(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
+    return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
 
 
 def _best(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:

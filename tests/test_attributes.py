@@ -17,6 +17,7 @@ from processes import ROOT, TrainedModel, run
 from credit_model import metrics
 from credit_model.catalogue import Catalogue
 from credit_model.decisions import Attribute
+from credit_model.spark import answers, decision_rows
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +134,23 @@ def test_score_takes_decisions_without_transactions(
     assert done.returncode == 0, done.stderr
     found = pl.read_parquet(tmp_path / "answers.parquet")
     assert found["probability"].to_list() == answered(loaded, table)["probability"].tolist()
+
+
+def test_spark_answers_the_same(loaded: PyFuncModel, lender: TrainedModel) -> None:
+    spark = pytest.importorskip("pyspark.sql")
+    table = fresh(20).astype({"as_of": str})
+    expected = answered(loaded, table)
+    session = spark.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    try:
+        nothing = session.createDataFrame([], "CustomerId string, TransactionStartTime string, Amount double")
+        decisions = session.createDataFrame(table.to_dict(orient="records"))
+        found = answers(decision_rows(nothing, decisions), lender.uri).toPandas()
+    finally:
+        session.stop()
+    ours = expected.set_index("CustomerId")["probability"].astype(float).sort_index()
+    theirs = found.set_index("CustomerId")["probability"].sort_index()
+    np.testing.assert_allclose(theirs, ours, rtol=1e-9)
+    assert set(found["status"]) == {"no_history"}
 
 
 def test_the_group_is_compared_and_no_feature(lender: TrainedModel, loaded: PyFuncModel) -> None:

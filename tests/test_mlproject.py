@@ -15,10 +15,10 @@ def environment(trained_model: TrainedModel) -> dict[str, str]:
     return trained_model.environment | {"PATH": path}
 
 
-def entry(name: str, environment: dict[str, str], folder: Path, **given: object) -> str:
+def entry(entry_point: str, environment: dict[str, str], folder: Path, **given: object) -> str:
     parameters = [word for key, value in given.items() for word in ("-P", f"{key}={value}")]
     done = run(
-        ["-m", "mlflow", "run", str(ROOT), "-e", name, "--env-manager", "local", *parameters],
+        ["-m", "mlflow", "run", str(ROOT), "-e", entry_point, "--env-manager", "local", *parameters],
         environment,
         folder,
     )
