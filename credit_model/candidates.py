@@ -103,8 +103,8 @@ CANDIDATES = {
             "forest",
             4,
             fit_forest,
-            {"trees": 300, "depth": 7, "leaf": 0.01, "columns": 0.2, "inputs": 40},
-            {"depth": (4, 7, 10), "leaf": (0.005, 0.01, 0.03), "columns": (0.1, 0.2, 0.4)},
+            {"trees": 150, "depth": 6, "leaf": 0.01, "columns": 0.2, "inputs": 40},
+            {"depth": (4, 6, 9), "leaf": (0.005, 0.01, 0.03), "columns": (0.1, 0.2, 0.4)},
         ),
         Candidate(
             "xgboost",

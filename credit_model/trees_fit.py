@@ -16,6 +16,7 @@ from credit_model.metrics import BadArray
 from credit_model.trees import Trees, codes_of, encode
 
 LEAST_LEVEL = 10
+SCOUTS = 3  # a third of a forest is enough to see which features gain
 _ONE_THREAD = {
     "nthread": 1,
     "tree_method": "hist",
@@ -37,23 +38,24 @@ def fit_xgboost(
         "subsample": 0.5,
         "lambda": given["l2"],
         "min_child_weight": max(0.5, given["leaf"] * _information(bad)),
+        "colsample_bytree": given["columns"],
     }
-    shares = {"colsample_bytree": given["columns"]}
-    first = _grow(table, bad, seed, directions, parameters | shares, given["trees"])
-    return _pruned(first, table, bad, seed, directions, parameters | shares, given)
+    if table.width > given["inputs"]:
+        scout = _grow(table, bad, seed, directions, parameters, given["trees"])
+        table = _most_gaining(scout, table, given["inputs"])
+    return _grow(table, bad, seed, directions, parameters, given["trees"])
 
 
 def fit_forest(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
 ) -> Trees:
     """A random forest: every tree on its own draw of cases, every split on its own draw of features."""
-    parameters = _one_round(bad, given) | {
-        "num_parallel_tree": given["trees"],
-        "subsample": 0.632,
-        "colsample_bynode": given["columns"],
-    }
-    first = _grow(table, bad, seed, directions, parameters, 1)
-    return _pruned(first, table, bad, seed, directions, parameters, {**given, "trees": 1})
+    parameters = _one_round(bad, given) | {"subsample": 0.632, "colsample_bynode": given["columns"]}
+    if table.width > given["inputs"]:
+        few = {**parameters, "num_parallel_tree": given["trees"] // SCOUTS}
+        scout = _grow(table, bad, seed, directions, few, 1)
+        table = _most_gaining(scout, table, given["inputs"])
+    return _grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": given["trees"]}, 1)
 
 
 def fit_tree(
@@ -119,22 +121,12 @@ def _grow(
     return Trees(inputs, levels, booster)
 
 
-def _pruned(
-    first: Trees,
-    table: pl.DataFrame,
-    bad: BadArray,
-    seed: int,
-    directions: Mapping[str, int],
-    parameters: Mapping[str, Any],
-    given: Mapping[str, Any],
-) -> Trees:
-    if len(first.inputs) <= given["inputs"]:
-        return first
-    gain = first.booster.get_score(importance_type="total_gain")
-    gains = [-np.sum(gain.get(f"f{place}", 0.0)) for place in range(len(first.inputs))]
-    kept = sorted(np.argsort(gains, kind="stable")[: given["inputs"]])
-    chosen = table.select([first.inputs[place] for place in kept])
-    return _grow(chosen, bad, seed, directions, parameters, given["trees"])
+def _most_gaining(scout: Trees, table: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The columns that gained a first fit most, in their order."""
+    gain = scout.booster.get_score(importance_type="total_gain")
+    gains = [-np.sum(gain.get(f"f{place}", 0.0)) for place in range(len(scout.inputs))]
+    kept = sorted(np.argsort(gains, kind="stable")[:most])
+    return table.select([scout.inputs[place] for place in kept])
 
 
 def _information(bad: BadArray) -> float:

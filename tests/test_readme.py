@@ -7,11 +7,15 @@ import shutil
 import socket
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 from processes import ROOT
 
+from credit_model import synthetic
 from credit_model.reasons import CATALOGUE
 
 pytestmark = pytest.mark.slow
@@ -92,6 +96,52 @@ def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
             timeout=600,
         )
         assert ran.returncode == 0, ran.stderr
+
+
+def test_the_first_command_ends_in_a_decision(
+    project: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """From the bare interpreter: the environment, training, serving, one scored request."""
+    command = [sys.executable, "scripts/quickstart.py", "--venv", str(tmp_path / "venv")]
+    done = subprocess.run(
+        command,
+        env=environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout[done.stdout.rindex('{\n  "predictions"') :])["predictions"]
+    assert [one["status"] for one in answer] == ["scored"]
+
+
+def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """The command that names files of the reader's own, with such files."""
+    table = synthetic.transactions(customers=300, seed=4)
+    table.write_csv(project / "mine.csv")
+    people = table["CustomerId"].unique().sort()
+    lot = np.random.default_rng(1)
+    moments = [datetime(2019, 1, 10) + timedelta(days=int(day)) for day in lot.integers(0, 30, len(people))]
+    loans = pl.DataFrame({"CustomerId": people, "as_of": moments}).with_columns(
+        defaulted=pl.Series(lot.integers(0, 5, len(people)) == 0),
+        loan_amount=pl.Series(lot.integers(1, 9, len(people)) * 1000),
+        income=pl.Series(lot.lognormal(10, 1, len(people))),
+    )
+    loans.write_csv(project / "loans.csv")
+    (script,) = (block for block in blocks("sh") if "loans.csv" in block)
+    done = subprocess.run(
+        ["bash", "-ec", script],
+        env=environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "label: observed defaults" in done.stdout + done.stderr
 
 
 def test_train_under_uv(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
