@@ -22,7 +22,7 @@ from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
 
-_BAD_INPUT, _TERMINATED = 2, 143
+_BAD_INPUT, _INTERRUPTED, _TERMINATED = 2, 130, 143
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,20 @@ def give(module: str, settings: Settings) -> int:
     )
     environment = os.environ | {"PYTHONPATH": str((model / "code").resolve())}
     command = [sys.executable, "-P", "-m", f"credit_model.{module}", json.dumps(asdict(order))]
-    return subprocess.run(command, env=environment, check=False).returncode
+    return obey(command, environment)
+
+
+def obey(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command to its end; an interruption reaches it, and it is waited for while it clears up."""
+    process = subprocess.Popen(command, env=environment)
+    former = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        return _INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def carry_out(work: Callable[[Order, Scorer], str], argv: list[str] | None = None) -> int:

@@ -66,16 +66,16 @@ def _whole(scanned: pl.LazyFrame, source: str) -> Pieces:
 def _split(scanned: pl.LazyFrame, folder: Path, count: int) -> pl.Series:
     for place in range(count):
         (folder / str(place)).mkdir()
-    seen = pl.Series("CustomerId", [], dtype=pl.String)
+    seen = []
     for number, batch in enumerate(scanned.collect_batches(chunk_size=_BATCH, maintain_order=True)):
         customers = _customers(batch)
-        seen = pl.concat([seen, customers.unique(maintain_order=True)]).unique(maintain_order=True)
+        seen.append(customers.unique(maintain_order=True))
         parts = batch.with_columns(piece=_place(customers, count)).partition_by(
             "piece", as_dict=True, include_key=False
         )
         for (place,), part in parts.items():
             part.write_parquet(folder / str(place) / f"{number:06}.parquet", compression="lz4")
-    return seen
+    return pl.concat(seen).unique(maintain_order=True)
 
 
 def _customers(table: pl.DataFrame) -> pl.Series:

@@ -5,14 +5,14 @@ collected into an array, one row per decision, and the model is told to refuse a
 """
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from credit_model import tables
-from credit_model.scoring import ANSWER
+from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import COLUMNS, REQUIRED
 
@@ -100,12 +100,17 @@ def _field(name: str) -> "Column":
 
 def score_spark(settings: Settings) -> str:
     """Score files on Spark; the answers are those of ``score``, in the order of the decisions given."""
+    import mlflow
+
     tables.check_output(settings.output or "")
-    session = _session(settings.model)
+    model = Path(mlflow.artifacts.download_artifacts(settings.model)).resolve()
+    known = Scorer.load(model / "artifacts" / "scorer").columns
+    columns = {**known, **settings.columns}
+    session = _session(model / "code")
     try:
-        transactions = _table(session, settings.transactions, settings.columns)
-        decisions = _decisions(session, settings)
-        rows = decision_rows(transactions, decisions, settings.as_of)
+        transactions = _table(session, settings.transactions, columns)
+        decisions = _decisions(session, settings, columns)
+        rows = decision_rows(transactions, decisions, settings.as_of or datetime.now(UTC))
         keep = (_ROW,) if decisions is not None else ()
         found = answers(rows, settings.model, keep).toArrow()
     finally:
@@ -115,34 +120,32 @@ def score_spark(settings: Settings) -> str:
     return f"{table.height} decisions written to {settings.output}"
 
 
-def _session(model: str) -> "SparkSession":
+def _session(code: Path) -> "SparkSession":
     """A session whose Python workers run the code that the model carries."""
-    import mlflow
     from pyspark.sql import SparkSession
 
-    code = Path(mlflow.artifacts.download_artifacts(model)).resolve() / "code"
     os.environ["PYTHONPATH"] = f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     builder = SparkSession.builder.appName("credit_model score").config("spark.sql.session.timeZone", "UTC")
     return builder.config("spark.executorEnv.PYTHONPATH", str(code)).getOrCreate()
 
 
 def _table(session: "SparkSession", path: str | None, columns: dict[str, str]) -> "DataFrame":
+    """Files of transactions; CSV quotes as everywhere: doubled, and lines may end inside them."""
     if path is None:
         raise ValueError("score_spark needs transactions; give a CSV or Parquet file or folder")
-    reader = session.read.option("header", "true")
-    table = reader.csv(path) if path.lower().endswith(".csv") else reader.parquet(path)
+    files = [str(file) for file in tables.files(path)]
+    reader = session.read.option("header", "true").option("multiLine", "true").option("escape", '"')
+    table = reader.parquet(*files) if files[0].lower().endswith(".parquet") else reader.csv(files)
     for ours, theirs in columns.items():
         if theirs in table.columns:
             table = table.drop(ours).withColumnRenamed(theirs, ours)
     return table
 
 
-def _decisions(session: "SparkSession", settings: Settings) -> "DataFrame | None":
+def _decisions(session: "SparkSession", settings: Settings, columns: dict[str, str]) -> "DataFrame | None":
     if settings.decisions is None:
         return None
-    table = tables.rename(
-        tables.read(settings.decisions), settings.columns, ("CustomerId",), settings.decisions
-    )
+    table = tables.rename(tables.read(settings.decisions), columns, ("CustomerId",), settings.decisions)
     return session.createDataFrame(table.with_row_index(_ROW).to_pandas())
 
 

@@ -48,7 +48,7 @@ def scan(path: str) -> pl.LazyFrame:
         ValueError: the table is absent, its header cannot be read, or it is of another kind.
     """
     with reading(path):
-        frame = pl.concat([_scan_file(file, path) for file in _files(path)], how="diagonal_relaxed")
+        frame = pl.concat([_scan_file(file, path) for file in files(path)], how="diagonal_relaxed")
         frame.collect_schema()
     return frame
 
@@ -164,7 +164,12 @@ def check_output(path: str) -> None:
         raise ValueError(f"the folder of {path} is not writable; choose another")
 
 
-def _files(path: str) -> list[Path]:
+def files(path: str) -> list[Path]:
+    """The files of a table, in order.
+
+    Raises:
+        ValueError: there are none, or of two kinds.
+    """
     given = Path(path)
     if given.is_dir():
         inside = (file for ending in _ENDINGS for file in given.rglob(f"*{ending}"))

@@ -1,5 +1,9 @@
 """Files larger than memory are scored like small ones, and nothing half-done stands under the final name."""
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -7,7 +11,7 @@ from pathlib import Path
 import mlflow
 import polars as pl
 import pytest
-from processes import TrainedModel
+from processes import ROOT, TrainedModel
 
 from credit_model import batch, synthetic
 from credit_model.orders import Order
@@ -92,3 +96,40 @@ def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, t
     table.drop("ProductCategory").write_parquet(tmp_path / "t.parquet")
     with pytest.raises(ValueError, match="lacks the column 'categ', mapped to ProductCategory"):
         batch.score_files(replace(foreign, columns={"ProductCategory": "categ"}), scorer)
+
+
+_CHILD = """
+import json, sys, tempfile
+from credit_model import orders
+orders.Scorer.load = lambda _: None
+def work(order, scorer):
+    with tempfile.TemporaryDirectory(dir=order.output):
+        print("ready", flush=True)
+        sys.stdin.read()
+sys.exit(orders.carry_out(work, [json.dumps(dict.fromkeys(orders.Order.__annotations__, "") | {"output": sys.argv[1]})]))
+"""
+_PARENT = "import os, sys; from credit_model.orders import obey; exit(obey([sys.executable, *sys.argv[1:]], dict(os.environ)))"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_leaves_nothing_behind(sign: signal.Signals, tmp_path: Path) -> None:
+    """The command and the process that works for it, interrupted while a temporary folder stands."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PARENT, "-c", _CHILD, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    assert list(tmp_path.iterdir())
+    if sign == signal.SIGTERM:
+        process.terminate()
+    else:
+        os.killpg(process.pid, sign)  # as a terminal does
+    assert process.wait(timeout=120) != 0
+    process.communicate()
+    assert not list(tmp_path.iterdir())
