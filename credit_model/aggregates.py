@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-WINDOWS = (7, 30, 60, 90, 180, 365)
+WINDOWS, NET_WINDOWS = (7, 30, 60, 90, 180, 365), (30, 90)
 CATEGORIES = ("ProductCategory", "ProductId", "ProviderId", "ChannelId", "PricingStrategy")
 LATEST_TEXTS = (*CATEGORIES, "CountryCode")
 

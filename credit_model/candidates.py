@@ -89,8 +89,11 @@ CANDIDATES = {
             "logistic",
             1,
             fit_logistic,
-            {"scaling": "normal", "c": 0.001, "inputs": 60},
-            {"scaling": ("normal", "standard", "robust", "minmax"), "c": (0.0003, 0.001, 0.003, 0.01, 0.1)},
+            {"scaling": "normal", "c": None, "inputs": 60},
+            {
+                "scaling": ("normal", "standard", "robust", "minmax"),
+                "c": (None, 0.0003, 0.001, 0.003, 0.01, 0.1),
+            },
         ),
         Candidate(
             "tree",

@@ -52,7 +52,7 @@ def figures(
             rows = among & ~np.isnan(judged)
             measured = measure(prepared, judged, rows, bands, recipe)
             found |= {f"{name}{suffix}_{key}": value for key, value in measured.items()}
-    return found | _over_time(prepared, probability, test_probability)
+    return found | _over_time(prepared, probability)
 
 
 def by_period(prepared: Prepared, probability: FloatArray) -> pl.DataFrame:
@@ -83,14 +83,17 @@ def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
     }
 
 
-def _over_time(prepared: Prepared, probability: FloatArray, test_probability: FloatArray) -> dict[str, float]:
-    """Drift of the probability from the training part to the test part, and Home Credit's stability by week."""
-    train, test = prepared.part("train") & ~np.isnan(probability), ~np.isnan(test_probability)
+def _over_time(prepared: Prepared, probability: FloatArray) -> dict[str, float]:
+    """Drift of the probability from the training part to the test part, and Home Credit's stability by week.
+
+    Both parts are judged out of fold by the same fits: two models differ without any drift.
+    """
+    known = ~np.isnan(probability)
+    train, test = (prepared.part(name) & known for name in ("train", "test"))
     found: dict[str, float] = {}
     if train.any() and test.any():
-        found["test_score_psi"] = metrics.psi(probability[train], test_probability[test])
+        found["test_score_psi"] = metrics.psi(probability[train], probability[test])
         found["test_score_psi_limit"] = metrics.psi_limit(int(train.sum()), int(test.sum()))
-    known = ~np.isnan(probability)
     week = (prepared.decisions["as_of"].dt.epoch("d") // 7).to_numpy()
     if metrics.estimable(prepared.bad[known]):
         stability = metrics.stability(prepared.bad[known], probability[known], week[known])

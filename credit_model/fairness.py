@@ -1,6 +1,7 @@
 """How a model treats the groups of a population, in the terms of fairlearn (Bird et al., 2020)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,8 @@ class Fairness:
             ``false_positive_rate``, ``false_negative_rate``, ``observed_to_expected``, ``roc_auc``; null where a group
             is too small to say.
         disparities: ``demographic_parity_difference``, ``demographic_parity_ratio`` and ``equalized_odds_difference``
-            of being approved; 0, 1 and 0 are even.
+            of being approved; 0, 1 and 0 are even. One that is not defined, as the ratio where nobody is approved, is
+            absent.
     """
 
     table: pl.DataFrame
@@ -61,22 +63,20 @@ def fairness(
                 "roc_auc": None if few else metrics.roc_auc(bad[inside], probability[inside]),
             }
         )
-    return Fairness(pl.DataFrame(rows), _disparities(names, bad, approved, prediction))
+    return Fairness(pl.DataFrame(rows), _disparities(names, bad, approved, frame))
 
 
-def _disparities(
-    names: np.ndarray, bad: BadArray, approved: np.ndarray, prediction: np.ndarray
-) -> dict[str, float]:
+def _disparities(names: np.ndarray, bad: BadArray, approved: np.ndarray, frame: Any) -> dict[str, float]:
+    """Those that are defined; a rate that a group does not have is no difference."""
     from fairlearn import metrics as fairlearn_metrics
 
-    chosen = {"y_true": 1 - bad, "sensitive_features": names}
-    parity = {"y_pred": approved.astype(np.int8), **chosen}
-    odds = {"y_pred": 1 - prediction, **chosen}
-    return {
-        "demographic_parity_difference": float(fairlearn_metrics.demographic_parity_difference(**parity)),
-        "demographic_parity_ratio": float(fairlearn_metrics.demographic_parity_ratio(**parity)),
-        "equalized_odds_difference": float(fairlearn_metrics.equalized_odds_difference(**odds)),
+    parity = {"y_true": bad, "y_pred": approved.astype(np.int8), "sensitive_features": names}
+    found = {
+        "demographic_parity_difference": fairlearn_metrics.demographic_parity_difference(**parity),
+        "demographic_parity_ratio": fairlearn_metrics.demographic_parity_ratio(**parity),
+        "equalized_odds_difference": frame.difference(method="between_groups").max(),
     }
+    return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
 
 def _pooled(group: pl.Series) -> np.ndarray:

@@ -5,7 +5,7 @@ from itertools import chain, pairwise
 
 import polars as pl
 
-from credit_model.aggregates import CATEGORIES, LATEST_TEXTS, WINDOWS
+from credit_model.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
 from credit_model.feature import Feature, ratio
 
 
@@ -85,6 +85,13 @@ def _windows(history_days: int) -> Iterator[Feature]:
             yield Feature(f"{measure}_{days}d", f"{meaning} in the last {days} days", topics[measure], recent)
             share = f"{meaning} in the last {days} days over that of the whole window"
             yield Feature(f"{measure}_{days}d_share", share, "trend", ratio(recent, total))
+        if days in NET_WINDOWS:
+            out, into = pl.col(f"debit_{days}d"), pl.col(f"credit_{days}d")
+            what = f"debits less credits in the last {days} days"
+            yield Feature(f"net_{days}d", f"{what}, in currency units", "balance", out - into)
+            yield Feature(
+                f"net_share_{days}d", f"{what}, over both together", "balance", ratio(out - into, out + into)
+            )
     for short, long in pairwise(windows):
         pace = ratio(pl.col(f"count_{short}d") * long, pl.col(f"count_{long}d") * short)
         yield Feature(

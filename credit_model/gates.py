@@ -69,18 +69,14 @@ def baselines(
 def copies(features: pl.DataFrame, bad: BadArray) -> dict[str, float]:
     """The features that alone rank the label almost perfectly, either way round, with their AUC: look there for a leak.
 
-    A text is ranked by the bad rate of its levels, those of fewer than 20 decisions taken together. With fewer than 20 of
-    a class nothing can be said, and nothing is named.
+    A text is ranked by the bad rate of its levels, those of fewer than 20 decisions taken together. What is missing may
+    tell the label too: it is put at either end, and left out. With fewer than 20 of a class nothing can be said, and
+    nothing is named.
     """
     if not metrics.estimable(bad):
         return {}
-    found = {}
-    for name in features.columns:
-        risk = _as_risk(features[name], bad)
-        auc = metrics.roc_auc(bad, risk)
-        if max(auc, 1 - auc) > REFUSED_AUC:
-            found[name] = max(auc, 1 - auc)
-    return found
+    found = {name: _separation(_as_risk(features[name], bad), bad) for name in features.columns}
+    return {name: auc for name, auc in found.items() if auc > REFUSED_AUC}
 
 
 def failed(
@@ -116,12 +112,19 @@ def failed(
     return reasons
 
 
+def _separation(risk: FloatArray, bad: BadArray) -> float:
+    """The best AUC of a risk that is NaN where it is unknown, either way round."""
+    known = ~np.isnan(risk)
+    aucs = [metrics.roc_auc(bad, np.where(known, risk, end)) for end in (-np.inf, np.inf)]
+    if metrics.estimable(bad[known]):
+        aucs.append(metrics.roc_auc(bad[known], risk[known]))
+    return max(max(auc, 1 - auc) for auc in aucs)
+
+
 def _as_risk(values: pl.Series, bad: BadArray) -> FloatArray:
     if values.dtype != pl.String:
-        middle = values.median()
-        filled = values.cast(pl.Float64).fill_null(float(middle) if isinstance(middle, int | float) else 0.0)
-        return filled.to_numpy()
-    table = pl.DataFrame({"level": values, "bad": bad})
-    level = pl.when(pl.len().over("level") >= metrics.LEAST_CASES).then("level")
-    rates = table.with_columns(level=level).select(pl.col("bad").mean().over("level"))
-    return rates["bad"].to_numpy().astype(np.float64)
+        return values.cast(pl.Float64).to_numpy()
+    level, rare = pl.col("level"), pl.len().over("level") < metrics.LEAST_CASES
+    table = pl.DataFrame({"level": values, "bad": bad}).with_columns(pooled=pl.when(~rare).then(level))
+    rate = pl.col("bad").mean().over("pooled", level.is_null())
+    return table.select(pl.when(level.is_not_null()).then(rate)).to_series().to_numpy()

@@ -15,6 +15,7 @@ from credit_model.woe_scorecard import Scorecard
 LEAST_INFORMATION = 0.02
 LEAST_LEVEL = 10
 EVENTS_PER_CHARACTERISTIC = 5
+LEAST_C, MOST_C = 0.001, 0.01
 _TAIL, _KNOTS = 0.01, 33
 
 
@@ -56,7 +57,7 @@ def fit_logistic(
         seed: of the solver.
         directions: not used: weights are free.
         given: ``inputs``; ``scaling`` (``normal``: to the scores of a normal distribution by rank; ``standard``, ``robust`` or
-            ``minmax``), and ``c``, the inverse of the penalty.
+            ``minmax``), and ``c``, the inverse of the penalty, or null: then it falls as the cases grow.
     """
     first = _fit_linear(table, bad, seed, given)
     if len(first.terms) <= given["inputs"]:
@@ -70,13 +71,18 @@ def _fit_linear(table: pl.DataFrame, bad: BadArray, seed: int, given: Mapping[st
     parts = [_part(table[name], SCALINGS[given["scaling"]]) for name in table.columns]
     design = np.concatenate([columns for _, columns in parts], axis=1)
     centre = design.mean(axis=0)
-    weights, intercept = _logistic(design - centre, bad, given["c"], seed)
+    weights, intercept = _logistic(design - centre, bad, _penalty(given, len(bad)), seed)
     terms, start = [], 0
     for term, columns in parts:
         place = slice(start, start + columns.shape[1])
         terms.append(_weighted(term, weights[place], float(centre[place] @ weights[place])))
         start = place.stop
     return Linear(tuple(terms), intercept)
+
+
+def _penalty(given: Mapping[str, Any], cases: int) -> float:
+    """Inverse of the penalty: ``c`` where given, else 4 over the cases, from 0.001 to 0.01."""
+    return float(given["c"] or min(max(4.0 / cases, LEAST_C), MOST_C))
 
 
 def _logistic(design: FloatArray, bad: BadArray, c: float, seed: int) -> tuple[FloatArray, float]:

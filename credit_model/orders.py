@@ -89,16 +89,20 @@ def give(module: str, settings: Settings) -> int:
 
 
 def obey(command: list[str], environment: dict[str, str]) -> int:
-    """Run a command to its end; an interruption reaches it, and it is waited for while it clears up."""
+    """Run a command to its end; an interruption reaches it, and it is waited for while it clears up.
+
+    A terminal interrupts both processes by itself, so that only an end that was asked of this one is handed on.
+    """
     process = subprocess.Popen(command, env=environment)
-    former = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    former = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+    }
     try:
         return process.wait()
-    except KeyboardInterrupt:
-        process.wait()
-        return _INTERRUPTED
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for sign, handler in former.items():
+            signal.signal(sign, handler)
 
 
 def carry_out(work: Callable[[Order, Scorer], str], argv: list[str] | None = None) -> int:
@@ -110,4 +114,6 @@ def carry_out(work: Callable[[Order, Scorer], str], argv: list[str] | None = Non
     except (ValueError, OSError) as fault:
         print(f"credit_model: {fault}", file=sys.stderr)
         return _BAD_INPUT
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0

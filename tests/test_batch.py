@@ -99,13 +99,14 @@ def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, t
 
 
 _CHILD = """
-import json, sys, tempfile
+import json, select, sys, tempfile
 from credit_model import orders
 orders.Scorer.load = lambda _: None
 def work(order, scorer):
     with tempfile.TemporaryDirectory(dir=order.output):
         print("ready", flush=True)
-        sys.stdin.read()
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass
 sys.exit(orders.carry_out(work, [json.dumps(dict.fromkeys(orders.Order.__annotations__, "") | {"output": sys.argv[1]})]))
 """
 _PARENT = "import os, sys; from credit_model.orders import obey; exit(obey([sys.executable, *sys.argv[1:]], dict(os.environ)))"

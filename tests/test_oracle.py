@@ -130,6 +130,11 @@ def _sql_features() -> dict[str, str]:
                 f"{measure}_{days}d": recent,
                 f"{measure}_{days}d_share": f"{recent} / nullif(sum({whole}), 0)",
             }
+    for days in (30, 90):
+        net, both = (
+            f"sum(case when ago <= {days} then {what} else 0 end)" for what in ("Amount", "abs(Amount)")
+        )
+        sql |= {f"net_{days}d": net, f"net_share_{days}d": f"{net} / nullif({both}, 0)"}
     for short, long in pairwise(DAYS):
         pace = f"count(*) filter (ago <= {short}) * {long} / nullif(count(*) filter (ago <= {long}) * {short}, 0)"
         sql[f"count_{short}d_to_{long}d"] = pace
