@@ -16,6 +16,7 @@ from credit_model import families, learned_families
 from credit_model.aggregates import aggregates
 from credit_model.decisions import Attribute
 from credit_model.feature import Feature
+from credit_model.learned_families import APPLICATION
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,14 @@ class Catalogue:
     attributes: tuple[Attribute, ...] = ()
 
     def __post_init__(self) -> None:
-        taken = {feature.name for feature in families.general(self.history_days)} | set(self.aggregates)
+        others = (
+            *families.general(self.history_days),
+            *learned_families.learned(self.levels, self.attributes),
+        )
+        taken = {feature.name.lower() for feature in others if not feature.topic.startswith(APPLICATION)}
+        taken |= {name.lower() for name in self.aggregates}
         for attribute in self.attributes:
-            if attribute.name in taken:
+            if attribute.name.lower() in taken:
                 raise ValueError(
                     f"attribute {attribute.name} is named like a feature; rename it in the decisions table"
                 )

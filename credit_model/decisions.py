@@ -14,6 +14,14 @@ from credit_model.cells import Cells, Reader, numbers, read, texts, times
 from credit_model.history import FAULTS, NO_FAULTS, together
 from credit_model.transactions import COLUMNS
 
+_RESERVED = (
+    "bad",
+    "known_at",
+    "part",
+    "decision",
+    "fairness_group",
+    "defaulted",
+)  # columns of labelled decisions
 _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
 
 
@@ -79,12 +87,14 @@ def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribu
     Raises:
         ValueError: a column is absent, or is named like a transaction's (in any case: Spark does not tell them apart).
     """
-    taken = {name.lower() for name in (*COLUMNS, "as_of")}
-    for name in names:
+    taken = {name.lower() for name in (*COLUMNS, "as_of", *_RESERVED)}
+    for place, name in enumerate(names):
         if name.lower() in taken:
             raise ValueError(
                 f"attribute {name} is named like a transaction's column; rename it in the decisions table"
             )
+        if name.lower() in {other.lower() for other in names[:place]}:
+            raise ValueError(f"attribute {name} differs from another in case alone; rename one of them")
         if name not in table.columns:
             raise ValueError(
                 f"attribute {name} is not a column of the decisions (found: {', '.join(table.columns)})"

@@ -44,10 +44,10 @@ class Exploration:
         days: transactions, customers and turnover of each day.
         hours: transactions by weekday (1 is Monday) and hour.
         customers: quantiles of each customer's transactions, recency, frequency and monetary value.
-        clusters: recency, frequency and monetary value of the clusters that a proxy label would be made of; empty with
-            too few customers.
+        clusters: recency, frequency and monetary value, over the whole span, of the clusters that the labeller's method
+            finds; empty with too few customers.
         rfm: recency, frequency and monetary value of every customer at the end, without their names.
-        outcomes: months of real outcomes: decisions, bads, bad rate; empty without outcomes.
+        outcomes: months of real outcomes: decisions whose outcome is known, bads, bad rate; empty without outcomes.
     """
 
     quality: pl.DataFrame
@@ -203,14 +203,22 @@ def _all_levels(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _levels(known: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Frequent levels of one column; those of fewer than five customers, and the tail, are folded."""
+    """Frequent levels of one column; those of fewer than five customers, and the tail, are folded.
+
+    A fold of fewer than five customers takes in the least frequent level besides: it would say what one did.
+    """
     level = pl.col(name).fill_null("(missing)")
     counted = known.group_by(level.alias("level")).agg(
         transactions=pl.len(), customers=pl.col("CustomerId").n_unique(), turnover=pl.col("Value").sum()
     )
     ranked = counted.sort(["transactions", "level"], descending=[True, False]).with_row_index("rank")
     folded = (pl.col("customers") < LEAST_CUSTOMERS) | (pl.col("rank") >= MOST_LEVELS)
-    shown = ranked.with_columns(level=pl.when(folded).then(pl.lit(RARE)).otherwise("level"))
+    kept = ranked.filter(~folded)["level"]
+    hidden = known.filter(~level.is_in(kept.implode()))["CustomerId"].n_unique()
+    kept = kept.head(-1) if 0 < hidden < LEAST_CUSTOMERS else kept
+    shown = ranked.with_columns(
+        level=pl.when(pl.col("level").is_in(kept.implode())).then("level").otherwise(pl.lit(RARE))
+    )
     return (
         shown.group_by("level", maintain_order=True)
         .agg(pl.col("transactions").sum(), pl.col("turnover").sum())
@@ -281,7 +289,12 @@ def _outcomes(outcomes: pl.DataFrame | None) -> pl.DataFrame:
         )
     month = pl.col("as_of").dt.strftime("%Y-%m").alias("month")
     bad = pl.col("bad").cast(pl.Int64)
-    return outcomes.group_by(month).agg(decisions=pl.len(), bads=bad.sum(), bad_rate=bad.mean()).sort("month")
+    return (
+        outcomes.drop_nulls("bad")
+        .group_by(month)
+        .agg(decisions=pl.len(), bads=bad.sum(), bad_rate=bad.mean())
+        .sort("month")
+    )
 
 
 def _note_constant(found: Exploration) -> str | None:

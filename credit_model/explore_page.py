@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from credit_model.explore import Exploration, notes
 from credit_model.page import Block, Note, Picture, Section, Table, page
+from credit_model.report import literal
 from credit_model.transactions import Tidy
 
 _BLUE, _RED, _GREY = "#3b7a9e", "#c8553d", "#8a8a8a"
@@ -160,8 +161,8 @@ def _categories(levels: pl.DataFrame) -> Figure:
     figure = Figure(figsize=(8, 2.6 * rows), layout="constrained")
     grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes, group in zip(grid, groups, strict=False):
-        names = [text if len(text) < 26 else f"{text[:24]}…" for text in group["level"]]
-        axes.barh(names, group["transactions"], color=_BLUE)
+        names = [literal(text if len(text) < 26 else f"{text[:24]}…") for text in group["level"]]
+        axes.barh(range(len(names)), group["transactions"], tick_label=names, color=_BLUE)
         axes.invert_yaxis()
         axes.tick_params(labelsize=7)
         axes.set_title(group["column"][0], fontsize=9)

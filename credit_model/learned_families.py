@@ -7,6 +7,7 @@ import polars as pl
 from credit_model.decisions import Attribute
 from credit_model.feature import Feature, ratio
 
+APPLICATION = "application: "  # topics of attributes, each its own
 PUBLISHED_LEVELS = (
     *("airtime", "data_bundles", "financial_services", "movies", "other"),
     *("ticket", "transport", "tv", "utility_bill"),
@@ -49,7 +50,7 @@ def _attributes(attributes: Sequence[Attribute]) -> Iterator[Feature]:
     names = {attribute.name for attribute in attributes}
     for attribute in attributes:
         name, meaning = attribute.name, f"{attribute.name} of the application"
-        yield Feature(name, meaning, f"application: {name}", pl.col(name))
+        yield Feature(name, meaning, f"{APPLICATION}{name}", pl.col(name))
     numbers = {attribute.name for attribute in attributes if attribute.kind == "number"}
     for debt, income in (("total_debt", "income"), ("loan_amount", "income")):
         if {debt, income} <= numbers & names:

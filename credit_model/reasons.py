@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from credit_model.learned_families import APPLICATION
+
 MOST_REASONS = 4
 
 CATALOGUE: dict[str, tuple[str, str]] = {
@@ -42,8 +44,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "no_history": ("R15", "We have no recent transactions of yours."),
 }
-
-APPLICATION = "application: "
 
 _ENTRY = pl.Struct({"code": pl.String(), "text": pl.String()})
 

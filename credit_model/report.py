@@ -93,7 +93,7 @@ def importance(trained: Trained) -> Figure:
     size = np.abs(classifier.contributions(trained.prepared.features.filter(rows))).mean(axis=0)
     order = np.argsort(size)[-_MOST_BARS:]
     figure, axes = _figure("mean absolute contribution to the margin", "")
-    axes.barh([classifier.inputs[place] for place in order], size[order], color=_GOOD)
+    axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=_GOOD)
     axes.set_title("Importance")
     return figure
 
@@ -163,15 +163,20 @@ def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
     return figure
 
 
+def literal(text: str) -> str:
+    """Text that a figure shows as it is: between two dollar signs it would be read as a formula."""
+    return text.replace("$", r"\$")
+
+
 def _evidence(axes: Axes, binning: Binning) -> None:
     table = binning_table(binning).filter(pl.col("count") > 0)
-    names = [text if len(text) < 24 else f"{text[:22]}…" for text in table["range"]]
+    names = [literal(text if len(text) < 24 else f"{text[:22]}…") for text in table["range"]]
     colours = [_GOOD if woe >= 0 else _BAD for woe in table["woe"]]
     axes.barh(names, table["woe"], color=colours)
     axes.axvline(0, color=_LINE, linewidth=1)
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
-    axes.set_title(f"{binning.feature} (IV {binning.information_value:.2f})", fontsize=8)
+    axes.set_title(f"{literal(binning.feature)} (IV {binning.information_value:.2f})", fontsize=8)
 
 
 def _figure(across: str, up: str) -> tuple[Figure, Axes]:

@@ -16,7 +16,7 @@ from processes import ROOT, TrainedModel, run
 
 from credit_model import metrics
 from credit_model.catalogue import Catalogue
-from credit_model.decisions import Attribute
+from credit_model.decisions import Attribute, learn_attributes
 from credit_model.spark import answers, decision_rows
 
 pytestmark = pytest.mark.slow
@@ -177,6 +177,18 @@ def test_a_name_of_a_transaction_column_is_refused(name: str, lender: TrainedMod
     assert f"attribute {name} is named like a transaction's column" in done.stderr
 
 
-def test_a_name_of_a_feature_is_refused() -> None:
-    with pytest.raises(ValueError, match="attribute tenure is named like a feature"):
-        Catalogue(30, {}, (Attribute("tenure", "number"),))
+@pytest.mark.parametrize(
+    "names", [("Tenure",), ("share_ChannelId_c1",), ("income", "loan_amount", "loan_amount_to_income")]
+)
+def test_a_name_of_a_feature_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=f"attribute {names[-1]} is named like a feature"):
+        Catalogue(30, {"ChannelId": ("c1",)}, tuple(Attribute(name, "number") for name in names))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("income", "Income"), "in case alone"), (("known_at",), "named like")]
+)
+def test_names_that_would_meet_others_are_refused(names: tuple[str, ...], said: str) -> None:
+    table = pl.DataFrame({name: [1.0] for name in names})
+    with pytest.raises(ValueError, match=said):
+        learn_attributes(table, names)

@@ -9,6 +9,8 @@ import duckdb
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from processes import ROOT, run
 
 from credit_model import synthetic
@@ -119,6 +121,36 @@ def test_odd_data_are_explored_too() -> None:
     assert "39 days" in " ".join(notes(explore(tidy_table(pl.concat([one, spread])))))
     with pytest.raises(ValueError, match="no transaction has a customer, a time and an amount"):
         explore(tidy_table(one.clear()))
+
+
+def categories(names: list[str]) -> Tidy:
+    rows = {"CustomerId": [f"c{place}" for place in range(len(names))], "ProductCategory": names}
+    return tidy_table(pl.DataFrame(rows).with_columns(TransactionStartTime=datetime(2019, 1, 1), Amount=1.0))
+
+
+@settings(max_examples=15, deadline=None)
+@given(few=st.integers(1, 9), others=st.lists(st.integers(1, 9), min_size=1, max_size=15))
+def test_no_line_of_levels_stands_for_fewer_than_five_customers(few: int, others: list[int]) -> None:
+    names = ["solo"] * few + [f"p{place}" for place, count in enumerate(others) for _ in range(count)]
+    counts = explore(categories(names)).levels["transactions"].to_list()
+    assert sum(counts) == len(names)
+    assert len(counts) == 1 or min(counts) >= LEAST_CUSTOMERS
+
+
+@pytest.mark.parametrize("level", ["a$b_$c", r"$\frac$", "<script>", "x" * 40 + "1"])
+def test_a_level_is_drawn_as_it_is_written(level: str) -> None:
+    transactions = categories([level] * 6 + ["x" * 40 + "2"] * 6)
+    made = pictures(explore(transactions), transactions)
+    bars = made["categories.png"].axes[0].patches
+    assert len({bar.get_window_extent().y0 for bar in bars}) == 2
+    assert "<script>" not in document(explore(transactions), transactions, made)
+
+
+def test_an_unknown_outcome_counts_in_no_month() -> None:
+    outcomes = pl.DataFrame(
+        {"as_of": [datetime(2019, 1, 5)] * 4, "bad": pl.Series([1, 0, None, None], dtype=pl.Int8)}
+    )
+    assert explore(data(), outcomes).outcomes.rows() == [("2019-01", 2, 1, 0.5)]
 
 
 @pytest.mark.slow
