@@ -14,7 +14,7 @@ from credit_model.recipe import Recipe
 from credit_model.rfm import rfm
 from credit_model.transactions import Tidy
 
-REFUSED_AUC = 0.98
+REFUSED_AUC, CHANCE = 0.98, 0.5
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ def failed(
         return [*reasons, "the test part has fewer than 20 of a class: not estimable"]
     if auc > REFUSED_AUC:
         reasons.append(f"test AUC {auc:.3f} is too good to be honest: look for a leak")
+    if figures["test_roc_auc_low"] <= CHANCE:
+        reasons.append(f"test AUC {auc:.3f} is not clearly better than chance")
     reasons += [
         f"not clearly better than {baseline.name.replace('_', ' ')} alone on the test part"
         for baseline in beaten

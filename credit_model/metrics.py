@@ -169,6 +169,8 @@ def psi_limit(
     freedom (Yurdakul and Naranjo, 2020), whose quantile is approximated by Wilson and Hilferty (1931).
     """
     freedom = bins - 1
+    if freedom < 1:
+        return least
     spread = 2 / (9 * freedom)
     root: float = 1 - spread + NormalDist().inv_cdf(1 - chance) * spread**0.5
     quantile = freedom * root**3

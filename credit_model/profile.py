@@ -71,7 +71,7 @@ class Profile:
 
 
 def fit_distribution(values: pl.Series) -> Distribution:
-    """Ten quantile bins of a number, or the frequent levels of a text, each with at least 10 decisions."""
+    """At most ten bins of a number by rank, or the frequent levels of a text, each with at least 10 decisions."""
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
     known = values.drop_nulls()
@@ -79,10 +79,28 @@ def fit_distribution(values: pl.Series) -> Distribution:
         frequent = known.value_counts().filter(pl.col("count") >= LEAST_LEVEL)
         ranked = frequent.sort(["count", values.name], descending=[True, False])
         levels = tuple(ranked[values.name].head(MOST_LEVELS).to_list())
-    elif len(known) >= BINS * LEAST_LEVEL:
-        cuts: FloatArray = np.quantile(known.to_numpy(), np.linspace(0, 1, BINS + 1)[1:-1])
-        edges = tuple(np.unique(cuts).tolist())
+    else:
+        edges = _edges(known.cast(pl.Float64).to_numpy())
     return Distribution(edges, levels, tuple(_count(values, edges, levels).tolist()))
+
+
+def _edges(numbers: FloatArray) -> tuple[float, ...]:
+    """Where bins begin: each value is in the tenth of its middle rank, so that a frequent one keeps to itself."""
+    values, counts = np.unique(numbers, return_counts=True)
+    tenth = np.floor(BINS * (np.cumsum(counts) - counts / 2) / max(len(numbers), 1))
+    begins = np.flatnonzero(np.diff(tenth)) + 1
+    edges: list[float] = []
+    last = 0
+    for place in begins.tolist():
+        if min(counts[last:place].sum(), counts[place:].sum()) >= LEAST_LEVEL:
+            edges.append(_between(float(values[place - 1]), float(values[place])))
+            last = place
+    return tuple(edges)
+
+
+def _between(lower: float, upper: float) -> float:
+    middle = lower / 2 + upper / 2
+    return middle if middle > lower else upper
 
 
 def _count(values: pl.Series, edges: tuple[float, ...], levels: tuple[str, ...]) -> Counts:

@@ -50,9 +50,7 @@ def out_of_time(decisions: pl.DataFrame, share: float = TEST_SHARE) -> pl.DataFr
     Raises:
         ValueError: no decision has a label.
     """
-    moments = decisions.drop_nulls("bad")["as_of"].sort(descending=True)
-    if moments.is_empty():
-        raise ValueError("no decision has a known outcome; give outcomes with defaulted 0 or 1")
+    moments = _labelled(decisions)["as_of"].sort(descending=True)
     return by_cutoff(decisions, moments[max(round(share * len(moments)), 1) - 1])
 
 
@@ -69,8 +67,11 @@ def out_of_customer(
     Returns:
         The decisions with ``part``: all of a customer's are on one side, but for those without a label, which
         are excluded.
+
+    Raises:
+        ValueError: no decision has a label.
     """
-    known = decisions.drop_nulls("bad")
+    known = _labelled(decisions)
     customers = known.group_by("CustomerId").agg(ever_bad=pl.col("bad").max())
     lot = _hashes(customers["CustomerId"], seed).alias("lot")
     drawn = (pl.col("lot").rank("ordinal") <= (pl.len() * share).round()).over("ever_bad")
@@ -83,6 +84,13 @@ def out_of_customer(
         .otherwise(pl.lit("train"))
     )
     return decisions.with_columns(part=part)
+
+
+def _labelled(decisions: pl.DataFrame) -> pl.DataFrame:
+    known = decisions.drop_nulls("bad")
+    if known.is_empty():
+        raise ValueError("no decision has a known outcome; give outcomes with defaulted 0 or 1")
+    return known
 
 
 def exclusions(parted: pl.DataFrame) -> dict[str, int]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from credit_model import evaluation, metrics
 from credit_model.calibration import fit_calibrator
-from credit_model.candidates import CANDIDATES, CrossValidation, choose, cross_validate, points
+from credit_model.candidates import CANDIDATES, CrossValidation, best_point, choose, cross_validate, points
 from credit_model.classifier import Classifier
 from credit_model.metrics import BadArray, FloatArray
 from credit_model.preparation import Prepared
@@ -114,7 +114,9 @@ def train(
     compared = early if choosable else every
     trials = {name: _search(name, compared, recipe, advance) for name in _names(recipe)}
     chosen = {name: _best(name, tried) for name, tried in trials.items()}
-    comparison = {name: _compare(name, compared, chosen[name], recipe, advance) for name in trials}
+    comparison = {
+        name: _compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
+    }
     winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
     fold = every.fold(recipe.seed)
     final = {
@@ -173,23 +175,20 @@ def _search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[
     tried = points(CANDIDATES[name], recipe.search, recipe.seed)
     if len(tried) == 1:
         return ()
-    fold = cases.fold(recipe.seed + 1)
-    return tuple(_cross_validate(name, cases, point, fold, recipe, advance) for point in tried)
+    return tuple(_compare(name, cases, point, recipe, advance, recipe.seed + 1) for point in tried)
 
 
 def _compare(
-    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance
+    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seed: int
 ) -> CrossValidation:
     """Cross-validation; on other folds again where few cases of the rarer class make one division a lottery."""
-    seeds = [recipe.seed + 10 * repeat for repeat in range(REPEATS if _rarer(cases.bad) < FEW else 1)]
+    seeds = [seed + 10 * repeat for repeat in range(REPEATS if _rarer(cases.bad) < FEW else 1)]
     results = [_cross_validate(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
     return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
 
 
 def _best(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
-    if not trials:
-        return CANDIDATES[name].defaults
-    return max(trials, key=lambda trial: trial.mean).parameters
+    return best_point(trials).parameters if trials else CANDIDATES[name].defaults
 
 
 def _cross_validate(

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from credit_model.lightgbm_trees import LightGbmTrees
-from credit_model.metrics import BadArray
+from credit_model.metrics import BadArray, FloatArray
 from credit_model.trees import Trees, codes_of, encode
 
 LEAST_LEVEL = 10
@@ -42,7 +42,7 @@ def fit_xgboost(
     }
     if table.width > given["inputs"]:
         scout = _grow(table, bad, seed, directions, parameters, given["trees"])
-        table = _most_gaining(scout, table, given["inputs"])
+        table = _most_gaining(table, _gains(scout), given["inputs"])
     return _grow(table, bad, seed, directions, parameters, given["trees"])
 
 
@@ -54,21 +54,33 @@ def fit_forest(
     if table.width > given["inputs"]:
         few = {**parameters, "num_parallel_tree": given["trees"] // SCOUTS}
         scout = _grow(table, bad, seed, directions, few, 1)
-        table = _most_gaining(scout, table, given["inputs"])
+        table = _most_gaining(table, _gains(scout), given["inputs"])
     return _grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": given["trees"]}, 1)
 
 
 def fit_tree(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
 ) -> Trees:
-    """One decision tree on all cases and features."""
-    return _grow(table, bad, seed, directions, _one_round(bad, given), 1)
+    """One decision tree on all cases; grown again on the features it splits, it is the same and asks for no other."""
+    parameters = _one_round(bad, given)
+    scout = _grow(table, bad, seed, directions, parameters, 1)
+    used = len(scout.booster.get_score())
+    return _grow(_most_gaining(table, _gains(scout), max(used, 1)), bad, seed, directions, parameters, 1)
 
 
 def fit_lightgbm(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
 ) -> LightGbmTrees:
-    """LightGBM with the same regularisation as the booster."""
+    """LightGBM with the same regularisation as the booster, and as many inputs."""
+    if table.width > given["inputs"]:
+        scout = _grow_lightgbm(table, bad, seed, directions, given)
+        table = _most_gaining(table, scout.booster.feature_importance("gain"), given["inputs"])
+    return _grow_lightgbm(table, bad, seed, directions, given)
+
+
+def _grow_lightgbm(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+) -> LightGbmTrees:
     import lightgbm
 
     inputs, levels = tuple(table.columns), _levels(table)
@@ -121,12 +133,15 @@ def _grow(
     return Trees(inputs, levels, booster)
 
 
-def _most_gaining(scout: Trees, table: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The columns that gained a first fit most, in their order."""
+def _gains(scout: Trees) -> FloatArray:
     gain = scout.booster.get_score(importance_type="total_gain")
-    gains = [-np.sum(gain.get(f"f{place}", 0.0)) for place in range(len(scout.inputs))]
-    kept = sorted(np.argsort(gains, kind="stable")[:most])
-    return table.select([scout.inputs[place] for place in kept])
+    return np.array([np.sum(gain.get(f"f{place}", 0.0)) for place in range(len(scout.inputs))])
+
+
+def _most_gaining(table: pl.DataFrame, gains: FloatArray, most: int) -> pl.DataFrame:
+    """The columns that gained a first fit most, in their order."""
+    kept = sorted(np.argsort(-gains, kind="stable")[:most])
+    return table.select([table.columns[place] for place in kept])
 
 
 def _information(bad: BadArray) -> float:

@@ -73,6 +73,42 @@ def test_every_text_is_counted_once_and_the_rare_have_no_name(values: list[str |
     assert all(values.count(level) >= 10 for level in known.levels)
 
 
+@given(
+    values=st.lists(st.sampled_from([-1.5, 0.0, 2.0, 7.0]) | st.floats(-1e9, 1e9), min_size=1, max_size=300)
+)
+def test_no_bin_of_a_number_tells_of_fewer_than_ten(values: list[float]) -> None:
+    known = fit_distribution(pl.Series(values))
+    assert len(known.counts) <= 11
+    assert len(known.counts) == 2 or min(known.counts[:-1]) >= 10
+
+
+def one_input(reference: pl.Series, now: pl.Series) -> dict[str, object]:
+    known = Profile({"x": fit_distribution(reference)}, fit_distribution(score(500, 1)), 0.0, 0.2, None)
+    found = drift(known, pl.DataFrame({"x": now}), score(300, 2))
+    return found.row(by_predicate=pl.col("subject") == "x", named=True)
+
+
+def test_a_number_that_is_nearly_always_the_same() -> None:
+    mostly = pl.Series("x", [0.0] * 950 + [5.0] * 50)
+    assert not one_input(mostly, pl.Series([0.0] * 285 + [5.0] * 15))["drifted"]
+    assert one_input(mostly, pl.Series([0.0] * 240 + [5.0] * 60))["drifted"]
+
+
+@pytest.mark.parametrize(
+    ("always", "kind"), [("a", pl.String), (None, pl.String), (1.0, pl.Float64), (None, pl.Float64)]
+)
+def test_an_input_that_never_varied(always: object, kind: type[pl.DataType]) -> None:
+    reference = pl.Series("x", [always] * 300, dtype=kind)
+    assert one_input(reference, reference) | {"missing_now": 0, "missing_then": 0} == {
+        "subject": "x",
+        "psi": 0.0,
+        "limit": 0.1,
+        "missing_then": 0,
+        "missing_now": 0,
+        "drifted": False,
+    }
+
+
 def test_a_profile_survives_json() -> None:
     assert Profile.from_dict(json.loads(json.dumps(profile().to_dict()))) == profile()
 

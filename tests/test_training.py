@@ -16,7 +16,7 @@ from sklearn import metrics as oracle
 
 from credit_model import documents, evaluation, gates, metrics, synthetic, training, workflow
 from credit_model.batch import score_tables
-from credit_model.candidates import CANDIDATES
+from credit_model.candidates import CANDIDATES, best_point
 from credit_model.preparation import Prepared, prepare
 from credit_model.recipe import Recipe
 from credit_model.samples import observed_sample, proxy_sample
@@ -232,7 +232,7 @@ def test_a_model_that_is_recency_does_not_beat_recency() -> None:
     found = gates.baselines(transactions(), prepared, same, recipe, 30)
     assert [baseline.name for baseline in found] == ["recency", "customer_base"]
     assert found[0].lift == (0, 0)
-    reasons = gates.failed(recipe.target, {"test_roc_auc": 0.8}, {}, found)
+    reasons = gates.failed(recipe.target, {"test_roc_auc": 0.8, "test_roc_auc_low": 0.7}, {}, found)
     assert "not clearly better than recency alone on the test part" in reasons
 
 
@@ -241,7 +241,18 @@ def test_a_search_chooses_on_folds_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     trained, _ = trained_on(Settings(candidate="scorecard", search="random"))
     trials = trained.trials["scorecard"]
     assert len(trials) == 12
-    best = max(trials, key=lambda trial: trial.mean)
+    best = best_point(trials)
     assert trained.comparison["scorecard"].parameters == best.parameters
     same = [t for t in trials if t.parameters == best.parameters]
     assert trained.comparison["scorecard"].fold_auc != same[0].fold_auc
+
+
+def test_bads_of_one_customer_are_refused() -> None:
+    bad = pl.int_range(pl.len()) < 20
+    who = pl.when(bad).then(pl.lit("only one")).otherwise("CustomerId")
+    table = outcomes_of(400).with_columns(CustomerId=who, defaulted=bad.cast(pl.Int8))
+    settings = Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard", split="random")
+    sample = observed_sample(settings, table)
+    prepared = prepare(NONE, sample.decisions, sample.recipe)
+    with pytest.raises(ValueError, match=r"all 20 bad of .* are of so few customers .* outcomes of more"):
+        training.train(prepared, prepared, sample.recipe)
