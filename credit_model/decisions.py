@@ -109,9 +109,9 @@ def reader_for(attribute: Attribute) -> Reader:
 
 def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.DataFrame:
     """One fault for every decision where ``places`` is true."""
-    decision = np.flatnonzero(places).astype(np.uint32)
-    if not len(decision):
+    if not places.any():
         return NO_FAULTS
+    decision = np.flatnonzero(places).astype(np.uint32)
     constants = {"field": field, "problem": problem, "count": 1}
     return pl.DataFrame({"decision": decision}).select(
         "decision", *(pl.lit(value).alias(name).cast(FAULTS[name]) for name, value in constants.items())

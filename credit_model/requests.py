@@ -148,9 +148,12 @@ def _one_row_per_transaction(
 def _grouped(columns: Mapping[str, pd.Series], height: int, as_of: datetime) -> tuple[np.ndarray, np.ndarray]:
     """The group of every row, numbered in order of first appearance, and the first row of every group."""
     customer, _, _ = read(columns["CustomerId"], texts)
-    if "as_of" not in columns and customer.null_count() == 0 and (customer == customer[0]).all():
-        return np.zeros(height, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    alone = _is_one(customer)
+    if alone and "as_of" not in columns:
+        return _one_group(height)
     moment, missing, unreadable = read(columns.get("as_of", [None] * height), times)
+    if alone and _is_one(moment):
+        return _one_group(height)
     moment = moment.zip_with(~missing, pl.Series([as_of], dtype=pl.Datetime("us")))
     keys = pl.DataFrame({"customer": customer, "as_of": moment, "unreadable": unreadable})
     groups = (
@@ -158,6 +161,14 @@ def _grouped(columns: Mapping[str, pd.Series], height: int, as_of: datetime) -> 
     )
     owner = groups.with_row_index("group").explode("row").sort("row")["group"]
     return owner.to_numpy().astype(np.int64), groups["row"].list.first().to_numpy()
+
+
+def _is_one(series: pl.Series) -> bool:
+    return not series.null_count() and bool((series == series[0]).all())
+
+
+def _one_group(height: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros(height, dtype=np.int64), np.zeros(1, dtype=np.int64)
 
 
 def _contradictions(

@@ -112,6 +112,8 @@ def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[
 
 
 def _value(value: pl.Series, amount: pl.Series) -> pl.Series:
+    if value.null_count() == len(value):
+        return amount.abs().alias("Value")
     if value.null_count() == 0:
         return value.abs() if (value < 0).any() else value
     return value.abs().zip_with(value.is_not_null(), amount.abs()).alias("Value")

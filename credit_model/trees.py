@@ -39,34 +39,36 @@ class Trees:
 
     def margin(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad."""
-        return self._margin(encode(table, self.inputs, self._codes))
+        matrix = encode(table, self.inputs, self._codes)
+        return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
 
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
-        return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
+        return self._shapley(self._matrix(encode(table, self.inputs, self._codes)))[:, :-1]
 
     def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
-        matrix = encode(table, self.inputs, self._codes)
-        return self._margin(matrix), self._shapley(matrix)[:, :-1]
+        matrix = self._matrix(encode(table, self.inputs, self._codes))
+        margin = np.asarray(self.booster.predict(matrix, output_margin=True), dtype=np.float64)
+        return margin, self._shapley(matrix)[:, :-1]
 
     @cached_property
     def neutral(self) -> float:
         """The mean margin of the training cases, by the trees' covers."""
-        return float(self._shapley(np.full((1, len(self.inputs)), np.nan, dtype=np.float32))[0, -1])
+        nothing = np.full((1, len(self.inputs)), np.nan, dtype=np.float32)
+        return float(self._shapley(self._matrix(nothing))[0, -1])
 
     @cached_property
     def _codes(self) -> Codes:
         return codes_of(self.levels)
 
-    def _margin(self, matrix: npt.NDArray[np.float32]) -> FloatArray:
-        return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
-
-    def _shapley(self, matrix: npt.NDArray[np.float32]) -> FloatArray:
+    def _matrix(self, cells: npt.NDArray[np.float32]) -> "xgboost.DMatrix":
         import xgboost
 
-        found = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), pred_contribs=True)
-        return np.asarray(found, dtype=np.float64)
+        return xgboost.DMatrix(cells, nthread=1)
+
+    def _shapley(self, matrix: "xgboost.DMatrix") -> FloatArray:
+        return np.asarray(self.booster.predict(matrix, pred_contribs=True), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write plain files."""
