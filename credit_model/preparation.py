@@ -81,30 +81,53 @@ def prepare(
     Raises:
         ValueError: the data hold two currencies, or a feature to include does not exist.
     """
-    currency = _currency(transactions)
+    currency = only_currency(transactions.frame["CurrencyCode"])
     known = history(transactions, decisions, recipe.history_days, currency)
     valid = ~decisions.with_row_index("decision")["decision"].is_in(known.faults["decision"].implode())
     learned = decisions["part"].is_in(list(parts)) & valid
     levels = learn_levels(known.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
     catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
-    wanted = _wanted(catalogue, recipe.include)
-    features = FeaturePlan(catalogue, wanted).compute(known.frame, decisions).filter(valid)
-    varying = [n for n in wanted if features.filter(learned.filter(valid))[n].n_unique() > 1]
+    features = FeaturePlan(catalogue, wanted(catalogue, recipe.include)).compute(known.frame, decisions)
+    return keep(decisions, features, valid, catalogue, currency, parts)
+
+
+def keep(
+    decisions: pl.DataFrame,
+    features: pl.DataFrame,
+    valid: pl.Series,
+    catalogue: Catalogue,
+    currency: str | None,
+    parts: Sequence[str],
+) -> Prepared:
+    """What can be learned from: the valid decisions, and the features that vary among those of some parts."""
+    decisions, features = decisions.filter(valid), features.filter(valid)
+    learned = features.filter(decisions["part"].is_in(list(parts)))
+    varying = [name for name in features.columns if learned[name].n_unique() > 1]
     kept = features.select(list(dict.fromkeys([*varying, "transaction_count"])))
-    return Prepared(decisions.filter(valid), kept, catalogue, currency, int((~valid).sum()))
+    return Prepared(decisions, kept, catalogue, currency, int((~valid).sum()))
 
 
-def _wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
+def wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
+    """The features on by default and those to switch on.
+
+    Raises:
+        ValueError: a feature to include does not exist.
+    """
     unknown = [name for name in include if name not in catalogue.features]
     if unknown:
         raise ValueError(f"there is no feature {', '.join(unknown)} to include; data/FEATURES.md lists them")
     return [name for name, feature in catalogue.features.items() if feature.default or name in include]
 
 
-def _currency(transactions: Tidy) -> str | None:
-    codes = transactions.frame["CurrencyCode"].drop_nulls().unique().sort().to_list()
-    if len(codes) > 1:
+def only_currency(codes: pl.Series) -> str | None:
+    """The one currency of the data, null where none is named.
+
+    Raises:
+        ValueError: there are several.
+    """
+    known = codes.drop_nulls().unique().sort().to_list()
+    if len(known) > 1:
         raise ValueError(
-            f"CurrencyCode: the transactions hold {len(codes)} currencies; train one model per currency"
+            f"CurrencyCode: the transactions hold {len(known)} currencies; train one model per currency"
         )
-    return codes[0] if codes else None
+    return known[0] if known else None

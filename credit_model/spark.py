@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from credit_model import tables
+from credit_model.cells import read, times
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import COLUMNS, REQUIRED
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _ROW = "row_of_decision"
+_NUMBERS = ("double", "float", "decimal", "bigint", "int", "smallint", "tinyint")
 
 
 def decision_rows(
@@ -38,7 +40,7 @@ def decision_rows(
         without transactions.
 
     Raises:
-        ValueError: a required column is absent.
+        ValueError: a required column is absent, or ``as_of`` is no time.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
@@ -49,19 +51,20 @@ def decision_rows(
         )
     fields = [name for name in COLUMNS[1:] if name in transactions.columns]
     rows = transactions.select(_identity(transactions), *(_cell(transactions, name) for name in fields))
-    grouped = rows.groupBy("CustomerId").agg(F.collect_list(F.struct(*fields)).alias("transactions"))
-    if decisions is not None:
+    gathered = F.collect_list(F.struct(*fields)).alias("transactions")
+    if decisions is None:
+        grouped = rows.groupBy("CustomerId").agg(gathered)
+    else:
         kept = [_cell(decisions, name) for name in decisions.columns if name != "CustomerId"]
         asked = decisions.select(_identity(decisions), *kept)
+        mine = rows.join(asked, rows["CustomerId"].eqNullSafe(asked["CustomerId"]), "left_semi")
+        grouped = mine.groupBy("CustomerId").agg(gathered)
         grouped = asked.join(grouped, asked["CustomerId"].eqNullSafe(grouped["CustomerId"]), "left").drop(
             grouped["CustomerId"]
         )
-    moment = F.lit(as_of.isoformat() if isinstance(as_of, datetime) else as_of).cast("string")
-    if "as_of" in grouped.columns:
-        moment = F.coalesce(F.col("as_of").cast("string"), moment)
     scalars = [name for name in grouped.columns if name not in {"transactions", "as_of"}]
     arrays = [F.coalesce(F.col(f"transactions.{name}"), F.array()).alias(name) for name in fields]
-    return grouped.select(*scalars, moment.alias("as_of"), *arrays)
+    return grouped.select(*scalars, _moment(grouped, as_of).alias("as_of"), *arrays)
 
 
 def answers(rows: "DataFrame", model: str, keep: tuple[str, ...] = ()) -> "DataFrame":
@@ -169,5 +172,21 @@ def _cell(table: "DataFrame", name: str) -> "Column":
     if kind == "timestamp":
         column = F.unix_micros(column) / F.lit(1e6)
     elif kind in {"timestamp_ntz", "date"}:
-        column = F.date_format(column, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS")
+        column = column.cast("string")
     return column.alias(name)
+
+
+def _moment(decisions: "DataFrame", default: datetime | str | None) -> "Column":
+    """``as_of``, or the default where there is none: epoch seconds where the table has numbers, else text."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    known = None if default is None else read([default], times)[0][0]
+    if default is not None and known is None:
+        raise ValueError("as_of is not a time; give ISO-8601 text such as 2019-02-13T00:00:00Z")
+    kind = dict(decisions.dtypes).get("as_of", "absent")
+    if kind.startswith(_NUMBERS):
+        seconds = F.lit(known and known.replace(tzinfo=UTC).timestamp()).cast("double")
+        given = F.col("as_of").cast("double")
+        return F.coalesce(F.when(~F.isnan(given), given), seconds)
+    text = F.lit(known and known.isoformat()).cast("string")
+    return text if kind == "absent" else F.coalesce(F.col("as_of").cast("string"), text)
