@@ -84,6 +84,8 @@ def _moments(
 def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribute, ...]:
     """Name the attributes of a table and their kinds: a column is a number where every cell that is there reads as one.
 
+    Text that starts with a zero before another digit, as in ``00731``, is a code: its column is a category.
+
     Raises:
         ValueError: a column is absent, or is named like a transaction's (in any case: Spark does not tell them apart).
     """
@@ -119,6 +121,8 @@ def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.D
 
 
 def _kind(cells: pl.Series) -> str:
+    if cells.dtype == pl.String and cells.str.contains(r"^\s*0\d").any():
+        return "category"
     values, _, unreadable = read(cells, numbers)
     return "number" if not unreadable.any() and values.null_count() < len(values) else "category"
 

@@ -4,7 +4,6 @@ Aggregates only: a level seen for fewer than five customers is counted as rare, 
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -94,21 +93,6 @@ def explore(transactions: Tidy, outcomes: pl.DataFrame | None = None, seed: int 
         rfm=measured.select("recency", "frequency", "monetary"),
         outcomes=_outcomes(outcomes),
     )
-
-
-def notes(found: Exploration) -> list[str]:
-    """What a person should look at, each with its number."""
-    checks: tuple[Callable[[Exploration], str | None], ...] = (
-        _note_constant,
-        _note_faults,
-        _note_duplicates,
-        _note_value,
-        _note_tail,
-        _note_single,
-        _note_gap,
-        _note_heavy,
-    )
-    return [text for check in checks if (text := check(found)) is not None]
 
 
 def _quality(transactions: Tidy) -> pl.DataFrame:
@@ -295,56 +279,3 @@ def _outcomes(outcomes: pl.DataFrame | None) -> pl.DataFrame:
         .agg(decisions=pl.len(), bads=bad.sum(), bad_rate=bad.mean())
         .sort("month")
     )
-
-
-def _note_constant(found: Exploration) -> str | None:
-    names = found.quality.filter(pl.col("constant"))["column"].to_list()
-    return f"Constant, and so without information: {', '.join(names)}." if names else None
-
-
-def _note_faults(found: Exploration) -> str | None:
-    faulty = found.quality.filter(pl.col("unreadable") > 0)
-    texts = [f"{name} ({count})" for name, count in faulty.select("column", "unreadable").iter_rows()]
-    return f"Unreadable cells, whose customers will be invalid: {', '.join(texts)}." if texts else None
-
-
-def _note_duplicates(found: Exploration) -> str | None:
-    same, other = found.duplicates["transactions"].to_list()
-    if not same and not other:
-        return None
-    return f"{same} transactions were sent again with the same content and count once; {other} came again with another content."
-
-
-def _note_value(found: Exploration) -> str | None:
-    share = found.amount_against_value["value"][0]
-    return (
-        f"Value differs from the absolute Amount in {1 - share:.1%} of the transactions."
-        if share < 1
-        else None
-    )
-
-
-def _note_tail(found: Exploration) -> str | None:
-    amounts = found.amounts.row(1, named=True)
-    middle, top = amounts["50%"], amounts["100%"]
-    if not middle or top / middle < 1000:
-        return None
-    return f"The largest Value is {top / middle:,.0f} times the median: means and sums follow a few transactions."
-
-
-def _note_single(found: Exploration) -> str | None:
-    share = found.rfm.filter(pl.col("frequency") == 1).height / found.rfm.height
-    return f"{share:.1%} of the customers have exactly one transaction." if share > 0.05 else None
-
-
-def _note_gap(found: Exploration) -> str | None:
-    span = found.days["day"]
-    quiet = (
-        found.days.select((pl.col("day").max() - pl.col("day").min()).dt.total_days()).item() + 1 - len(span)
-    )
-    return f"{quiet} days between the first and the last have no transaction." if quiet else None
-
-
-def _note_heavy(found: Exploration) -> str | None:
-    top, total = found.rfm.select(pl.col("frequency").max(), pl.col("frequency").sum().alias("total")).row(0)
-    return f"One customer made {top / total:.1%} of the transactions." if top / total > 0.02 else None

@@ -7,7 +7,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from credit_model.explore import Exploration, notes
+from credit_model.exploration_notes import notes
+from credit_model.explore import Exploration
 from credit_model.page import Block, Note, Picture, Section, Table, page
 from credit_model.report import literal
 from credit_model.transactions import Tidy

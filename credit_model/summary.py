@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from credit_model.comparison import PRIMARY
 from credit_model.gates import Baseline
 from credit_model.preparation import PARTS, Prepared
 from credit_model.samples import Sample
-from credit_model.training import PRIMARY, Trained
+from credit_model.training import Trained
 from credit_model.transactions import Tidy
 
 

@@ -21,6 +21,7 @@ from credit_model import __version__, explore_page, pyfunc, report, settings, wo
 from credit_model import explore as exploring
 from credit_model.candidates import CrossValidation
 from credit_model.documents import documents
+from credit_model.exploration_notes import notes
 from credit_model.model_document import Identity, model_document
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
@@ -56,7 +57,7 @@ def explore(given: Settings) -> str:
     found = exploring.explore(transactions, outcomes, given.seed)
     drawn = explore_page.pictures(found, transactions)
     page = explore_page.document(found, transactions, drawn)
-    lines = exploring.notes(found)
+    lines = notes(found)
     if given.output is not None:
         Path(given.output).write_text(page, encoding="utf-8")
         lines.append(f"page written to {given.output}")

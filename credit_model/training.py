@@ -1,8 +1,7 @@
 """Prepared decisions -> fit -> compare -> the scorer and its figures; touches no file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,51 +9,31 @@ import polars as pl
 
 from credit_model import evaluation, metrics
 from credit_model.calibration import fit_calibrator
-from credit_model.candidates import CANDIDATES, CrossValidation, best_point, choose, cross_validate, points
-from credit_model.classifier import Classifier
-from credit_model.metrics import BadArray, FloatArray
+from credit_model.candidates import CrossValidation, choose
+from credit_model.comparison import (
+    FOLDS,
+    PRIMARY,
+    Advance,
+    Cases,
+    best_parameters,
+    check_learnable,
+    compare,
+    cross_validated,
+    fit,
+    names,
+    rarer,
+    search,
+)
+from credit_model.metrics import FloatArray
 from credit_model.preparation import Prepared
 from credit_model.profile import SCORE, Profile, fit_distribution
 from credit_model.reasons import Reasons
 from credit_model.recipe import Recipe
 from credit_model.scoring import Scorer
-from credit_model.splits import customer_folds
 from credit_model.woe_scorecard import Scorecard
 
-FOLDS = 5
-FEW, REPEATS = 200, 3
 LEAST_NO_HISTORY = 30
 LEAST_EFFECT = 0.02
-PRIMARY = "scorecard"
-
-Advance = Callable[[str], object]
-Parameters = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Cases:
-    """What a classifier is fitted on.
-
-    Attributes:
-        table: features that vary among the cases.
-        bad: 0 or 1 per case.
-        customers: of the cases.
-        directions: +1 or -1 per feature whose effect on risk is known.
-    """
-
-    table: pl.DataFrame
-    bad: BadArray
-    customers: npt.NDArray[np.object_]
-    directions: Mapping[str, int]
-
-    @classmethod
-    def of(cls, prepared: Prepared, rows: npt.NDArray[np.bool_]) -> "Cases":
-        """Some rows of what was prepared."""
-        return cls(prepared.table(rows), prepared.bad[rows], prepared.customers[rows], prepared.directions)
-
-    def fold(self, seed: int) -> npt.NDArray[np.int64]:
-        """The fold of every case, out of customer."""
-        return customer_folds(pl.Series(self.customers), FOLDS, seed).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -109,25 +88,25 @@ def train(
     """
     rows, early_rows = prepared.modelled, earlier.part("train") & earlier.modelled
     every, early = Cases.of(prepared, rows), Cases.of(earlier, early_rows)
-    _check_learnable(every)
+    check_learnable(every)
     choosable = metrics.estimable(early.bad)
     compared = early if choosable else every
-    trials = {name: _search(name, compared, recipe, advance) for name in _names(recipe)}
-    chosen = {name: _best(name, tried) for name, tried in trials.items()}
+    trials = {name: search(name, compared, recipe, advance) for name in names(recipe)}
+    chosen = {name: best_parameters(name, tried) for name, tried in trials.items()}
     comparison = {
-        name: _compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
+        name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }
     winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
     fold = every.fold(recipe.seed)
     final = {
-        name: _cross_validate(name, every, chosen[name], fold, recipe, advance)
+        name: cross_validated(name, every, chosen[name], fold, recipe, advance)
         for name in dict.fromkeys((winner, PRIMARY))
     }
     scorers = {name: _scorer(prepared, every, name, result, recipe) for name, result in final.items()}
     scorer = scorers[winner]
     probability = _filled(rows, scorer.calibrator.probability(final[winner].margin))
     probability = _with_silent(prepared, scorer, probability)
-    tests = _tests(earlier, early, comparison, recipe) if _rarer(early.bad) >= FOLDS else {}
+    tests = _tests(earlier, early, comparison, recipe) if rarer(early.bad) >= FOLDS else {}
     test_probability = tests.get(winner, np.full(len(probability), np.nan))
     figures = evaluation.figures(prepared, scorer.bands, probability, test_probability, recipe)
     figures |= {
@@ -164,57 +143,6 @@ def _profile(
     )
 
 
-def _names(recipe: Recipe) -> list[str]:
-    if recipe.candidate != "auto":
-        return list(dict.fromkeys((PRIMARY, recipe.candidate)))
-    return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
-
-
-def _search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[CrossValidation, ...]:
-    """What a search tried, on folds of its own: those of the comparison must not see what was chosen for them."""
-    tried = points(CANDIDATES[name], recipe.search, recipe.seed)
-    if len(tried) == 1:
-        return ()
-    return tuple(_compare(name, cases, point, recipe, advance, recipe.seed + 1) for point in tried)
-
-
-def _compare(
-    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seed: int
-) -> CrossValidation:
-    """Cross-validation; on other folds again where few cases of the rarer class make one division a lottery."""
-    seeds = [seed + 10 * repeat for repeat in range(REPEATS if _rarer(cases.bad) < FEW else 1)]
-    results = [_cross_validate(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
-    return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
-
-
-def _best(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
-    return best_point(trials).parameters if trials else CANDIDATES[name].defaults
-
-
-def _cross_validate(
-    name: str,
-    cases: Cases,
-    parameters: Parameters,
-    fold: npt.NDArray[np.int64],
-    recipe: Recipe,
-    advance: Advance,
-) -> CrossValidation:
-    return cross_validate(
-        CANDIDATES[name],
-        cases.table,
-        cases.bad,
-        fold,
-        recipe.seed,
-        cases.directions,
-        parameters,
-        lambda: advance(name),
-    )
-
-
-def _fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
-    return CANDIDATES[name].fit(cases.table, cases.bad, recipe.seed, cases.directions, parameters)
-
-
 def _scorer(
     prepared: Prepared,
     cases: Cases,
@@ -222,7 +150,7 @@ def _scorer(
     result: CrossValidation,
     recipe: Recipe,
 ) -> Scorer:
-    classifier = _fit(name, cases, result.parameters, recipe)
+    classifier = fit(name, cases, result.parameters, recipe)
     topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(cases.table)))
     parts = prepared.decisions["part"].unique().to_list()
@@ -262,8 +190,8 @@ def _tests(
         result = compared
         if len(compared.margin) != len(early.bad):
             fold = early.fold(recipe.seed)
-            result = _cross_validate(name, early, compared.parameters, fold, recipe, lambda _: None)
-        margin = _fit(name, early, compared.parameters, recipe).margin(table)
+            result = cross_validated(name, early, compared.parameters, fold, recipe, lambda _: None)
+        margin = fit(name, early, compared.parameters, recipe).margin(table)
         calibrator = fit_calibrator(result.margin, early.bad, linear=name == PRIMARY)
         probability = calibrator.probability(margin)
         filled = np.where(
@@ -288,18 +216,3 @@ def _filled(rows: npt.NDArray[np.bool_], values: FloatArray) -> FloatArray:
 def _with_silent(prepared: Prepared, scorer: Scorer, probability: FloatArray) -> FloatArray:
     silent = np.nan if scorer.no_history_probability is None else scorer.no_history_probability
     return np.where(prepared.modelled, probability, silent)
-
-
-def _check_learnable(cases: Cases) -> None:
-    people, bad = len(set(cases.customers)), cases.bad
-    if people < 2 * FOLDS:
-        raise ValueError(f"{people} customers to train on are too few; give at least {2 * FOLDS}")
-    if _rarer(bad) < FOLDS:
-        raise ValueError(
-            f"{int(bad.sum())} bad and {int(len(bad) - bad.sum())} good decisions to train on are too few; "
-            f"give at least {FOLDS} of each"
-        )
-
-
-def _rarer(bad: BadArray) -> int:
-    return min(int(bad.sum()), int(len(bad) - bad.sum()))

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from credit_model import gates, labels, metrics, synthetic, tables, training
 from credit_model.candidates import CANDIDATES, cross_validate
+from credit_model.comparison import Advance, Cases
 from credit_model.fairness import Fairness, fairness
 from credit_model.metrics import FloatArray
 from credit_model.outcomes import observed
@@ -17,7 +18,7 @@ from credit_model.preparation import prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
 from credit_model.settings import Settings
 from credit_model.summary import summary
-from credit_model.training import Cases, Trained
+from credit_model.training import Trained
 from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 
 
@@ -93,7 +94,7 @@ def _outcome(transactions: Tidy, sample: Sample, trained: Trained) -> Outcome:
 
 
 @contextmanager
-def _progress() -> Iterator[training.Advance]:
+def _progress() -> Iterator[Advance]:
     """A bar on a terminal, silence in logs."""
     with tqdm(disable=None, unit="fit", leave=False) as bar:
 

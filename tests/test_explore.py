@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from processes import ROOT, run
 
 from credit_model import synthetic
-from credit_model.explore import LEAST_CUSTOMERS, RARE, Exploration, explore, notes
+from credit_model.exploration_notes import notes
+from credit_model.explore import LEAST_CUSTOMERS, RARE, Exploration, explore
 from credit_model.explore_page import document, pictures
 from credit_model.transactions import Tidy, tidy_table
 

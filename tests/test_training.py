@@ -17,6 +17,7 @@ from sklearn import metrics as oracle
 from credit_model import documents, evaluation, gates, metrics, synthetic, training, workflow
 from credit_model.batch import score_tables
 from credit_model.candidates import CANDIDATES, best_point
+from credit_model.comparison import Cases
 from credit_model.preparation import Prepared, prepare
 from credit_model.recipe import Recipe
 from credit_model.samples import observed_sample, proxy_sample
@@ -183,7 +184,7 @@ def test_a_customer_is_in_one_fold_and_on_one_side() -> None:
     sides = sample.decisions.group_by("CustomerId").agg(pl.col("part").n_unique())
     assert sides["part"].max() == 1
     prepared = prepare(NONE, sample.decisions, sample.recipe)
-    cases = training.Cases.of(prepared, np.ones(prepared.decisions.height, dtype=np.bool_))
+    cases = Cases.of(prepared, np.ones(prepared.decisions.height, dtype=np.bool_))
     folds = pl.DataFrame({"who": cases.customers.astype(str), "fold": cases.fold(1)})
     assert folds.group_by("who").agg(pl.col("fold").n_unique())["fold"].max() == 1
 
@@ -237,7 +238,7 @@ def test_a_model_that_is_recency_does_not_beat_recency() -> None:
 
 
 def test_a_search_chooses_on_folds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("credit_model.training.CANDIDATES", {"scorecard": CANDIDATES["scorecard"]})
+    monkeypatch.setattr("credit_model.comparison.CANDIDATES", {"scorecard": CANDIDATES["scorecard"]})
     trained, _ = trained_on(Settings(candidate="scorecard", search="random"))
     trials = trained.trials["scorecard"]
     assert len(trials) == 12
