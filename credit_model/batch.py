@@ -5,7 +5,12 @@ Transactions may be larger than memory: customers are scored piece by piece, eac
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -18,7 +23,7 @@ from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import Tidy, tidy_table
 
-_DECISIONS_AT_ONCE = 200_000
+_DECISIONS_AT_ONCE, _ANSWERS_AT_ONCE = 20_000, 200_000
 _PLACE = "place of decision"
 
 
@@ -44,13 +49,62 @@ def score_tables(
     columns = {name: decisions[name] for name in decisions.columns}
     judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
     parts = [_part(judged, start) for start in range(0, judged.frame.height, _DECISIONS_AT_ONCE)]
-    return pl.concat([pl.DataFrame(schema=ANSWER), *(scorer.answer(transactions, part) for part in parts)])
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        answers = pool.map(lambda part: scorer.answer(transactions, part), parts)
+        return pl.concat([pl.DataFrame(schema=ANSWER), *answers])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Answers on disk, as long as the files are there.
+
+    Attributes:
+        answers: with the place of their decision, in any order.
+        count: how many there are.
+        moments: times of the first and the last transaction, where there are any.
+    """
+
+    answers: pl.LazyFrame
+    count: int
+    moments: list[datetime]
+
+    def in_order(self) -> Iterator[pl.DataFrame]:
+        """The answers in the order of the decisions, some at a time; at least one frame."""
+        for start in range(0, max(self.count, 1), _ANSWERS_AT_ONCE):
+            place = pl.col(_PLACE).is_between(start, start + _ANSWERS_AT_ONCE - 1)
+            yield self.answers.filter(place).collect().sort(_PLACE).drop(_PLACE)
+
+
+@contextmanager
+def scored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Scored]:
+    """Score the files of an order, piece by piece.
+
+    Args:
+        order: what to score.
+        scorer: the fitted scorer.
+        rows_at_once: most transactions of a piece, on average.
+    """
+    given = _decisions(order, scorer)
+    window = _window(order, scorer, given)
+    source = order.transactions or "no transactions"
+    with (
+        pieces(order.scan_transactions(scorer), source, rows_at_once, window) as found,
+        TemporaryDirectory(prefix="credit_model_") as folder,
+    ):
+        asked = (found.customers.to_frame() if given is None else given).with_row_index(_PLACE)
+        place = found.place(read(asked["CustomerId"], texts)[0])
+        for number, table in enumerate(_watched(found)):
+            mine = asked.filter(place == number)
+            answer = score_tables(scorer, tidy_table(table), mine.drop(_PLACE), order.moment)
+            _keep(answer.with_columns(mine[_PLACE]), Path(folder) / f"{number:06}.parquet")
+        moments = [moment for moment in found.span if moment is not None]
+        yield Scored(pl.scan_parquet(f"{folder}/*.parquet"), asked.height, moments)
 
 
 def score_files(
     order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE
 ) -> tuple[pl.DataFrame, list[datetime]]:
-    """Score the files of an order, piece by piece.
+    """Score the files of an order into memory.
 
     Args:
         order: what to score.
@@ -60,21 +114,8 @@ def score_files(
     Returns:
         The answers, one row per decision in order, and the times of the first and the last transaction.
     """
-    source = order.transactions or "no transactions"
-    with pieces(order.scan_transactions(scorer), source, rows_at_once) as found:
-        asked = _decisions(order, scorer, found).with_row_index(_PLACE)
-        place = found.place(read(asked["CustomerId"], texts)[0])
-        answers, moments = (
-            [pl.DataFrame(schema=ANSWER).with_columns(pl.lit(0, pl.UInt32).alias(_PLACE)).clear()],
-            [],
-        )
-        for number, table in enumerate(_watched(found)):
-            mine = asked.filter(place == number)
-            transactions = tidy_table(table)
-            moments += [m for m in _span(transactions) if m is not None]
-            answer = score_tables(scorer, transactions, mine.drop(_PLACE), order.moment)
-            answers.append(answer.with_columns(mine[_PLACE]))
-    return pl.concat(answers).sort(_PLACE).drop(_PLACE), sorted(moments)
+    with scored(order, scorer, rows_at_once) as found:
+        return pl.concat(found.in_order()), found.moments
 
 
 def _part(decisions: Decisions, start: int) -> Decisions:
@@ -84,11 +125,27 @@ def _part(decisions: Decisions, start: int) -> Decisions:
     return Decisions(frame, faults.with_columns(place.cast(pl.UInt32).alias("decision")))
 
 
-def _decisions(order: Order, scorer: Scorer, found: Pieces) -> pl.DataFrame:
+def _decisions(order: Order, scorer: Scorer) -> pl.DataFrame | None:
     if order.decisions is None:
-        return found.customers.to_frame()
+        return None
     with tables.reading(order.decisions):
         return order.scan(order.decisions, scorer, ("CustomerId",)).collect()
+
+
+def _window(order: Order, scorer: Scorer, given: pl.DataFrame | None) -> tuple[datetime, datetime]:
+    """What any decision can see."""
+    moments = pl.Series([order.moment])
+    if given is not None and "as_of" in given.columns:
+        columns = {name: given[name] for name in ("CustomerId", "as_of")}
+        moments = read_decisions(columns, given.height, (), order.moment).frame["as_of"]
+    first, last = moments.min(), moments.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return order.moment, order.moment
+    return first - timedelta(days=scorer.catalogue.history_days), last
+
+
+def _keep(answer: pl.DataFrame, path: Path) -> None:
+    answer.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
 
 
 def _watched(found: Pieces) -> Iterator[pl.DataFrame]:
@@ -99,12 +156,6 @@ def _watched(found: Pieces) -> Iterator[pl.DataFrame]:
         yield piece.collect()
     if sys.stderr.isatty() and len(found.tables) > 1:
         print(file=sys.stderr)
-
-
-def _span(transactions: Tidy) -> tuple[datetime | None, datetime | None]:
-    moments = transactions.frame["TransactionStartTime"]
-    first, last = moments.min(), moments.max()
-    return (first, last) if isinstance(first, datetime) and isinstance(last, datetime) else (None, None)
 
 
 def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
@@ -125,12 +176,12 @@ def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
 
 
 def _score(order: Order, scorer: Scorer) -> str:
-    answer, moments = score_files(order, scorer)
-    tables.write(answer, order.output or "")
-    said = warning(answer, moments)
+    with scored(order, scorer) as found:
+        tables.write_frames(found.in_order(), order.output or "")
+        said = warning(found.answers.select("status", "as_of").collect(), found.moments)
     if said:
         print(said, file=sys.stderr)
-    return f"{answer.height} decisions written to {order.output}"
+    return f"{found.count} decisions written to {order.output}"
 
 
 if __name__ == "__main__":

@@ -44,12 +44,19 @@ def baselines(
         recipe: how the model was trained.
         outcome_days: how far MBG/NBD looks ahead.
     """
+    measured = rfm(transactions, prepared.decisions, recipe.history_days)
+    return baselines_of(measured, prepared, probability, recipe, outcome_days)
+
+
+def baselines_of(
+    measured: pl.DataFrame, prepared: Prepared, probability: FloatArray, recipe: Recipe, outcome_days: int
+) -> tuple[Baseline, ...]:
+    """As ``baselines``, from what ``rfm`` gives for the prepared decisions over the history window."""
     history = (prepared.features["transaction_count"] > 0).to_numpy()
     test = ~np.isnan(probability) & history
     if not metrics.estimable(prepared.bad[test]):
         return ()
     train = prepared.part("train") & history
-    measured = rfm(transactions, prepared.decisions, recipe.history_days)
     seen, judged = measured.filter(pl.Series(train)), measured.filter(pl.Series(test))
     risks = {
         "recency": recency_risk(judged, recipe.history_days),

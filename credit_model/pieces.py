@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from credit_model import tables
-from credit_model.cells import read, texts
+from credit_model.cells import read, texts, times
 from credit_model.transactions import COLUMNS
 
-ROWS_AT_ONCE = 4_000_000
+ROWS_AT_ONCE = 2_000_000
 _BATCH = 500_000
 
 
@@ -23,10 +25,12 @@ class Pieces:
     Attributes:
         tables: one per piece, read when asked for.
         customers: every ``CustomerId`` as text, in order of first appearance.
+        span: the times of the first and the last transaction, null where there is none.
     """
 
     tables: tuple[pl.LazyFrame, ...]
     customers: pl.Series
+    span: tuple[datetime | None, datetime | None]
 
     def place(self, customers: pl.Series) -> pl.Series:
         """The piece of each customer."""
@@ -34,48 +38,87 @@ class Pieces:
 
 
 @contextmanager
-def pieces(scanned: pl.LazyFrame, source: str, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Pieces]:
+def pieces(
+    scanned: pl.LazyFrame,
+    source: str,
+    rows_at_once: int = ROWS_AT_ONCE,
+    window: tuple[datetime, datetime] | None = None,
+) -> Iterator[Pieces]:
     """Split transactions by a hash of the customer, on disk, where they are more than fit into memory at once.
 
     Args:
         scanned: transactions under the contract's names.
         source: what to call them in an error.
         rows_at_once: most rows of a piece, on average.
+        window: leave out the transactions before its start, and those at its end or later; a time that cannot be read
+            stays.
     """
     known = [name for name in scanned.collect_schema().names() if name in COLUMNS]
-    scanned = scanned.select(known)
-    with tables.reading(source):
-        rows = scanned.select(pl.len()).collect().item()
-    count = max(1, -(-rows // rows_at_once))
-    if count == 1:
-        yield _whole(scanned, source)
-        return
     with TemporaryDirectory(prefix="credit_model_") as folder:
         with tables.reading(source):
-            customers = _split(scanned, Path(folder), count)
-        parts = (pl.scan_parquet(f"{folder}/{place}/*.parquet") for place in range(count))
-        yield Pieces(tuple(parts), customers)
+            found = _split(_Store(scanned.select(known), Path(folder), rows_at_once), window)
+        yield found
 
 
-def _whole(scanned: pl.LazyFrame, source: str) -> Pieces:
-    with tables.reading(source):
-        table = scanned.collect()
-    return Pieces((table.lazy(),), _customers(table).unique(maintain_order=True))
+@dataclass
+class _Store:
+    """Transactions in memory; once they are too many, in files by piece."""
+
+    scanned: pl.LazyFrame
+    folder: Path
+    rows_at_once: int
+    held: list[pl.DataFrame] = field(default_factory=list)
+    written: int = 0
+
+    def add(self, batch: pl.DataFrame) -> None:
+        self.held.append(batch)
+        if sum(each.height for each in self.held) > self.rows_at_once:
+            self._write()
+
+    def tables(self) -> tuple[pl.LazyFrame, ...]:
+        if not self.written:
+            return (self._together().lazy(),)
+        self._write()
+        return tuple(self._table(piece) for piece in range(self._count))
+
+    @cached_property
+    def _count(self) -> int:
+        rows = int(self.scanned.select(pl.len()).collect().item())
+        return -(-rows // self.rows_at_once)
+
+    def _together(self) -> pl.DataFrame:
+        table = pl.concat([pl.DataFrame(schema=self.scanned.collect_schema()), *self.held])
+        self.held.clear()
+        return table
+
+    def _write(self) -> None:
+        table = self._together()
+        placed = table.with_columns(piece=_place(_customers(table), self._count))
+        for (piece,), part in placed.partition_by("piece", as_dict=True, include_key=False).items():
+            part.write_parquet(self.folder / f"{piece}-{self.written}.parquet", compression="lz4")
+        self.written += 1
+
+    def _table(self, piece: int) -> pl.LazyFrame:
+        files = list(self.folder.glob(f"{piece}-*.parquet"))
+        return pl.scan_parquet(files) if files else pl.LazyFrame(schema=self.scanned.collect_schema())
 
 
-def _split(scanned: pl.LazyFrame, folder: Path, count: int) -> pl.Series:
-    for place in range(count):
-        (folder / str(place)).mkdir()
-    seen = []
-    for number, batch in enumerate(scanned.collect_batches(chunk_size=_BATCH, maintain_order=True)):
-        customers = _customers(batch)
-        seen.append(customers.unique(maintain_order=True))
-        parts = batch.with_columns(piece=_place(customers, count)).partition_by(
-            "piece", as_dict=True, include_key=False
+def _split(store: _Store, window: tuple[datetime, datetime] | None) -> Pieces:
+    seen, spans = [pl.Series("CustomerId", [], pl.String)], [pl.Series([], dtype=pl.Datetime("us"))]
+    for batch in store.scanned.collect_batches(chunk_size=_BATCH, maintain_order=True):
+        moments = read(batch["TransactionStartTime"], times)[0]
+        seen.append(_customers(batch).unique(maintain_order=True))
+        spans.append(_ends(moments))
+        inside = (
+            pl.lit(True) if window is None else moments.is_between(*window, closed="left").fill_null(True)
         )
-        for (place,), part in parts.items():
-            part.write_parquet(folder / str(place) / f"{number:06}.parquet", compression="lz4")
-    return pl.concat(seen).unique(maintain_order=True)
+        store.add(batch.filter(inside))
+    first, last = _ends(pl.concat(spans))
+    return Pieces(store.tables(), pl.concat(seen).unique(maintain_order=True), (first, last))
+
+
+def _ends(moments: pl.Series) -> pl.Series:
+    return pl.Series([moments.min(), moments.max()], dtype=pl.Datetime("us"))
 
 
 def _customers(table: pl.DataFrame) -> pl.Series:

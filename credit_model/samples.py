@@ -8,7 +8,7 @@ import polars as pl
 
 from credit_model import labels, scorecard, splits
 from credit_model.cutoffs import Cutoffs, automatic_windows, cutoffs
-from credit_model.decisions import learn_attributes, read_decisions
+from credit_model.decisions import Attribute, learn_attributes, read_decisions
 from credit_model.outcomes import observed
 from credit_model.recipe import Recipe
 from credit_model.settings import Settings
@@ -61,8 +61,10 @@ def proxy_sample(given: Settings, transactions: Tidy) -> Sample:
     return Sample(parted, recipe, plan.outcome_days, proxy, _proxy_lines(plan, proxy))
 
 
-def observed_sample(given: Settings, outcomes: pl.DataFrame) -> Sample:
-    """Decisions with real outcomes.
+def observed_sample(
+    given: Settings, outcomes: pl.DataFrame, attributes: tuple[Attribute, ...] | None = None
+) -> Sample:
+    """Decisions with real outcomes, and the attributes given, else those that the settings name.
 
     Where the decisions span less than three times the wait for an outcome, and nothing says how long the wait was, outcomes
     are taken as known at once: a strict split would leave nothing to train on.
@@ -76,7 +78,8 @@ def observed_sample(given: Settings, outcomes: pl.DataFrame) -> Sample:
     if at_once:
         found = observed(outcomes, 0)
     table = found.decisions
-    attributes = learn_attributes(table, given.attributes)
+    if attributes is None:
+        attributes = learn_attributes(table, given.attributes)
     read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
     decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, given.group)))
     recipe = replace(

@@ -52,6 +52,9 @@ class Settings:
         "explore train monitor",
         "real outcomes: a table of CustomerId, as_of, defaulted and attributes",
     )
+    features: str | None = _parameter(
+        TEXT, None, "train", "features instead of transactions: a table that spark_features.write left"
+    )
     columns: dict[str, str] = _parameter(
         COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
     )
@@ -201,3 +204,7 @@ def _check(command: str, settings: Settings) -> None:
             raise ValueError(f"{command} needs {' or '.join(choices)}; give --{choices[0]} FILE")
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
+    if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
+        raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
+    if settings.features is not None and settings.transactions is not None:
+        raise ValueError("features: they stand for the transactions; leave --transactions out")

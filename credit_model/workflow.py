@@ -1,20 +1,21 @@
 """The whole training job: read, label, split, fit, compare, and say what was found."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from credit_model import gates, labels, metrics, synthetic, tables, training
+from credit_model import feature_table, gates, labels, metrics, synthetic, tables, training
 from credit_model.candidates import CANDIDATES, cross_validate
 from credit_model.comparison import Advance, Cases
 from credit_model.fairness import Fairness, fairness
+from credit_model.feature_table import FeatureTable
 from credit_model.metrics import FloatArray
 from credit_model.outcomes import observed
-from credit_model.preparation import prepare
+from credit_model.preparation import PARTS, Prepared, prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
 from credit_model.settings import Settings
 from credit_model.summary import summary
@@ -53,13 +54,13 @@ def run(given: Settings) -> Outcome:
     Raises:
         ValueError: the data cannot be read or trained on.
     """
+    table = None if given.features is None else feature_table.read(given.features)
     transactions = _transactions(given)
-    sample = _sample(given, transactions)
-    prepared = prepare(transactions, sample.decisions, sample.recipe)
-    earlier = prepare(transactions, sample.decisions, sample.recipe, ("train",))
+    sample = _sample(given, transactions) if table is None else _tabled_sample(given, table)
+    every, earlier = (_prepared(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
     with _progress() as advance:
-        trained = training.train(prepared, earlier, sample.recipe, advance)
-    return _outcome(transactions, sample, trained)
+        trained = training.train(every, earlier, sample.recipe, advance)
+    return _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
 
 
 def read(given: Settings) -> tuple[Tidy, pl.DataFrame | None]:
@@ -74,9 +75,10 @@ def read(given: Settings) -> tuple[Tidy, pl.DataFrame | None]:
     return transactions, observed(_outcomes(given), 0).decisions
 
 
-def _outcome(transactions: Tidy, sample: Sample, trained: Trained) -> Outcome:
+def _outcome(
+    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[gates.Baseline, ...]
+) -> Outcome:
     prepared, recipe = trained.prepared, sample.recipe
-    beaten = gates.baselines(transactions, prepared, trained.test_probability, recipe, sample.outcome_days)
     figures = dict(trained.figures) | _proxy_figures(transactions, sample, trained) | _lifts(beaten)
     copied = gates.copies(
         prepared.features.filter(pl.Series(prepared.modelled)), prepared.bad[prepared.modelled]
@@ -91,6 +93,23 @@ def _outcome(transactions: Tidy, sample: Sample, trained: Trained) -> Outcome:
         tuple(gates.failed(recipe.target, figures, copied, beaten)),
         _used(sample, trained),
     )
+
+
+def _prepared(
+    transactions: Tidy, table: FeatureTable | None, sample: Sample, parts: Sequence[str]
+) -> Prepared:
+    if table is None:
+        return prepare(transactions, sample.decisions, sample.recipe, parts)
+    return table.prepare(sample.decisions, sample.recipe, parts)
+
+
+def _baselines(
+    transactions: Tidy, table: FeatureTable | None, sample: Sample, trained: Trained
+) -> tuple[gates.Baseline, ...]:
+    judged = (trained.prepared, trained.test_probability, sample.recipe, sample.outcome_days)
+    if table is None:
+        return gates.baselines(transactions, *judged)
+    return gates.baselines_of(table.measured(trained.prepared.decisions), *judged)
 
 
 @contextmanager
@@ -124,6 +143,15 @@ def _sample(given: Settings, transactions: Tidy) -> Sample:
             "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
         )
     return observed_sample(given, _outcomes(given))
+
+
+def _tabled_sample(given: Settings, table: FeatureTable) -> Sample:
+    """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
+    outcomes, catalogue = _outcomes(given), table.catalogue
+    both = tuple(known for known in catalogue.attributes if known.name in outcomes.columns)
+    sample = observed_sample(table.adopted(given), outcomes, both)
+    line = f"features: {table.frame.height} decisions of {given.features}, {len(catalogue.features)} features each"
+    return replace(sample, lines=(line, *sample.lines))
 
 
 def _outcomes(given: Settings) -> pl.DataFrame:

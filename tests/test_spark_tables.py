@@ -3,10 +3,13 @@
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import loans
 import polars as pl
 import polars.selectors as cs
 import pytest
@@ -14,10 +17,12 @@ from polars.testing import assert_frame_equal
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from credit_model import spark, spark_features, synthetic
+from credit_model import spark, spark_features, synthetic, workflow
+from credit_model.batch import score_tables
 from credit_model.catalogue import Catalogue
 from credit_model.decisions import Attribute
 from credit_model.features import customer_features
+from credit_model.settings import Settings
 from credit_model.transactions import tidy_table
 
 pytestmark = pytest.mark.slow
@@ -243,6 +248,42 @@ def test_one_customer_with_a_million_transactions(session: SparkSession) -> None
     assert whale["total_transaction_amount"] == sum(number % 900 for number in range(rows))
     assert whale["share_ProductCategory_tv"] == 0.5
     assert {row["transaction_count"] for name, row in table.items() if name != "whale"} == {1}
+
+
+def test_a_model_from_features_on_spark_is_the_model_from_transactions(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    raw, files = (
+        loans.transactions().frame,
+        {name: str(tmp_path / name) for name in ("t.parquet", "o.parquet")},
+    )
+    spoilt = (pl.col("CustomerId") == loans.outcomes()["CustomerId"][0]) & (pl.col("Value") > 0)
+    raw = raw.with_columns(Value=pl.when(~spoilt).then("Value").otherwise(float("inf")))
+    raw.write_parquet(files["t.parquet"])
+    loans.outcomes().write_parquet(files["o.parquet"])
+    given = Settings(outcomes=files["o.parquet"], candidate="scorecard")
+    original = workflow.run(
+        replace(
+            given, transactions=files["t.parquet"], attributes=("income",), history_days=loans.HISTORY_DAYS
+        )
+    ).trained
+    catalogue, path = original.prepared.catalogue, str(tmp_path / "features")
+    decisions = on_spark(session, loans.outcomes()).repartition(3)
+    found = spark_features.customer_features(
+        session.read.parquet(files["t.parquet"]).repartition(4), decisions, catalogue
+    )
+    spark_features.write(found, path, catalogue)
+    again = workflow.run(replace(given, features=path)).trained
+    assert again.prepared.invalid == original.prepared.invalid > 0
+    answers = [
+        score_tables(trained.scorer, loans.transactions(), loans.outcomes(), loans.START).drop(
+            "model_version"
+        )
+        for trained in (original, again)
+    ]
+    assert answers[0]["probability"].n_unique() > 20
+    assert_frame_equal(answers[1], answers[0], rel_tol=1e-9, abs_tol=1e-9)
+    assert again.scorer.catalogue == catalogue
 
 
 def test_names_that_spark_does_not_tell_apart(session: SparkSession) -> None:
