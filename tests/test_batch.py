@@ -92,7 +92,8 @@ def test_answers_are_gathered_in_order_some_at_a_time(
 ) -> None:
     whole, _ = batch.score_files(order, scorer)
     monkeypatch.setattr(batch, "_ANSWERS_AT_ONCE", 70)
-    monkeypatch.setattr(batch, "_DECISIONS_AT_ONCE", 9)
+    monkeypatch.setattr(batch, "_FEWEST_AT_ONCE", 2)
+    monkeypatch.setattr(batch, "_MOST_AT_ONCE", 9)
     with batch.scored(order, scorer, 500) as found:
         frames = list(found.in_order())
     assert [frame.height for frame in frames] == [70, 70, found.count - 140]
