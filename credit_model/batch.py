@@ -23,7 +23,8 @@ from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import Tidy, tidy_table
 
-_DECISIONS_AT_ONCE, _ANSWERS_AT_ONCE = 20_000, 200_000
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 20_000  # decisions of one thread
+_ANSWERS_AT_ONCE = 200_000
 _PLACE = "place of decision"
 
 
@@ -48,9 +49,9 @@ def score_tables(
     """
     columns = {name: decisions[name] for name in decisions.columns}
     judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    parts = [_part(judged, start) for start in range(0, judged.frame.height, _DECISIONS_AT_ONCE)]
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        answers = pool.map(lambda part: scorer.answer(transactions, part), parts)
+    threads = pl.thread_pool_size()
+    with ThreadPoolExecutor(threads) as pool:
+        answers = pool.map(lambda part: scorer.answer(transactions, part), _parts(judged, threads))
         return pl.concat([pl.DataFrame(schema=ANSWER), *answers])
 
 
@@ -118,8 +119,14 @@ def score_files(
         return pl.concat(found.in_order()), found.moments
 
 
-def _part(decisions: Decisions, start: int) -> Decisions:
-    frame = decisions.frame.slice(start, _DECISIONS_AT_ONCE)
+def _parts(decisions: Decisions, threads: int) -> Iterator[Decisions]:
+    share = -(-decisions.frame.height // threads)
+    size = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, share))
+    return (_part(decisions, start, size) for start in range(0, decisions.frame.height, size))
+
+
+def _part(decisions: Decisions, start: int, size: int) -> Decisions:
+    frame = decisions.frame.slice(start, size)
     place = pl.col("decision").cast(pl.Int64) - start
     faults = decisions.faults.filter(place.is_between(0, frame.height - 1))
     return Decisions(frame, faults.with_columns(place.cast(pl.UInt32).alias("decision")))

@@ -44,7 +44,7 @@ def customer_features(transactions: "DataFrame", decisions: "DataFrame", catalog
     absent = [name for name in asked if name not in decisions.columns]
     if absent:
         raise ValueError(
-            f"decisions lack {', '.join(absent)} (found: {', '.join(decisions.columns)}); rename"
+            f"decisions lack {', '.join(absent)} (found: {', '.join(decisions.columns)}); rename or add them"
         )
     schema, plain = _schema(catalogue), catalogue.to_dict()
     _check_names(schema.names, decisions)

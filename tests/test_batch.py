@@ -13,10 +13,11 @@ import polars as pl
 import pytest
 from processes import ROOT, TrainedModel
 
-from credit_model import batch, synthetic
+from credit_model import batch, synthetic, tables
 from credit_model.orders import Order
 from credit_model.pieces import pieces
 from credit_model.scoring import Scorer
+from credit_model.transactions import tidy_table
 
 AS_OF = "2019-02-10T00:00:00"
 
@@ -61,6 +62,49 @@ def test_decisions_keep_their_order_in_pieces(order: Order, scorer: Scorer, tmp_
     assert cut.equals(whole)
     assert cut["CustomerId"].to_list() == people
     assert cut["as_of"].to_list() == [f"{moment.isoformat()}.000000Z" for moment in moments]
+
+
+@pytest.mark.parametrize("rows_at_once", [300, 10_000])
+def test_rows_that_no_decision_can_see_are_left_out_unseen(
+    order: Order, scorer: Scorer, tmp_path: Path, rows_at_once: int
+) -> None:
+    table = tables.read(order.transactions or "")
+    when = pl.col("TransactionStartTime").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    place = pl.int_range(pl.len())
+    odd = pl.when(place == 5).then(pl.lit("soon")).when(place == 9).then(pl.lit("1850-01-01")).otherwise(when)
+    table = table.with_columns(TransactionStartTime=odd)
+    tables.write(table, str(tmp_path / "t.csv"))
+    people = table["CustomerId"].drop_nulls().unique(maintain_order=True)
+    moments = pl.Series([datetime(2019, 1, 5), None, datetime(2019, 2, 1)]).gather(
+        pl.int_range(len(people), eager=True) % 3
+    )
+    asked = pl.DataFrame({"CustomerId": people, "as_of": moments})
+    asked.write_parquet(tmp_path / "d.parquet")
+    named = replace(order, transactions=str(tmp_path / "t.csv"), decisions=str(tmp_path / "d.parquet"))
+    found, span = batch.score_files(named, scorer, rows_at_once)
+    assert found.equals(batch.score_tables(scorer, tidy_table(table), asked, order.moment))
+    assert {"scored", "invalid"} <= set(found["status"])
+    assert span[0] < datetime(2018, 11, 16) < datetime(2019, 2, 12) < span[1]
+
+
+def test_answers_are_gathered_in_order_some_at_a_time(
+    order: Order, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = batch.score_files(order, scorer)
+    monkeypatch.setattr(batch, "_ANSWERS_AT_ONCE", 70)
+    monkeypatch.setattr(batch, "_FEWEST_AT_ONCE", 2)
+    monkeypatch.setattr(batch, "_MOST_AT_ONCE", 9)
+    with batch.scored(order, scorer, 500) as found:
+        frames = list(found.in_order())
+    assert [frame.height for frame in frames] == [70, 70, found.count - 140]
+    assert pl.concat(frames).equals(whole)
+
+
+def test_one_customer_fills_one_piece_of_many(order: Order, scorer: Scorer, tmp_path: Path) -> None:
+    table = tables.read(order.transactions or "").head(500).with_columns(CustomerId=pl.lit("one"))
+    table.write_parquet(tmp_path / "t.parquet")
+    found, _ = batch.score_files(replace(order, transactions=str(tmp_path / "t.parquet")), scorer, 100)
+    assert found["CustomerId"].to_list() == ["one"]
 
 
 def test_a_customer_is_whole_in_one_piece(order: Order, scorer: Scorer) -> None:
