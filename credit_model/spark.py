@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _ROW = "row_of_decision"
-_NUMBERS = ("double", "float", "decimal", "bigint", "int", "smallint", "tinyint")
+_NUMBERS = {"double", "float", "decimal", "bigint", "int", "smallint", "tinyint"}
 
 
 def decision_rows(
@@ -184,7 +184,7 @@ def _moment(decisions: "DataFrame", default: datetime | str | None) -> "Column":
     if default is not None and known is None:
         raise ValueError("as_of is not a time; give ISO-8601 text such as 2019-02-13T00:00:00Z")
     kind = dict(decisions.dtypes).get("as_of", "absent")
-    if kind.startswith(_NUMBERS):
+    if kind.partition("(")[0] in _NUMBERS:
         seconds = F.lit(known and known.replace(tzinfo=UTC).timestamp()).cast("double")
         given = F.col("as_of").cast("double")
         return F.coalesce(F.when(~F.isnan(given), given), seconds)

@@ -65,8 +65,9 @@ def _tasks(transactions: Path, few: Path, model: str) -> Mapping[str, Task]:
 
 
 def _on_spark(transactions: Path, model: str, cores: int) -> Task:
-    master = {"PYSPARK_SUBMIT_ARGS": f"--master local[{cores}] --driver-memory 4g pyspark-shell"}
-    return Task(scoring(transactions, model, "score_spark"), master)
+    arguments = f"--master local[{cores}] --driver-memory 4g pyspark-shell"
+    environment = {"PYSPARK_SUBMIT_ARGS": arguments, "PYSPARK_PYTHON": sys.executable}
+    return Task(scoring(transactions, model, "score_spark"), environment)
 
 
 if __name__ == "__main__":

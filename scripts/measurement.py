@@ -14,6 +14,7 @@ from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[1]
 _BETWEEN_LOOKS = 0.25
+_TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Cost:
 
     Attributes:
         wall: seconds from start to end.
-        user: processor seconds of the program and of every child it waited for, outside the system.
+        user: processor seconds outside the system, of the program and its children.
         system: processor seconds inside the system.
-        memory: peak megabytes: of its largest process, or of all of them together as seen from time to time.
+        memory: peak megabytes of all its processes together, as seen from time to time, or of the largest if that is more.
     """
 
     wall: float
@@ -84,7 +85,8 @@ def measure(task: Task, folder: Path) -> Cost:
     if process.returncode:
         raise SystemExit((folder / "errors.txt").read_text())
     largest = usage.ru_maxrss / (2**10 if sys.platform == "linux" else 2**20)
-    return Cost(wall, usage.ru_utime, usage.ru_stime, max(largest, *seen))
+    user, system = (sum(seconds) for seconds in zip((0.0, 0.0), *seen.seconds.values(), strict=True))
+    return Cost(wall, max(usage.ru_utime, user), max(usage.ru_stime, system), max(largest, seen.memory))
 
 
 def environment() -> dict[str, str]:
@@ -134,14 +136,36 @@ def _stopped_with_us(pid: int) -> Iterator[None]:
         raise
 
 
+@dataclass
+class _Seen:
+    """What the processes of a session have used, looked at from time to time; those nobody waits for are among them.
+
+    Attributes:
+        memory: most megabytes that they held together.
+        seconds: of the processor, outside and inside the system, by process.
+    """
+
+    memory: float = 0.0
+    seconds: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def look(self, session: int) -> None:
+        pages = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[3]) == session:
+                    pages += int(fields[21])
+                    self.seconds[stat.parent.name] = (int(fields[11]) / _TICKS, int(fields[12]) / _TICKS)
+        self.memory = max(self.memory, pages * _PAGE)
+
+
 @contextmanager
-def _watched(pid: int) -> Iterator[list[float]]:
-    """The megabytes that the processes of a session hold together, looked at from time to time."""
-    seen, over = [0.0], Event()
+def _watched(pid: int) -> Iterator[_Seen]:
+    seen, over = _Seen(), Event()
 
     def watch() -> None:
         while not over.wait(_BETWEEN_LOOKS):
-            seen.append(_resident(pid))
+            seen.look(pid)
 
     thread = Thread(target=watch)
     thread.start()
@@ -150,12 +174,3 @@ def _watched(pid: int) -> Iterator[list[float]]:
     finally:
         over.set()
         thread.join()
-
-
-def _resident(session: int) -> float:
-    pages = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            pages += int(fields[21]) if int(fields[3]) == session else 0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,8 +1,14 @@
 """Real processes for tests: a registered model and a way to run Python."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,3 +45,38 @@ def run(command: list[str], environment: dict[str, str], folder: Path) -> subpro
         check=False,
         timeout=600,
     )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def listening(command: list[str], port: int, environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """A scoring server from when it answers; yields its address. What it prints is in ``server.log`` of the folder."""
+    address, log = f"http://127.0.0.1:{port}", folder / "server.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        _await(address, process, log)
+        yield address
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+
+
+def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            urllib.request.urlopen(f"{address}/ping", timeout=5).close()
+            return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+            break
+    raise AssertionError(log.read_text())

@@ -112,14 +112,31 @@ def test_odd_types_nulls_and_customers_without_transactions(
 
 
 def test_a_customer_larger_than_a_batch(session: SparkSession, trained_model: TrainedModel) -> None:
-    numbers = session.range(25_000)
+    numbers = session.range(1_000_000)
     many = numbers.select(
         F.lit("whale").alias("CustomerId"),
-        F.timestamp_seconds(F.lit(1548979200) + F.col("id") * 40).alias("TransactionStartTime"),
+        F.timestamp_seconds(F.lit(1548979200) + F.col("id")).alias("TransactionStartTime"),
         (F.col("id") % 900).cast("double").alias("Amount"),
     )
     found = answered(on_spark.decision_rows(many.repartition(5), as_of=AS_OF), trained_model)
-    assert [row["transaction_count"] for row in found] == [25_000]
+    assert [row["transaction_count"] for row in found] == [1_000_000]
+
+
+def test_a_decision_asked_twice_is_answered_twice_and_empty_partitions_are_none(
+    session: SparkSession, raw: DataFrame, trained_model: TrainedModel
+) -> None:
+    latest = raw.groupBy("CustomerId").agg(F.max("TransactionStartTime").alias("latest"))
+    known = [row["CustomerId"] for row in latest.orderBy(F.desc("latest")).limit(2).collect()]
+    people = session.createDataFrame([(name,) for name in [*known, *known, "nobody"]], "CustomerId string")
+    moment = F.timestamp_seconds(F.lit(datetime.fromisoformat(AS_OF).timestamp()))
+    decisions = people.withColumn("as_of", moment).repartition(20)
+    found = answered(on_spark.decision_rows(raw.repartition(40), decisions), trained_model)
+    assert [row["CustomerId"] for row in found] == sorted([*known, *known, "nobody"])
+    assert {row["as_of"] for row in found} == {"2019-02-13T00:00:00.000000Z"}
+    for name in known:
+        one, other = (row for row in found if row["CustomerId"] == name)
+        assert one == other
+        assert one["status"] == "scored"
 
 
 def test_score_spark_answers_as_score_does(trained_model: TrainedModel, tmp_path: Path) -> None:
