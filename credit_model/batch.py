@@ -165,19 +165,23 @@ def _watched(found: Pieces) -> Iterator[pl.DataFrame]:
         print(file=sys.stderr)
 
 
-def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
+def warning(answer: pl.DataFrame, moments: list[datetime] | None = None) -> str | None:
     """What to say where more than half of the decisions have no history, with the dates; else nothing.
 
     Args:
         answer: the answers.
-        moments: times of transactions, the first and the last among them, in order.
+        moments: times of transactions, the first and the last among them, in order; null where nobody looked.
     """
     silent = int((answer["status"] == "no_history").sum())
     if 2 * silent <= answer.height:
         return None
-    span = f"transactions run from {moments[0]} to {moments[-1]}" if moments else "there are no transactions"
+    span = "there are no transactions, "
+    if moments is None:
+        span = ""
+    elif moments:
+        span = f"transactions run from {moments[0]} to {moments[-1]}, "
     return (
-        f"warning: {silent} of {answer.height} decisions have no history: {span}, "
+        f"warning: {silent} of {answer.height} decisions have no history: {span}"
         f"decisions from {answer['as_of'].min()!s} to {answer['as_of'].max()!s}; check as_of"
     )
 

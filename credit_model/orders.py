@@ -55,10 +55,11 @@ class Order:
 
     def scan(self, path: str, scorer: Scorer, needed: Collection[str]) -> pl.LazyFrame:
         """A file under the contract's names: those that the order gives, which must be there, then those the model knows."""
-        given = {
+        given = [
             ours for ours in self.columns if ours in needed or (COLUMNS[1] in needed and ours in COLUMNS)
-        }
-        return tables.rename(tables.scan(path), {**scorer.columns, **self.columns}, {*needed, *given}, path)
+        ]
+        every = dict.fromkeys([*needed, *given])
+        return tables.rename(tables.scan(path), {**scorer.columns, **self.columns}, every, path)
 
     def scan_transactions(self, scorer: Scorer) -> pl.LazyFrame:
         """The transactions; none where the order names none."""

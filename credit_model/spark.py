@@ -5,6 +5,7 @@ collected into an array, one row per decision, and the model is told to refuse a
 """
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from credit_model import tables
+from credit_model.batch import warning
 from credit_model.cells import read, times
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
@@ -120,13 +122,17 @@ def score_spark(settings: Settings) -> str:
         session.stop()
     table = pl.DataFrame(pl.from_arrow(found)).sort(_ROW if keep else "CustomerId")
     tables.write(table.select(list(ANSWER)), settings.output or "")
+    said = warning(table)
+    if said:
+        print(said, file=sys.stderr)
     return f"{table.height} decisions written to {settings.output}"
 
 
 def _session(code: Path) -> "SparkSession":
-    """A session whose Python workers run the code that the model carries."""
+    """A session whose Python workers are of this Python, and run the code that the model carries."""
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ["PYTHONPATH"] = f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     builder = SparkSession.builder.appName("credit_model score").config("spark.sql.session.timeZone", "UTC")
     return builder.config("spark.executorEnv.PYTHONPATH", str(code)).getOrCreate()

@@ -126,7 +126,7 @@ def _progress() -> Iterator[Advance]:
 
 def _transactions(given: Settings) -> Tidy:
     if given.transactions is not None:
-        needed = {*REQUIRED, *(name for name in given.columns if name in COLUMNS)}
+        needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
         return tidy_table(
             tables.rename(tables.read(given.transactions), given.columns, needed, given.transactions)
         )

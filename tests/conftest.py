@@ -1,12 +1,15 @@
 """How hypothesis runs (the same cases every time in CI, new ones at a desk), and one small trained model."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
 from processes import ROOT, TrainedModel, run
 
 from credit_model import synthetic
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("desk"), derandomize=True, print_blob=True)

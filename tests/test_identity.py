@@ -24,13 +24,14 @@ from test_serving import ask
 
 from credit_model import synthetic
 from credit_model.candidates import CANDIDATES
+from credit_model.comparison import Cases
 from credit_model.preparation import Prepared, prepare
 from credit_model.reasons import Reasons
 from credit_model.samples import proxy_sample
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.spark import answers, decision_rows
-from credit_model.training import LEAST_EFFECT, Cases
+from credit_model.training import LEAST_EFFECT
 from credit_model.transactions import tidy_table
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,5 @@
 """Tables on Spark: features are those of the package, for any types, partitions and skew; a model can be trained on them."""
 
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -37,13 +35,11 @@ FIELDS = list(CATALOGUE.features)
 @pytest.fixture(scope="module")
 def session() -> Iterator[SparkSession]:
     """In a time zone whose clocks change: an instant must not move with them."""
-    os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master("local[2]").config("spark.sql.shuffle.partitions", "3")
     builder = builder.config("spark.ui.enabled", "false").config("spark.driver.memory", "2g")
     session = builder.config("spark.sql.session.timeZone", "America/New_York").getOrCreate()
     yield session
     session.stop()
-    del os.environ["PYSPARK_PYTHON"]
 
 
 def collected(table: DataFrame) -> pl.DataFrame:
