@@ -71,8 +71,17 @@ def listening(command: list[str], port: int, environment: dict[str, str], folder
         process.wait(60)
 
 
+@contextmanager
+def serving(model: TrainedModel, folder: Path) -> Iterator[str]:
+    """The stock scoring server of a model on a free port, started in a folder without a copy of the package."""
+    port = free_port()
+    command = ["mlflow", "models", "serve", "-m", model.uri, "--env-manager", "local", "--port", str(port)]
+    with listening([sys.executable, "-m", *command], port, model.environment, folder) as address:
+        yield address
+
+
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(3_000):  # ten minutes at most, on the busiest machine
         with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(f"{address}/ping", timeout=5).close()
             return

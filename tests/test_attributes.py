@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 from applications import ATTRIBUTES, applications
 from mlflow.pyfunc import PyFuncModel
-from processes import ROOT, TrainedModel, run
+from processes import ROOT, TrainedModel, run, serving
+from test_serving import ask
 
 from credit_model import metrics
 from credit_model.catalogue import Catalogue
@@ -120,6 +121,37 @@ def test_both_shapes_and_the_command_line_agree(
     np.testing.assert_allclose(
         [row["probability"] for row in found], expected["probability"].tolist(), rtol=1e-9
     )
+
+
+def test_the_stock_server_answers_applications(
+    loaded: PyFuncModel, lender: TrainedModel, tmp_path: Path
+) -> None:
+    table = fresh(12).astype({"as_of": str})
+    expected = answered(loaded, table)["probability"].tolist()
+    plain = table.astype(object).where(table.notna(), None)
+    nothing: dict[str, list[object]] = {"TransactionStartTime": [], "Amount": []}
+    arrays = [{**record, **nothing} for record in plain.to_dict(orient="records")]
+    rows = plain.assign(TransactionStartTime="2023-01-01T00:00:00Z", Amount=5)
+    split = {key: value for key, value in plain.to_dict(orient="split").items() if key != "index"}
+    bodies = [
+        {"dataframe_records": plain.to_dict(orient="records")},
+        {"dataframe_records": arrays},
+        {"dataframe_records": rows.to_dict(orient="records")},
+        {"dataframe_split": split},
+        {"inputs": plain.to_dict(orient="list")},
+    ]
+    with serving(lender, tmp_path) as address:
+        for body in bodies:
+            status, answer = ask(address, body)
+            assert status == 200
+            found = [row["probability"] for row in answer["predictions"]]
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_code_with_leading_zeros_is_a_category() -> None:
+    table = pl.DataFrame({"branch": ["00731", "12"], "income": ["0.5", "100"], "share": ["0", "1"]})
+    kinds = {known.name: known.kind for known in learn_attributes(table, table.columns)}
+    assert kinds == {"branch": "category", "income": "number", "share": "number"}
 
 
 def test_score_takes_decisions_without_transactions(

@@ -6,7 +6,6 @@ The models are that of the test suite with one classifier of the zoo after the o
 import json
 import math
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ import mlflow
 import numpy as np
 import polars as pl
 import pytest
-from processes import ROOT, TrainedModel, free_port, listening, run
+from processes import ROOT, TrainedModel, run, serving
 from pyspark.sql import SparkSession
 from test_serving import ask
 
@@ -145,9 +144,7 @@ def on_pandas(model: TrainedModel, asked: Asked, _: Path) -> pl.DataFrame:
 
 def over_http(model: TrainedModel, asked: Asked, folder: Path) -> pl.DataFrame:
     """The stock server, in few large requests."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model.uri, "--env-manager", "local"]
-    with listening([*command, "--port", str(port)], port, model.environment, folder) as address:
+    with serving(model, folder) as address:
         said = [ask(address, request) for request in asked.bodies]
     assert {status for status, _ in said} == {200}
     return pl.DataFrame([answer for _, given in said for answer in given["predictions"]], ANSWER)

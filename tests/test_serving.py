@@ -2,9 +2,6 @@
 
 import io
 import json
-import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,7 +13,7 @@ import mlflow
 import pandas as pd
 import polars as pl
 import pytest
-from processes import ROOT, TrainedModel, run
+from processes import ROOT, TrainedModel, run, serving
 
 pytestmark = pytest.mark.slow
 
@@ -49,47 +46,8 @@ def expected(trained_model: TrainedModel, flat: pd.DataFrame) -> Answers:
 
 @pytest.fixture(scope="module")
 def server(trained_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The stock scoring server on a free port, started where no copy of the package lies."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        "mlflow",
-        "models",
-        "serve",
-        "-m",
-        trained_model.uri,
-        "--env-manager",
-        "local",
-        "--port",
-        str(port),
-    ]
-    log = tmp_path_factory.mktemp("server") / "log"
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=trained_model.environment,
-            cwd=log.parent,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-        address = f"http://127.0.0.1:{port}"
-        try:
-            while not _alive(address):
-                assert process.poll() is None, log.read_text()
-            yield address
-        finally:
-            subprocess.run(["pkill", "-TERM", "-g", str(process.pid)], check=False)
-            process.wait(30)
-
-
-def _alive(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/ping", timeout=5) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+    with serving(trained_model, tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 def ask(server: str, body: object, kind: str = "application/json") -> tuple[int, Any]:
