@@ -70,11 +70,9 @@ class Order:
 
 def give(module: str, settings: Settings) -> int:
     """Fetch a model and let a module of its own code carry out the order; returns the exit code."""
-    import mlflow
-
     if settings.output is not None:
         tables.check_output(settings.output)
-    model = Path(mlflow.artifacts.download_artifacts(settings.model))
+    model = fetched(settings.model)
     order = Order(
         str((model / "artifacts" / "scorer").resolve()),
         settings.transactions,
@@ -87,6 +85,15 @@ def give(module: str, settings: Settings) -> int:
     environment = os.environ | {"PYTHONPATH": str((model / "code").resolve())}
     command = [sys.executable, "-P", "-m", f"credit_model.{module}", json.dumps(asdict(order))]
     return obey(command, environment)
+
+
+def fetched(model: str) -> Path:
+    """The folder of a model: itself where it is one, else what MLflow finds under the URI; MLflow takes seconds to load."""
+    if Path(model).is_dir():
+        return Path(model)
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(model))
 
 
 def obey(command: list[str], environment: dict[str, str]) -> int:

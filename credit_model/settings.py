@@ -106,7 +106,9 @@ class Settings:
     version: str | None = _parameter(
         TEXT, None, "promote", "version or alias to promote; the challenger where not given"
     )
-    model: str = _parameter(TEXT, "models:/credit-risk@champion", _SCORING, "URI of the model to use")
+    model: str = _parameter(
+        TEXT, "models:/credit-risk@champion", _SCORING, "an MLflow URI, or the folder of a model"
+    )
     as_of: datetime | None = _parameter(
         MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"
     )

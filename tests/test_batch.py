@@ -181,3 +181,17 @@ def test_an_interrupted_run_leaves_nothing_behind(sign: signal.Signals, tmp_path
     assert process.wait(timeout=120) != 0
     process.communicate()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_a_model_without_mlflow(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FETCHED, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(tmp_path), "False"]
+
+
+_FETCHED = """
+import sys
+from credit_model.orders import fetched
+print(fetched(sys.argv[1]), 'mlflow' in sys.modules)
+"""
