@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
 
-from credit_model.spark import answers, decision_rows
+from credit_model.spark import answers, decision_rows, of_asked
 
 
 def main() -> None:
@@ -38,7 +38,9 @@ def scorer(transactions: DataFrame | None, model: str, output: str) -> Callable[
     """
 
     def score(decisions: DataFrame, batch: int) -> None:
-        rows = decisions if transactions is None else decision_rows(transactions, decisions)
+        rows = decisions
+        if transactions is not None:
+            rows = decision_rows(of_asked(transactions, decisions), decisions)
         answers(rows, model).write.mode("overwrite").parquet(f"{output}/batch={batch}")
 
     return score

@@ -163,6 +163,21 @@ def test_a_default_moment_stands_where_the_table_has_none(session: SparkSession)
         spark.decision_rows(transactions, decisions, "soon")
 
 
+def test_the_transactions_of_those_asked_about_are_all_that_their_rows_need(session: SparkSession) -> None:
+    schema = "CustomerId double, TransactionStartTime string, Amount double"
+    rows = [(who, "2019-01-10", place) for place, who in enumerate([1.0, 2.0, 2.0, None, 3.0])]
+    transactions = session.createDataFrame([(who, when, float(n)) for who, when, n in rows], schema)
+    decisions = session.createDataFrame([("2",), (None,), ("2",), ("9",)], "CustomerId string")
+    mine = spark.of_asked(transactions, decisions)
+    assert sorted(row["Amount"] for row in mine.collect()) == [1, 2, 3]
+    few, every = (
+        [(row["CustomerId"], row["as_of"], sorted(row["Amount"])) for row in rows.collect()]
+        for rows in (spark.decision_rows(known, decisions, AS_OF) for known in (mine, transactions))
+    )
+    assert [name for name, _, _ in few].count("2") == 2
+    assert sorted(few, key=repr) == sorted(every, key=repr)
+
+
 def test_what_is_at_fault_is_said_and_nothing_is_lost(session: SparkSession) -> None:
     day = "2019-01-10"
     rows = [
