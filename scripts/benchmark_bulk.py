@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
         "--millions", type=float, nargs="+", default=[1.0, 10.0], help="transactions, in millions"
     )
     parser.add_argument(
-        "--large", action="store_true", help="50 million too; only DuckDB's own features beside"
+        "--large", action="store_true", help="50 million too: score and the model's features alone"
     )
     parser.add_argument("--model", help="folder of a model; trained in a temporary store if not given")
     parser.add_argument("--candidate", default="auto", help="what to train")
