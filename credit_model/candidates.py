@@ -72,6 +72,11 @@ class CrossValidation:
         """Standard error of the mean."""
         return float(np.std(self.fold_auc, ddof=1) / np.sqrt(len(self.fold_auc)))
 
+    def loss_to(self, other: "CrossValidation") -> tuple[float, float]:
+        """Mean AUC lost to another on the same folds, and the standard error of that difference."""
+        lost = np.array(other.fold_auc) - np.array(self.fold_auc)
+        return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
+
 
 _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
 
@@ -209,5 +214,5 @@ def choose(results: Mapping[str, CrossValidation]) -> str:
 
 
 def _as_good(result: CrossValidation, best: CrossValidation) -> bool:
-    lost = np.array(best.fold_auc) - np.array(result.fold_auc)
-    return bool(lost.mean() <= lost.std(ddof=1) / np.sqrt(len(lost)))
+    loss, error = result.loss_to(best)
+    return loss <= error

@@ -12,6 +12,7 @@ import polars as pl
 
 from credit_model.cells import Cells, Reader, numbers, read, texts, times
 from credit_model.history import FAULTS, NO_FAULTS, together
+from credit_model.spelling import suggest
 from credit_model.transactions import COLUMNS
 
 _RESERVED = (
@@ -98,9 +99,8 @@ def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribu
         if name.lower() in {other.lower() for other in names[:place]}:
             raise ValueError(f"attribute {name} differs from another in case alone; rename one of them")
         if name not in table.columns:
-            raise ValueError(
-                f"attribute {name} is not a column of the decisions (found: {', '.join(table.columns)})"
-            )
+            found = [column for column in table.columns if column not in _RESERVED]
+            raise ValueError(f"attribute {name} is not a column of the decisions; {suggest(name, found)}")
     return tuple(Attribute(name, _kind(table[name])) for name in names)
 
 

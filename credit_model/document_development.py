@@ -67,9 +67,10 @@ def features(outcome: Outcome) -> Section:
     """What the model reads."""
     table = documents.features(outcome.trained)
     used = table.filter(pl.col("used")).drop("used")
+    applied = " and from the application" if outcome.sample.recipe.attributes else ""
     text = (
-        f"{table.height} features varied; the model reads {used.height}. All come from the transactions in the "
-        f"{outcome.sample.recipe.history_days} days before a decision, through one function for training and serving. "
+        f"{table.height} features varied; the model reads {used.height}. They come from the transactions in the "
+        f"{outcome.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
         "Calendar features that would let the model learn when instead of who are off."
     )
     return Section("Features", [text, Table(used, "Features that the model reads")])
@@ -78,7 +79,7 @@ def features(outcome: Outcome) -> Section:
 def candidates(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
     """Every candidate, and what needs no model."""
     trained = outcome.trained
-    won = "The simplest within one standard error of the best is served"
+    won = "The simplest whose loss to the best, fold by fold, is within one standard error of that difference is served"
     if outcome.sample.recipe.candidate != "auto":
         won = "The one that was asked for is served"
     text = (

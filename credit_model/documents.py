@@ -41,12 +41,18 @@ def documents(outcome: Outcome) -> Mapping[str, str]:
 
 
 def comparison(trained: Trained) -> pl.DataFrame:
-    """One row per candidate, the best first: cross-validated AUC, its standard error, AUC out of time, what was chosen."""
+    """One row per candidate, the best first: cross-validated AUC and its error, the loss to the best and the error of that.
+
+    Errors are standard errors over the folds; beside them the AUC out of time, and what was chosen.
+    """
+    best = max(trained.comparison.values(), key=lambda result: result.mean)
     rows = [
         {
             "candidate": name,
             "auc": result.mean,
             "standard_error": result.standard_error,
+            "loss": result.loss_to(best)[0],
+            "loss_standard_error": result.loss_to(best)[1],
             "auc_out_of_time": trained.test_auc.get(name),
             "chosen": name == trained.winner,
         }

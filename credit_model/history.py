@@ -84,7 +84,9 @@ def together(faults: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def messages(faults: pl.DataFrame) -> pl.DataFrame:
     """One sentence per decision at fault: ``decision``, ``message``, naming field and count, never a value."""
     return (
-        faults.sort("decision", "field", "problem")
+        faults.group_by("decision", "field", "problem")
+        .agg(pl.col("count").max())  # of a decision and of its rows it may be the same cell
+        .sort("decision", "field", "problem")
         .group_by("decision", maintain_order=True)
         .agg(message=pl.format("{}: {} {}", "field", "count", "problem").str.join("; "))
     )

@@ -13,7 +13,7 @@ import polars as pl
 from credit_model import batch, metrics, orders, tables
 from credit_model.decisions import read_decisions
 from credit_model.features import FeaturePlan
-from credit_model.history import history
+from credit_model.history import history as history_of
 from credit_model.orders import Order
 from credit_model.outcomes import observed
 from credit_model.profile import SCORE, Distribution, Profile
@@ -32,8 +32,13 @@ DRIFT: dict[str, pl.DataType] = {
 }
 
 
-def drift(profile: Profile, features: pl.DataFrame, score: pl.Series) -> pl.DataFrame:
-    """The population stability index of every input and of the score, worst first.
+def drift(
+    profile: Profile,
+    features: pl.DataFrame,
+    score: pl.Series,
+    history: tuple[Distribution, pl.Series] | None = None,
+) -> pl.DataFrame:
+    """The population stability index of every input, of the score, and of having a history, worst first.
 
     Limits know the sample size, and share one chance of 5 % of any false alarm among all that is watched (Bonferroni).
 
@@ -41,17 +46,35 @@ def drift(profile: Profile, features: pl.DataFrame, score: pl.Series) -> pl.Data
         profile: the reference.
         features: of the new decisions that were judged.
         score: of the same decisions.
+        history: from ``had_history``; not watched where it is not given.
 
     Returns:
-        One row per input, and one for the score, with the columns of ``DRIFT``.
+        One row per subject, with the columns of ``DRIFT``.
     """
     watched: dict[str, tuple[Distribution, pl.Series]] = {
         name: (known, features[name]) for name, known in profile.inputs.items()
     }
     watched[SCORE] = (profile.score, score)
+    if history is not None:
+        watched["history"] = history
     rows = [_row(name, known, now, CHANCE / len(watched)) for name, (known, now) in watched.items()]
     excess = pl.col("psi") - pl.col("limit")
     return pl.DataFrame(rows, schema=DRIFT).sort(excess, "subject", descending=[True, False])
+
+
+def had_history(profile: Profile, status: pl.Series, *, all_judged: bool) -> tuple[Distribution, pl.Series]:
+    """Whether decisions had a history: as counts of the reference, and of the new decisions.
+
+    Args:
+        profile: the reference.
+        status: of the new decisions; an invalid one tells nothing.
+        all_judged: those without a history were judged too, so that the reference's scores are of all decisions.
+    """
+    share, judged = profile.no_history_share, sum(profile.score.counts)
+    decisions = judged if all_judged or share == 1 else round(judged / (1 - share))
+    without = round(decisions * share)
+    now = status.filter(status != "invalid").replace("no_history", "none")
+    return Distribution((), ("scored",), (decisions - without, without, 0)), now
 
 
 def performance(
@@ -122,7 +145,8 @@ def _monitor(order: Order, scorer: Scorer) -> str:
             "no decision could be judged, so nothing can be compared; check as_of and the transactions"
         )
     features = _features(scorer, transactions, asked, order.moment).filter(judged)
-    table = drift(scorer.profile, features, answers["score"].filter(judged))
+    history = had_history(scorer.profile, answers["status"], all_judged=bool(scorer.catalogue.attributes))
+    table = drift(scorer.profile, features, answers["score"].filter(judged), history)
     became = {} if outcomes is None else performance(answers, outcomes, scorer.profile)
     if order.output is not None:
         tables.write(table, order.output)
@@ -147,7 +171,7 @@ def _collect(scanned: pl.LazyFrame, source: str | None) -> pl.DataFrame:
 def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     columns = {name: decisions[name] for name in decisions.columns}
     asked = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    known = history(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
+    known = history_of(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
     return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(known.frame, asked.frame)
 
 

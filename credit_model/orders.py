@@ -88,12 +88,21 @@ def give(module: str, settings: Settings) -> int:
 
 
 def fetched(model: str) -> Path:
-    """The folder of a model: itself where it is one, else what MLflow finds under the URI; MLflow takes seconds to load."""
+    """The folder of a model: itself where it is one, else what MLflow finds under the URI; MLflow takes seconds to load.
+
+    Raises:
+        ValueError: there is no such model.
+    """
     if Path(model).is_dir():
         return Path(model)
     import mlflow
 
-    return Path(mlflow.artifacts.download_artifacts(model))
+    try:
+        return Path(mlflow.artifacts.download_artifacts(model))
+    except (mlflow.exceptions.MlflowException, OSError):
+        raise ValueError(
+            f"there is no model {model} in {mlflow.get_tracking_uri()}; train one first, or name another"
+        ) from None
 
 
 def obey(command: list[str], environment: dict[str, str]) -> int:

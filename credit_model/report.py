@@ -58,18 +58,25 @@ def roc(bad: metrics.BadArray, probability: metrics.FloatArray) -> Figure:
 
 
 def calibration(bad: metrics.BadArray, probability: metrics.FloatArray) -> Figure:
-    """Observed bad rate against mean probability in ten groups, with 95 % binomial bars."""
+    """Observed bad rate against mean probability in ten groups, with 95 % bars (Wilson, 1927)."""
     groups = metrics.reliability(bad, probability)
     expected, observed, cases = (np.array(column) for column in zip(*groups, strict=True))
-    error = 1.96 * np.sqrt(observed * (1 - observed) / cases)
+    low, high = _wilson(observed, cases)
     figure, axes = _figure("mean probability", "observed bad rate")
-    axes.errorbar(expected, observed, yerr=error, fmt="o", color=_GOOD, capsize=3)
-    top = max(float(expected.max()), float((observed + error).max()))
+    axes.errorbar(expected, observed, yerr=(observed - low, high - observed), fmt="o", color=_GOOD, capsize=3)
+    top = max(float(expected.max()), float(high.max()))
     axes.plot([0, top], [0, top], color=_LINE, linestyle="--", linewidth=1)
     axes.set_title(
         f"Calibration: observed over expected {metrics.calibration_in_the_large(bad, probability):.2f}"
     )
     return figure
+
+
+def _wilson(rate: np.ndarray, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    z = 1.96
+    centre = (rate + z**2 / (2 * cases)) / (1 + z**2 / cases)
+    half = z / (1 + z**2 / cases) * np.sqrt(rate * (1 - rate) / cases + z**2 / (4 * cases**2))
+    return np.minimum(centre - half, rate), np.maximum(centre + half, rate)
 
 
 def scores(bad: metrics.BadArray, score: metrics.FloatArray) -> Figure:
@@ -112,7 +119,7 @@ def candidates(trained: Trained) -> Figure:
         out_of_time = [trained.test_auc[name] for name in tested]
         axes.plot(out_of_time, tested, "D", color=_BAD, markerfacecolor="none", label="out of time")
     axes.set_ylim(-0.5, len(names) - 0.5)
-    axes.legend(frameon=False, loc="lower right", fontsize="small")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
     axes.set_title(f"Candidates: {trained.winner} is served")
     return figure
 

@@ -9,9 +9,10 @@ import polars as pl
 from credit_model import labels, scorecard, splits
 from credit_model.cutoffs import Cutoffs, automatic_windows, cutoffs
 from credit_model.decisions import Attribute, learn_attributes, read_decisions
-from credit_model.outcomes import observed
+from credit_model.outcomes import KNOWN_AT, observed
 from credit_model.recipe import Recipe
 from credit_model.settings import Settings
+from credit_model.spelling import suggest
 from credit_model.transactions import Tidy
 
 OBSERVED_HISTORY, OBSERVED_OUTCOME = 365, 30
@@ -89,6 +90,8 @@ def observed_sample(
     left_out = {**found.left_out, **splits.exclusions(parted)}
     lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
     known = f"outcomes known after {lag:.0f} days on average"
+    if KNOWN_AT not in outcomes.columns:
+        known = f"outcomes taken as known after {wait} days (outcome_days)"
     if at_once:
         known = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
     lines = (
@@ -129,7 +132,8 @@ def _group(table: pl.DataFrame, name: str | None) -> list[pl.Series]:
     if name is None:
         return []
     if name not in table.columns:
-        raise ValueError(f"group {name} is not a column of the outcomes (found: {', '.join(table.columns)})")
+        found = [column for column in table.columns if column not in {"bad", "known_at"}]
+        raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, found)}")
     return [table[name].cast(pl.String).alias(GROUP)]
 
 

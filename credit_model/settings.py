@@ -14,6 +14,7 @@ import yaml
 
 from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
 from credit_model.spelling import suggest
+from credit_model.transactions import COLUMNS as CONTRACT
 
 COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
 CONFIG = "YAML file of parameters; the command line beats it"
@@ -200,10 +201,20 @@ def _read_config(path: str) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if value != ""}
 
 
+def _check_columns(settings: Settings) -> None:
+    """A name that differs from one of the contract in case alone was meant to be it."""
+    known = {name.lower(): name for name in (*CONTRACT, "as_of", "defaulted", "outcome_known_at")}
+    for name in settings.columns:
+        meant = known.get(name.lower(), name)
+        if meant != name:
+            raise ValueError(f"columns: {name!r} is none of ours; did you mean {meant}?")
+
+
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
         if all(getattr(settings, name) is None for name in choices):
             raise ValueError(f"{command} needs {' or '.join(choices)}; give --{choices[0]} FILE")
+    _check_columns(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
     if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):

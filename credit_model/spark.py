@@ -15,6 +15,7 @@ import polars as pl
 from credit_model import tables
 from credit_model.batch import warning
 from credit_model.cells import read, times
+from credit_model.orders import fetched
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import COLUMNS, REQUIRED
@@ -109,10 +110,8 @@ def _field(name: str) -> "Column":
 
 def score_spark(settings: Settings) -> str:
     """Score files on Spark; the answers are those of ``score``, in the order of the decisions given."""
-    import mlflow
-
     tables.check_output(settings.output or "")
-    model = Path(mlflow.artifacts.download_artifacts(settings.model)).resolve()
+    model = fetched(settings.model).resolve()
     known = Scorer.load(model / "artifacts" / "scorer").columns
     columns = {**known, **settings.columns}
     session = _session(model / "code")

@@ -215,6 +215,8 @@ def _scan_file(file: Path, path: str) -> pl.LazyFrame:
 
 
 def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> str:
+    if len(found) == 1 and ";" in found[0]:
+        return f"{source} has semicolons between its cells; write it with commas"
     if theirs is not None:
         return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, found)}"
     return f"{source} lacks the column {ours}; {suggest(ours, found)}, and say so: columns={ours}=yours"

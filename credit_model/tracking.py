@@ -47,12 +47,14 @@ def train(given: Settings) -> str:
         _log_run(given, outcome, pictures)
         registered = _log_model(given, outcome, pictures)
     _tag(given.name, registered, outcome)
-    first = _set_aliases(given.name, registered)
+    first = _set_aliases(given.name, registered, outcome.sample.recipe.target)
     return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, first=first)])
 
 
 def explore(given: Settings) -> str:
     """Explore transactions; log the pictures and the page; returns what to print."""
+    if given.output is not None and not given.output.endswith(".html"):
+        raise ValueError(f"output: {given.output} is no page; name a file that ends in .html")
     transactions, outcomes = workflow.read(given)
     found = exploring.explore(transactions, outcomes, given.seed)
     drawn = explore_page.pictures(found, transactions)
@@ -154,7 +156,8 @@ def _log_datasets(trained: Trained) -> None:
         mlflow.log_artifact(str(path))
     for part in ("train", "test"):
         rows = table.filter(pl.col("part") == part).to_pandas()
-        mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
+        if len(rows):
+            mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
 
 
 def _log_model(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> int:
@@ -224,11 +227,14 @@ def _tag(name: str, registered: int, outcome: Outcome) -> None:
         client.set_model_version_tag(name, str(registered), key, value)
 
 
-def _set_aliases(name: str, registered: int) -> bool:
-    """The newest version is the challenger, the first one the champion too; returns whether it is the first."""
+def _set_aliases(name: str, registered: int, target: str) -> bool:
+    """The newest version is the challenger, the first one the champion too; returns whether it became champion.
+
+    A model of the leaking ``same_window`` label never does.
+    """
     client = MlflowClient()
     client.set_registered_model_alias(name, CHALLENGER, str(registered))
-    first = CHAMPION not in client.get_registered_model(name).aliases
+    first = CHAMPION not in client.get_registered_model(name).aliases and target != "same_window"
     if first:
         client.set_registered_model_alias(name, CHAMPION, str(registered))
     return first
@@ -239,6 +245,8 @@ def _standing(name: str, registered: int, outcome: Outcome, *, first: bool) -> l
     lines = [f"registered as {name} version {registered}, {aliases}"]
     if outcome.failed_gates:
         lines.append(f"gates failed: {'; '.join(outcome.failed_gates)}")
+        if first:
+            lines.append(f"it is the {CHAMPION} only because there is no other; do not decide by it")
     elif not first:
         lines.append(f"gates passed; python -m credit_model promote --name {name} makes it the {CHAMPION}")
     return lines

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from credit_model.classifier import FloatArray, describe
+from credit_model.shapley import Lookup, lookup
 
 if TYPE_CHECKING:
     import xgboost
@@ -44,13 +45,13 @@ class Trees:
 
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
-        return self._shapley(self._matrix(encode(table, self.inputs, self._codes)))[:, :-1]
+        return self._shares(encode(table, self.inputs, self._codes))
 
     def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
-        matrix = self._matrix(encode(table, self.inputs, self._codes))
-        margin = np.asarray(self.booster.predict(matrix, output_margin=True), dtype=np.float64)
-        return margin, self._shapley(matrix)[:, :-1]
+        cells = encode(table, self.inputs, self._codes)
+        margin = self.booster.inplace_predict(cells, predict_type="margin")
+        return np.asarray(margin, dtype=np.float64), self._shares(cells)
 
     @cached_property
     def neutral(self) -> float:
@@ -61,6 +62,15 @@ class Trees:
     @cached_property
     def _codes(self) -> Codes:
         return codes_of(self.levels)
+
+    @cached_property
+    def _lookup(self) -> Lookup | None:
+        return lookup(self.booster, len(self.inputs))
+
+    def _shares(self, cells: npt.NDArray[np.float32]) -> FloatArray:
+        if self._lookup is not None:
+            return self._lookup.contributions(cells)
+        return self._shapley(self._matrix(cells))[:, :-1]
 
     def _matrix(self, cells: npt.NDArray[np.float32]) -> "xgboost.DMatrix":
         import xgboost
@@ -85,7 +95,9 @@ class Trees:
         booster.load_model(folder / _BOOSTER)
         booster.set_param({"nthread": 1})
         levels = {name: tuple(known) for name, known in plain["levels"].items()}
-        return cls(tuple(plain["inputs"]), levels, booster)
+        found = cls(tuple(plain["inputs"]), levels, booster)
+        _ = found._lookup  # worked out here, not by the first request
+        return found
 
 
 def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:

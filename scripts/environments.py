@@ -46,6 +46,8 @@ def activated(python: Path) -> dict[str, str]:
 def run(command: list[str], environment: dict[str, str] | None = None) -> int:
     """Run a program in the project's folder and say so; returns its exit code."""
     print("$", *command, flush=True)
+    if "install" in command:
+        print("(about 1.1 GB to install: some minutes)", flush=True)
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 

@@ -1,6 +1,8 @@
 """Drift is called where something drifted, and hardly ever where nothing did."""
 
 import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -12,10 +14,10 @@ from hypothesis import strategies as st
 from processes import ROOT, TrainedModel, run
 
 from credit_model import metrics
-from credit_model.monitoring import drift, performance
+from credit_model.monitoring import drift, had_history, performance
 from credit_model.profile import Profile, fit_distribution
 
-INPUTS = 40
+INPUTS, AS_OF = 40, datetime(2019, 1, 13)
 
 
 @cache
@@ -109,6 +111,21 @@ def test_an_input_that_never_varied(always: object, kind: type[pl.DataType]) -> 
     }
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "all_judged", "expected"),
+    [(0.0, 0.45, False, True), (0.1, 0.1, False, False), (0.1, 0.6, True, True), (0.6, 0.1, True, True)],
+)
+def test_a_change_in_who_has_a_history_is_drift(
+    then: float, now: float, all_judged: bool, expected: bool
+) -> None:
+    known = replace(profile(), no_history_share=then)
+    status = ["no_history"] * round(300 * now) + ["scored"] * round(300 * (1 - now)) + ["invalid"] * 50
+    subject = had_history(known, pl.Series(status), all_judged=all_judged)
+    assert sum(subject[0].counts) == (1500 if all_judged else round(1500 / (1 - then)))
+    row = drift(known, sample(300, 5), score(300, 5), subject).filter(pl.col("subject") == "history")
+    assert row["drifted"].to_list() == [expected]
+
+
 def test_a_profile_survives_json() -> None:
     assert Profile.from_dict(json.loads(json.dumps(profile().to_dict()))) == profile()
 
@@ -133,9 +150,13 @@ def test_what_became_of_decisions() -> None:
 def test_the_command(factor: int, trained_model: TrainedModel, tmp_path: Path) -> None:
     table = pl.read_parquet(trained_model.transactions)
     table.with_columns(pl.col("Amount", "Value") * factor).write_parquet(tmp_path / "t.parquet")
-    command = ["-m", "credit_model", "monitor", "--transactions", "t.parquet", "--as_of", "2019-01-13"]
+    recent = table.filter(
+        pl.col("TransactionStartTime").is_between(AS_OF - timedelta(days=30), AS_OF, "left")
+    )
+    recent.select(pl.col("CustomerId").unique()).write_csv(tmp_path / "asked.csv")
+    command = ["-m", "credit_model", "monitor", "--transactions", "t.parquet", "--as_of", AS_OF.isoformat()]
     done = run(
-        [*command, "--model", trained_model.uri, "--output", "drift.csv"],
+        [*command, "--decisions", "asked.csv", "--model", trained_model.uri, "--output", "drift.csv"],
         trained_model.environment | {"PYTHONPATH": str(ROOT)},
         tmp_path,
     )

@@ -217,3 +217,9 @@ def test_what_is_found_out_from_the_data_is_called_auto() -> None:
 def test_every_parameter_belongs_to_a_command() -> None:
     taken = {name for command in COMMANDS for name in parameters(command)}
     assert taken == {field.name for field in fields(Settings)}
+
+
+@pytest.mark.parametrize(("given", "meant"), [("customerid=client", "CustomerId"), ("AS_OF=when", "as_of")])
+def test_a_mapped_name_in_another_case_is_a_slip(given: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"is none of ours; did you mean {meant}\\?"):
+        resolve("train", {"columns": given})
