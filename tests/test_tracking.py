@@ -161,6 +161,43 @@ def test_a_version_that_failed_its_gates_is_not_promoted(
     assert _registry(client) == before
 
 
+def test_decisions_of_one_moment_train_and_are_not_estimable_out_of_time(
+    trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    people = pl.read_parquet(trained_model.transactions)["CustomerId"].unique().sort().head(120)
+    bad = pl.int_range(pl.len()) % 3 == 0
+    table = people.to_frame().with_columns(as_of=pl.lit("2019-02-01"), defaulted=bad.cast(pl.Int8))
+    table.write_csv(tmp_path / "o.csv")
+    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    own = ["--outcomes", "o.csv", "--candidate", "scorecard", "--name", "one-moment"]
+    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not estimable" in done.stdout
+    assert client.get_model_version_by_alias("one-moment", "champion").tags["gates"] == "failed"
+
+
+def test_a_leaking_label_makes_no_champion(
+    trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    own = ["--label", "same_window", "--candidate", "scorecard", "--name", "leaking"]
+    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(client.get_registered_model("leaking").aliases) == {"challenger"}
+
+
+@pytest.mark.parametrize("model", ["models:/nobody@champion", "no-such-folder"])
+def test_a_model_that_is_not_there_is_one_sentence(
+    model: str, trained_model: TrainedModel, tmp_path: Path
+) -> None:
+    command = ["-m", "credit_model", "score", "--transactions", str(trained_model.transactions)]
+    own = ["--as_of", "2019-02-01", "--model", model, "--output", "a.csv"]
+    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 2
+    assert f"credit_model: there is no model {model} in" in done.stderr
+    assert not (tmp_path / "a.csv").exists()
+
+
 def _registry(client: MlflowClient) -> str:
     models = client.search_registered_models()
     return json.dumps(
