@@ -202,7 +202,7 @@ def test_what_is_at_fault_is_said_and_nothing_is_lost(session: SparkSession) -> 
         ("fine", "soon"): "as_of: 1 unreadable",
         ("times", late): "TransactionStartTime: 1 unreadable",
         ("unasked", None): "as_of: 1 missing",
-        (None, late): "CustomerId: 1 missing; CustomerId: 1 missing",
+        (None, late): "CustomerId: 1 missing",
         ("stated", late): "income: 1 unreadable",
         ("fine", late): None,
     }
