@@ -102,23 +102,6 @@ def scored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> It
         yield Scored(pl.scan_parquet(f"{folder}/*.parquet"), asked.height, moments)
 
 
-def score_files(
-    order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE
-) -> tuple[pl.DataFrame, list[datetime]]:
-    """Score the files of an order into memory.
-
-    Args:
-        order: what to score.
-        scorer: the fitted scorer.
-        rows_at_once: most transactions of a piece, on average.
-
-    Returns:
-        The answers, one row per decision in order, and the times of the first and the last transaction.
-    """
-    with scored(order, scorer, rows_at_once) as found:
-        return pl.concat(found.in_order()), found.moments
-
-
 def _parts(decisions: Decisions, threads: int) -> Iterator[Decisions]:
     share = -(-decisions.frame.height // threads)
     size = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, share))

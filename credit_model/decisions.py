@@ -33,6 +33,11 @@ class Attribute:
     name: str
     kind: str
 
+    @property
+    def dtype(self) -> pl.DataType:
+        """Of its column."""
+        return _KINDS[self.kind]
+
 
 @dataclass(frozen=True)
 class Decisions:
@@ -131,7 +136,7 @@ def _read_attribute(
     columns: Mapping[str, Cells], attribute: Attribute, height: int
 ) -> tuple[pl.Series, pl.Series]:
     if attribute.name not in columns:
-        unknown = pl.Series([None], dtype=_KINDS[attribute.kind]).new_from_index(0, height)
+        unknown = pl.Series([None], dtype=attribute.dtype).new_from_index(0, height)
         return unknown, pl.Series([False]).new_from_index(0, height)
     values, _, unreadable = read(columns[attribute.name], reader_for(attribute))
     return values, unreadable & (attribute.kind == "number")

@@ -119,9 +119,7 @@ def read(path: str) -> FeatureTable:
 
 def schema(catalogue: Catalogue) -> dict[str, pl.DataType]:
     """The column type of every feature: Float64 or String."""
-    attributes = {
-        known.name: pl.Float64() if known.kind == "number" else pl.String() for known in catalogue.attributes
-    }
+    attributes = {known.name: known.dtype for known in catalogue.attributes}
     nobody = pl.DataFrame(schema={"CustomerId": pl.String(), "as_of": pl.Datetime("us"), **attributes})
     return dict(customer_features(tidy_table(pl.DataFrame(schema=SCHEMA)), nobody, catalogue).schema)
 

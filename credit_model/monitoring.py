@@ -13,7 +13,7 @@ import polars as pl
 from credit_model import batch, metrics, orders, tables
 from credit_model.decisions import read_decisions
 from credit_model.features import FeaturePlan
-from credit_model.history import history as history_of
+from credit_model.history import history
 from credit_model.orders import Order
 from credit_model.outcomes import observed
 from credit_model.profile import SCORE, Distribution, Profile
@@ -36,7 +36,7 @@ def drift(
     profile: Profile,
     features: pl.DataFrame,
     score: pl.Series,
-    history: tuple[Distribution, pl.Series] | None = None,
+    presence: tuple[Distribution, pl.Series] | None = None,
 ) -> pl.DataFrame:
     """The population stability index of every input, of the score, and of having a history, worst first.
 
@@ -46,7 +46,7 @@ def drift(
         profile: the reference.
         features: of the new decisions that were judged.
         score: of the same decisions.
-        history: from ``had_history``; not watched where it is not given.
+        presence: from ``had_history``; not watched where it is not given.
 
     Returns:
         One row per subject, with the columns of ``DRIFT``.
@@ -55,8 +55,8 @@ def drift(
         name: (known, features[name]) for name, known in profile.inputs.items()
     }
     watched[SCORE] = (profile.score, score)
-    if history is not None:
-        watched["history"] = history
+    if presence is not None:
+        watched["history"] = presence
     rows = [_row(name, known, now, CHANCE / len(watched)) for name, (known, now) in watched.items()]
     excess = pl.col("psi") - pl.col("limit")
     return pl.DataFrame(rows, schema=DRIFT).sort(excess, "subject", descending=[True, False])
@@ -145,8 +145,8 @@ def _monitor(order: Order, scorer: Scorer) -> str:
             "no decision could be judged, so nothing can be compared; check as_of and the transactions"
         )
     features = _features(scorer, transactions, asked, order.moment).filter(judged)
-    history = had_history(scorer.profile, answers["status"], all_judged=bool(scorer.catalogue.attributes))
-    table = drift(scorer.profile, features, answers["score"].filter(judged), history)
+    presence = had_history(scorer.profile, answers["status"], all_judged=bool(scorer.catalogue.attributes))
+    table = drift(scorer.profile, features, answers["score"].filter(judged), presence)
     became = {} if outcomes is None else performance(answers, outcomes, scorer.profile)
     if order.output is not None:
         tables.write(table, order.output)
@@ -171,7 +171,7 @@ def _collect(scanned: pl.LazyFrame, source: str | None) -> pl.DataFrame:
 def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     columns = {name: decisions[name] for name in decisions.columns}
     asked = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    known = history_of(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
+    known = history(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
     return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(known.frame, asked.frame)
 
 

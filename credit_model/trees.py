@@ -40,8 +40,7 @@ class Trees:
 
     def margin(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad."""
-        matrix = encode(table, self.inputs, self._codes)
-        return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), dtype=np.float64)
+        return self._margin(encode(table, self.inputs, self._codes))
 
     def contributions(self, table: pl.DataFrame) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
@@ -50,8 +49,7 @@ class Trees:
     def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         cells = encode(table, self.inputs, self._codes)
-        margin = self.booster.inplace_predict(cells, predict_type="margin")
-        return np.asarray(margin, dtype=np.float64), self._shares(cells)
+        return self._margin(cells), self._shares(cells)
 
     @cached_property
     def neutral(self) -> float:
@@ -66,6 +64,9 @@ class Trees:
     @cached_property
     def _lookup(self) -> Lookup | None:
         return lookup(self.booster, len(self.inputs))
+
+    def _margin(self, cells: npt.NDArray[np.float32]) -> FloatArray:
+        return np.asarray(self.booster.inplace_predict(cells, predict_type="margin"), dtype=np.float64)
 
     def _shares(self, cells: npt.NDArray[np.float32]) -> FloatArray:
         if self._lookup is not None:

@@ -9,11 +9,9 @@ import polars as pl
 from tqdm import tqdm
 
 from credit_model import feature_table, gates, labels, metrics, synthetic, tables, training
-from credit_model.candidates import CANDIDATES, cross_validate
-from credit_model.comparison import Advance, Cases
+from credit_model.comparison import Advance, Cases, cross_validated
 from credit_model.fairness import Fairness, fairness
 from credit_model.feature_table import FeatureTable
-from credit_model.metrics import FloatArray
 from credit_model.outcomes import observed
 from credit_model.preparation import PARTS, Prepared, prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
@@ -209,15 +207,7 @@ def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> fl
         transactions, prepared.decisions.filter(pl.Series(rows)), recipe.history_days
     )
     bad = leaking.decisions["bad"].to_numpy().astype(np.int8)
-    cases = Cases.of(prepared, rows)
-    candidate = CANDIDATES[trained.winner]
-    margin: FloatArray = cross_validate(
-        candidate,
-        cases.table,
-        bad,
-        cases.fold(recipe.seed),
-        recipe.seed,
-        cases.directions,
-        trained.comparison[trained.winner].parameters,
-    ).margin
+    cases = replace(Cases.of(prepared, rows), bad=bad)
+    parameters, fold = trained.comparison[trained.winner].parameters, cases.fold(recipe.seed)
+    margin = cross_validated(trained.winner, cases, parameters, fold, recipe, lambda _: None).margin
     return metrics.roc_auc(bad, margin)

@@ -61,22 +61,26 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = bulk_parser(__doc__ or "", "benchmark_bulk.json", "0.1 million transactions, one round")
     parser.add_argument(
         "--millions", type=float, nargs="+", default=[1.0, 10.0], help="transactions, in millions"
     )
     parser.add_argument(
         "--large", action="store_true", help="50 million too: score and the model's features alone"
     )
+    return parser.parse_args()
+
+
+def bulk_parser(about: str, output: str, quick: str) -> argparse.ArgumentParser:
+    """The options that every benchmark of whole files takes."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="folder of a model; trained in a temporary store if not given")
     parser.add_argument("--candidate", default="auto", help="what to train")
     parser.add_argument("--rounds", type=int, default=3, help="how often each runs")
     parser.add_argument("--folder", type=Path, help="where the work folder is made")
-    parser.add_argument("--output", type=Path, default=Path("benchmark_bulk.json"))
-    parser.add_argument(
-        "--quick", action="store_true", help="a smoke test: 0.1 million transactions, one round"
-    )
-    return parser.parse_args()
+    parser.add_argument("--output", type=Path, default=Path(output))
+    parser.add_argument("--quick", action="store_true", help=f"a smoke test: {quick}")
+    return parser
 
 
 def train(folder: Path, candidate: str = "auto") -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmark_bulk import START, generate, scoring, train
+from benchmark_bulk import START, bulk_parser, generate, scoring, train
 from credit_model.synthetic_calibration import CUSTOMERS, TRANSACTIONS
 from measurement import Task, in_turn, markdown
 
@@ -41,16 +41,8 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = bulk_parser(__doc__ or "", "benchmark_spark.json", "20 thousand transactions, one round")
     parser.add_argument("--millions", type=float, default=1.0, help="transactions, in millions")
-    parser.add_argument("--model", help="folder of a model; trained in a temporary store if not given")
-    parser.add_argument("--candidate", default="auto", help="what to train")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each runs")
-    parser.add_argument("--folder", type=Path, help="where the work folder is made")
-    parser.add_argument("--output", type=Path, default=Path("benchmark_spark.json"))
-    parser.add_argument(
-        "--quick", action="store_true", help="a smoke test: 20 thousand transactions, one round"
-    )
     return parser.parse_args()
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from benchmark_bulk import train
+from credit_model.orders import fetched
 from measurement import ROOT
 
 GPU = re.compile(
@@ -31,7 +32,7 @@ def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = _local(options.model, folder) if options.model else Path(train(folder, options.candidate))
+        model = fetched(options.model) if options.model else Path(train(folder, options.candidate))
         found = _installed(model / "requirements.txt", folder / "environment")
         sizes = {name: _size(each) for name, each in found.items()}
         wrong, brought = unwanted(found), sorted(_training() & needed("mlflow", found))
@@ -74,14 +75,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--candidate", default="auto", help="what to train")
     parser.add_argument("--output", type=Path, default=Path("served_environment.json"))
     return parser.parse_args()
-
-
-def _local(model: str, folder: Path) -> Path:
-    if Path(model).is_dir():
-        return Path(model)
-    import mlflow
-
-    return Path(mlflow.artifacts.download_artifacts(model, dst_path=str(folder / "model")))
 
 
 def _installed(requirements: Path, environment: Path) -> dict[str, Distribution]:

@@ -36,14 +36,15 @@ class TrainedModel:
 
 def run(command: list[str], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run ``python`` with arguments to its end; returns it with its output as text."""
+    return execute([sys.executable, *command], environment, folder, 600)
+
+
+def execute(
+    command: list[str], environment: dict[str, str], folder: Path, seconds: int = 900
+) -> subprocess.CompletedProcess[str]:
+    """Run any program to its end, or to that of its time; returns it with its output as text."""
     return subprocess.run(
-        [sys.executable, *command],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
+        command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=seconds
     )
 
 

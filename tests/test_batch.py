@@ -15,11 +15,19 @@ from processes import ROOT, TrainedModel
 
 from credit_model import batch, synthetic, tables
 from credit_model.orders import Order
-from credit_model.pieces import pieces
+from credit_model.pieces import ROWS_AT_ONCE, pieces
 from credit_model.scoring import Scorer
 from credit_model.transactions import tidy_table
 
 AS_OF = "2019-02-10T00:00:00"
+
+
+def score_files(
+    order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE
+) -> tuple[pl.DataFrame, list[datetime]]:
+    """The answers in order, and the times of the first and the last transaction."""
+    with batch.scored(order, scorer, rows_at_once) as found:
+        return pl.concat(found.in_order()), found.moments
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +52,8 @@ def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
 
 @pytest.mark.parametrize("rows_at_once", [100, 1500])
 def test_pieces_change_no_answer(order: Order, scorer: Scorer, rows_at_once: int) -> None:
-    whole, _ = batch.score_files(order, scorer)
-    cut, _ = batch.score_files(order, scorer, rows_at_once)
+    whole, _ = score_files(order, scorer)
+    cut, _ = score_files(order, scorer, rows_at_once)
     assert cut.equals(whole)
     assert set(whole["status"]) == {"scored", "no_history", "invalid"}
     assert whole["CustomerId"].null_count() == 1
@@ -57,8 +65,8 @@ def test_decisions_keep_their_order_in_pieces(order: Order, scorer: Scorer, tmp_
     asked = pl.DataFrame({"CustomerId": people, "as_of": moments})
     asked.write_parquet(tmp_path / "d.parquet")
     named = replace(order, decisions=str(tmp_path / "d.parquet"))
-    whole, _ = batch.score_files(named, scorer)
-    cut, _ = batch.score_files(named, scorer, 100)
+    whole, _ = score_files(named, scorer)
+    cut, _ = score_files(named, scorer, 100)
     assert cut.equals(whole)
     assert cut["CustomerId"].to_list() == people
     assert cut["as_of"].to_list() == [f"{moment.isoformat()}.000000Z" for moment in moments]
@@ -81,7 +89,7 @@ def test_rows_that_no_decision_can_see_are_left_out_unseen(
     asked = pl.DataFrame({"CustomerId": people, "as_of": moments})
     asked.write_parquet(tmp_path / "d.parquet")
     named = replace(order, transactions=str(tmp_path / "t.csv"), decisions=str(tmp_path / "d.parquet"))
-    found, span = batch.score_files(named, scorer, rows_at_once)
+    found, span = score_files(named, scorer, rows_at_once)
     assert found.equals(batch.score_tables(scorer, tidy_table(table), asked, order.moment))
     assert {"scored", "invalid"} <= set(found["status"])
     assert span[0] < datetime(2018, 11, 16) < datetime(2019, 2, 12) < span[1]
@@ -90,7 +98,7 @@ def test_rows_that_no_decision_can_see_are_left_out_unseen(
 def test_answers_are_gathered_in_order_some_at_a_time(
     order: Order, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = batch.score_files(order, scorer)
+    whole, _ = score_files(order, scorer)
     monkeypatch.setattr(batch, "_ANSWERS_AT_ONCE", 70)
     monkeypatch.setattr(batch, "_FEWEST_AT_ONCE", 2)
     monkeypatch.setattr(batch, "_MOST_AT_ONCE", 9)
@@ -103,7 +111,7 @@ def test_answers_are_gathered_in_order_some_at_a_time(
 def test_one_customer_fills_one_piece_of_many(order: Order, scorer: Scorer, tmp_path: Path) -> None:
     table = tables.read(order.transactions or "").head(500).with_columns(CustomerId=pl.lit("one"))
     table.write_parquet(tmp_path / "t.parquet")
-    found, _ = batch.score_files(replace(order, transactions=str(tmp_path / "t.parquet")), scorer, 100)
+    found, _ = score_files(replace(order, transactions=str(tmp_path / "t.parquet")), scorer, 100)
     assert found["CustomerId"].to_list() == ["one"]
 
 
@@ -118,7 +126,7 @@ def test_a_customer_is_whole_in_one_piece(order: Order, scorer: Scorer) -> None:
 
 
 def test_more_than_half_without_history_is_said_with_the_dates(order: Order, scorer: Scorer) -> None:
-    answer, moments = batch.score_files(replace(order, as_of="2035-01-01"), scorer)
+    answer, moments = score_files(replace(order, as_of="2035-01-01"), scorer)
     warning = batch.warning(answer, moments)
     assert warning is not None
     silent = (answer["status"] == "no_history").sum()
@@ -128,7 +136,7 @@ def test_more_than_half_without_history_is_said_with_the_dates(order: Order, sco
     without_times = batch.warning(answer)
     assert without_times is not None
     assert "2018-11-15" not in without_times
-    assert batch.warning(*batch.score_files(order, scorer)) is None
+    assert batch.warning(*score_files(order, scorer)) is None
 
 
 def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, tmp_path: Path) -> None:
@@ -136,13 +144,13 @@ def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, t
     table.rename({"CustomerId": "client", "Amount": "sum"}).write_parquet(tmp_path / "t.parquet")
     foreign = replace(order, transactions=str(tmp_path / "t.parquet"))
     knowing = replace(scorer, columns={"CustomerId": "client", "Amount": "sum"})
-    expected, _ = batch.score_files(order, scorer)
-    assert batch.score_files(foreign, knowing)[0].equals(expected)
+    expected, _ = score_files(order, scorer)
+    assert score_files(foreign, knowing)[0].equals(expected)
     told = replace(foreign, columns={"CustomerId": "client", "Amount": "sum"})
-    assert batch.score_files(told, scorer)[0].equals(expected)
+    assert score_files(told, scorer)[0].equals(expected)
     table.drop("ProductCategory").write_parquet(tmp_path / "t.parquet")
     with pytest.raises(ValueError, match="lacks the column 'categ', mapped to ProductCategory"):
-        batch.score_files(replace(foreign, columns={"ProductCategory": "categ"}), scorer)
+        score_files(replace(foreign, columns={"ProductCategory": "categ"}), scorer)
 
 
 _CHILD = """

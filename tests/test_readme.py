@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from processes import ROOT
+from processes import ROOT, execute, free_port
 
 from credit_model import synthetic
 from credit_model.reasons import CATALOGUE
@@ -54,25 +52,11 @@ def environment() -> dict[str, str]:
     return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
     script = "\n".join(
         ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", *blocks("bash")]
     )
-    done = subprocess.run(
-        ["bash", "-c", script.replace("5001", free_port())],
-        env=environment,
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    done = execute(["bash", "-c", script.replace("5001", str(free_port()))], environment, project)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.JSONDecoder()
     answers = [
@@ -86,15 +70,7 @@ def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
     assert set(shown) == set(rows[0])
     assert "CustomerId" in (project / "answers.csv").read_text().splitlines()[0]
     for program in blocks("python"):
-        ran = subprocess.run(
-            [sys.executable, "-c", program],
-            env=environment,
-            cwd=project,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        ran = execute([sys.executable, "-c", program], environment, project, 600)
         assert ran.returncode == 0, ran.stderr
 
 
@@ -103,15 +79,8 @@ def test_the_first_command_ends_in_a_decision(
 ) -> None:
     """From the bare interpreter: the environment, training, serving, one scored request."""
     command = [sys.executable, "scripts/quickstart.py", "--venv", str(tmp_path / "venv")]
-    done = subprocess.run(
-        command,
-        env=environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
+    done = execute(command, environment | store, project)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout[done.stdout.rindex('{\n  "predictions"') :])["predictions"]
     assert [one["status"] for one in answer] == ["scored"]
@@ -131,47 +100,20 @@ def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, 
     )
     loans.write_csv(project / "loans.csv")
     (script,) = (block for block in blocks("sh") if "loans.csv" in block)
-    done = subprocess.run(
-        ["bash", "-ec", script],
-        env=environment | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"},
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
+    done = execute(["bash", "-ec", script], environment | store, project)
     assert done.returncode == 0, done.stderr
     assert "label: observed defaults" in done.stdout + done.stderr
 
 
 def test_train_under_uv(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """``mlflow run`` makes its own environment from conda.yaml."""
+    small = str(tmp_path / "small.parquet")
+    generate = [sys.executable, "-m", "credit_model", "generate", "--customers", "300", "--output", small]
+    made = execute(generate, environment, project, 300)
+    assert made.returncode == 0, made.stderr
     command = [sys.executable, "-m", "mlflow", "run", str(project), "-e", "train", "--env-manager", "uv"]
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "credit_model",
-            "generate",
-            "--customers",
-            "300",
-            "--output",
-            str(tmp_path / "small.parquet"),
-        ],
-        env=environment,
-        cwd=project,
-        check=True,
-        timeout=300,
-    )
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    done = subprocess.run(
-        [*command, "-P", f"transactions={tmp_path / 'small.parquet'}"],
-        env=environment | store,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    done = execute([*command, "-P", f"transactions={small}"], environment | store, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "registered as credit-risk version 1" in done.stdout + done.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import mlflow
 import pandas as pd
 import polars as pl
 import pytest
-from processes import ROOT, TrainedModel
+from processes import ROOT, TrainedModel, execute
 
 pytestmark = pytest.mark.slow
 
@@ -36,15 +35,7 @@ def folder(trained_model: TrainedModel, tmp_path: Path) -> Path:
 def stream(folder: Path, trained_model: TrainedModel, more: str = "") -> None:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": programs, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
-    done = subprocess.run(
-        ["bash", "-ec", COMMAND.rstrip() + more],
-        env=trained_model.environment | own,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    done = execute(["bash", "-ec", COMMAND.rstrip() + more], trained_model.environment | own, folder, 600)
     assert done.returncode == 0, done.stderr
 
 
