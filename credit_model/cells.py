@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-import pandas as pd
 import polars as pl
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRUSTED_INTEGER = 2**53
 LARGEST_NUMBER = 1e15
@@ -23,7 +25,7 @@ EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
 Reading = tuple[pl.Series, pl.Series]
 Reader = Callable[[pl.Series], Reading]
 
-Cells = pl.Series | pd.Series | np.ndarray | Sequence[Any]
+Cells = Union[pl.Series, "pd.Series", np.ndarray, Sequence[Any]]
 Column = pl.Series | list[Any]
 _FALSE = pl.Series([False])
 _ZULU, _ZULU_LENGTH = "%Y-%m-%dT%H:%M:%SZ", 20
@@ -112,7 +114,9 @@ def _read_series(series: pl.Series, reader: Reader) -> tuple[pl.Series, pl.Serie
 
 def unwrapped(cells: Cells) -> Column:
     """Cells of one known type as a Polars series, any others as a list; to be read often, they are unwrapped once."""
-    if isinstance(cells, pd.Series):
+    if isinstance(cells, pl.Series | list):
+        return cells
+    if not isinstance(cells, np.ndarray | Sequence):
         cells = cells.to_numpy() if isinstance(cells.dtype, np.dtype) else pl.from_pandas(cells)
     if isinstance(cells, np.ndarray):
         return cells.tolist() if cells.dtype == object else pl.Series(cells)
@@ -248,22 +252,26 @@ def _homogeneous(cells: list[Any]) -> pl.Series | None:
     """The cells as one Polars series, or None where their kinds differ and each must be read by its own kind."""
     kinds = set(map(type, cells)) - {type(None)}
     for known, convert in _WHOLE_COLUMNS:
-        if kinds <= known:
+        if {kind.__name__ for kind in kinds} <= known:
             with suppress(TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
                 return convert(cells)
     return None
 
 
 def _datetimes(cells: list[Any]) -> pl.Series:
+    import pandas as pd
+
     moments = pd.to_datetime(pd.Series(cells, dtype=object), utc=True)
     return pl.Series(moments.dt.tz_convert(None).to_numpy())
 
 
-_WHOLE_COLUMNS: tuple[tuple[set[type], Callable[[list[Any]], pl.Series]], ...] = (
-    ({str}, lambda cells: pl.Series(cells, dtype=pl.String)),
-    ({int}, lambda cells: pl.Series(cells, dtype=pl.Int64)),
-    ({int, float, Decimal}, lambda cells: pl.Series(np.array(cells, dtype=np.float64))),
-    ({datetime, pd.Timestamp, type(pd.NaT)}, _datetimes),
+_WHOLE_COLUMNS: tuple[
+    tuple[set[str], Callable[[list[Any]], pl.Series]], ...
+] = (  # pandas' types are known by name
+    ({"str"}, lambda cells: pl.Series(cells, dtype=pl.String)),
+    ({"int"}, lambda cells: pl.Series(cells, dtype=pl.Int64)),
+    ({"int", "float", "Decimal"}, lambda cells: pl.Series(np.array(cells, dtype=np.float64))),
+    ({"datetime", "Timestamp", "NaTType"}, _datetimes),
 )
 
 
@@ -281,7 +289,7 @@ def _read_mixed(cells: list[object], reader: Reader) -> tuple[pl.Series, pl.Seri
 
 
 def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
-    if value is None or value is pd.NaT or value is pd.NA:
+    if value is None or type(value).__name__ in {"NaTType", "NAType"}:
         return "missing"
     if (isinstance(value, float) and np.isnan(value)) or (isinstance(value, Decimal) and value.is_nan()):
         return "missing"
@@ -300,6 +308,8 @@ def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
 
 
 def _utc(value: Any) -> datetime:
+    import pandas as pd
+
     stamp = pd.Timestamp(value)
     return (stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp).to_pydatetime(warn=False)
 

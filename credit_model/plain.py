@@ -7,16 +7,18 @@ left to ``requests`` and ``history``; what is plain means here what it means the
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from credit_model.cells import plain_numbers, plain_texts, plain_times
 from credit_model.decisions import Attribute
 from credit_model.program import coded
 from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TIME = "TransactionStartTime"
 _Order = npt.NDArray[np.intp]
@@ -61,7 +63,7 @@ class _NotPlainError(Exception):
     """The request goes the long way."""
 
 
-def read_plain(table: pd.DataFrame, as_of: datetime, sight: Sight) -> Plain | None:
+def read_plain(table: "pd.DataFrame", as_of: datetime, sight: Sight) -> Plain | None:
     """Read a request, in either shape; null if it is not plain.
 
     Args:
@@ -84,14 +86,14 @@ def read_plain(table: pd.DataFrame, as_of: datetime, sight: Sight) -> Plain | No
         return None
 
 
-def _one_row(table: pd.DataFrame) -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
+def _one_row(table: "pd.DataFrame") -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
     cells = dict(zip(table.columns, table.to_numpy(dtype=object)[0], strict=True))
     columns = {name: cells[name] for name in COLUMNS[1:] if name in cells}
     _require(all(type(column) is list for column in columns.values()))
     return cells, columns
 
 
-def _many_rows(table: pd.DataFrame, sight: Sight) -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
+def _many_rows(table: "pd.DataFrame", sight: Sight) -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
     named = {"CustomerId", "as_of", *(attribute.name for attribute in sight.attributes)}
     cells = {name: _list(column) for name, column in table.items() if name in named or name in SCHEMA}
     scalars = {name: _only(cells.pop(name)) for name in named & cells.keys()}
@@ -104,8 +106,8 @@ def _only(cells: list[Any]) -> Any:
     return cells[0]
 
 
-def _list(column: pd.Series) -> list[Any]:
-    if isinstance(column.dtype, pd.StringDtype):
+def _list(column: "pd.Series") -> list[Any]:
+    if column.dtype == "string":
         return list(column.array.__arrow_array__().to_pylist())
     return list(column.tolist())
 

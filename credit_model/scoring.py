@@ -78,7 +78,14 @@ class Scorer:
 
     def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
         """Judge decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
-        known = history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+        return self.judge(self.history(transactions, decisions), decisions)
+
+    def history(self, transactions: Tidy, decisions: Decisions) -> History:
+        """What was known at each decision."""
+        return history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+
+    def judge(self, known: History, decisions: Decisions) -> pl.DataFrame:
+        """Judge decisions by their history: one row of ``ANSWER`` per decision, in order."""
         features = self._plan.compute(known.frame, decisions.frame)
         message = _messages(known, decisions)
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
-import pyarrow.parquet
 
 from credit_model import lists
 from credit_model.spelling import suggest
@@ -233,6 +232,8 @@ def _stream_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
 
 
 def _stream_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
+    import pyarrow.parquet
+
     rows, writer = 0, None
     try:
         for frame in frames:
