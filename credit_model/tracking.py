@@ -30,7 +30,7 @@ from credit_model.workflow import Outcome
 
 EXPERIMENT = "credit-risk"
 CHAMPION, CHALLENGER = "champion", "challenger"
-_SERVED = ("mlflow", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
+_SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
 _PACKAGE = Path(__file__).parent
 
 
@@ -202,7 +202,10 @@ def input_example(scorer: Scorer) -> pd.DataFrame:
 
 
 def requirements(scorer: Scorer) -> list[str]:
-    """What serving installs: the installed versions of what is imported, and of what the winner needs."""
+    """What serving installs: the installed versions of what is imported, and of what the winner needs.
+
+    MLflow's small distribution serves; the full one brings libraries of training beside it.
+    """
     pinned = []
     for name in (*_SERVED, *scorer.classifier.requirements):
         try:

@@ -82,7 +82,7 @@ def test_the_model_carries_no_pickle_and_its_document(kept: Path) -> None:
     assert not {name for name in names if name.endswith((".pkl", ".pickle", ".joblib"))}
     requirements = next((kept / "model").rglob("requirements.txt")).read_text()
     assert all("==" in line for line in requirements.splitlines())
-    assert not {"matplotlib", "lightgbm", "fairlearn", "scikit-learn"} & set(
+    assert not {"mlflow", "matplotlib", "lightgbm", "fairlearn", "scikit-learn"} & set(
         requirements.replace("==", "\n").split()
     )
 
