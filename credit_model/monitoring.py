@@ -15,7 +15,7 @@ from credit_model.decisions import read_decisions
 from credit_model.features import FeaturePlan
 from credit_model.history import history
 from credit_model.orders import Order
-from credit_model.outcomes import observed
+from credit_model.outcomes import REQUIRED, observed
 from credit_model.profile import SCORE, Distribution, Profile
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
@@ -156,7 +156,7 @@ def _monitor(order: Order, scorer: Scorer) -> str:
 def _asked(order: Order, scorer: Scorer, transactions: Tidy) -> tuple[pl.DataFrame | None, pl.DataFrame]:
     """The outcomes, where there are any, and the decisions to judge."""
     if order.outcomes is not None:
-        found = observed(_collect(order.scan(order.outcomes, scorer, ()), order.outcomes), 0).decisions
+        found = observed(_collect(order.scan(order.outcomes, scorer, REQUIRED), order.outcomes), 0).decisions
         return found, found
     if order.decisions is not None:
         return None, _collect(order.scan(order.decisions, scorer, ("CustomerId",)), order.decisions)

@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from credit_model import feature_table, gates, labels, metrics, synthetic, tables, training
+from credit_model import feature_table, gates, labels, metrics, outcomes, synthetic, tables, training
 from credit_model.comparison import Advance, Cases, cross_validated
 from credit_model.fairness import Fairness, fairness
 from credit_model.feature_table import FeatureTable
-from credit_model.outcomes import observed
 from credit_model.preparation import PARTS, Prepared, prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
 from credit_model.settings import Settings
@@ -70,7 +69,7 @@ def read(given: Settings) -> tuple[Tidy, pl.DataFrame | None]:
     transactions = _transactions(given)
     if given.outcomes is None:
         return transactions, None
-    return transactions, observed(_outcomes(given), 0).decisions
+    return transactions, outcomes.observed(_outcomes(given), 0).decisions
 
 
 def _outcome(
@@ -125,9 +124,7 @@ def _progress() -> Iterator[Advance]:
 def _transactions(given: Settings) -> Tidy:
     if given.transactions is not None:
         needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
-        return tidy_table(
-            tables.rename(tables.read(given.transactions), given.columns, needed, given.transactions)
-        )
+        return tidy_table(tables.read(given.transactions, given.columns, needed, COLUMNS))
     if given.outcomes is not None:
         return tidy_table(pl.DataFrame(schema=SCHEMA))
     return tidy_table(synthetic.transactions(seed=given.seed))
@@ -145,16 +142,15 @@ def _sample(given: Settings, transactions: Tidy) -> Sample:
 
 def _tabled_sample(given: Settings, table: FeatureTable) -> Sample:
     """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
-    outcomes, catalogue = _outcomes(given), table.catalogue
-    both = tuple(known for known in catalogue.attributes if known.name in outcomes.columns)
-    sample = observed_sample(table.adopted(given), outcomes, both)
+    became, catalogue = _outcomes(given), table.catalogue
+    both = tuple(known for known in catalogue.attributes if known.name in became.columns)
+    sample = observed_sample(table.adopted(given), became, both)
     line = f"features: {table.frame.height} decisions of {given.features}, {len(catalogue.features)} features each"
     return replace(sample, lines=(line, *sample.lines))
 
 
 def _outcomes(given: Settings) -> pl.DataFrame:
-    path = given.outcomes or ""
-    return tables.rename(tables.read(path), given.columns, (), path)
+    return tables.read(given.outcomes or "", given.columns, outcomes.REQUIRED)
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:
