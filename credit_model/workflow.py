@@ -60,13 +60,13 @@ def run(given: Settings) -> Outcome:
     return _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
 
 
-def read(given: Settings) -> tuple[Tidy, pl.DataFrame | None]:
+def read(given: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """The transactions that the settings name, or the synthetic ones, and the labelled decisions where outcomes are named.
 
     Raises:
         ValueError: a file cannot be read.
     """
-    transactions = _transactions(given)
+    transactions = _table(given)
     if given.outcomes is None:
         return transactions, None
     return transactions, outcomes.observed(_outcomes(given), 0).decisions
@@ -122,12 +122,17 @@ def _progress() -> Iterator[Advance]:
 
 
 def _transactions(given: Settings) -> Tidy:
+    return tidy_table(_table(given))
+
+
+def _table(given: Settings) -> pl.DataFrame:
+    """Transactions as their files have them, under the contract's names; columns that it does not know are left out."""
     if given.transactions is not None:
         needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
-        return tidy_table(tables.read(given.transactions, given.columns, needed, COLUMNS))
+        return tables.read(given.transactions, given.columns, needed, COLUMNS)
     if given.outcomes is not None:
-        return tidy_table(pl.DataFrame(schema=SCHEMA))
-    return tidy_table(synthetic.transactions(seed=given.seed))
+        return pl.DataFrame(schema=SCHEMA)
+    return synthetic.transactions(seed=given.seed)
 
 
 def _sample(given: Settings, transactions: Tidy) -> Sample:
