@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from credit_model import feature_table, gates, labels, metrics, outcomes, synthetic, tables, training
 from credit_model.comparison import Advance, Cases, cross_validated
-from credit_model.fairness import Fairness, fairness
+from credit_model.fairness import Fairness, Judged, fairness
 from credit_model.feature_table import FeatureTable
 from credit_model.preparation import PARTS, Prepared, prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
@@ -84,7 +84,7 @@ def _outcome(
         trained,
         sample,
         beaten,
-        _fairness(trained),
+        _fairness(trained, recipe.seed),
         {name: float(value) for name, value in figures.items() if np.isfinite(value)},
         summary(transactions, sample, trained, figures, beaten),
         tuple(gates.failed(recipe.target, figures, copied, beaten)),
@@ -179,16 +179,16 @@ def _lifts(beaten: tuple[gates.Baseline, ...]) -> dict[str, float]:
     return found
 
 
-def _fairness(trained: Trained) -> Fairness | None:
+def _fairness(trained: Trained, seed: int) -> Fairness | None:
     prepared = trained.prepared
     if GROUP not in prepared.decisions.columns:
         return None
     known = ~np.isnan(trained.probability)
     probability, bands = trained.probability[known], trained.scorer.bands
     approved = np.array(bands.assign(probability).decision) == "approve"
-    groups = prepared.decisions[GROUP].filter(pl.Series(known))
     prediction = (probability >= bands.threshold).astype(np.int8)
-    return fairness(groups, prepared.bad[known], probability, approved, prediction)
+    judged = Judged(prepared.customers[known], prepared.bad[known], probability, approved, prediction)
+    return fairness(prepared.decisions[GROUP].filter(pl.Series(known)), judged, seed)
 
 
 def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:
