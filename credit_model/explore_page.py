@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from credit_model.exploration_notes import notes
 from credit_model.explore import Exploration
 from credit_model.page import Block, Note, Picture, Section, Table, page
-from credit_model.report import literal
+from credit_model.report import error_bars, literal
 from credit_model.transactions import Tidy
 
 _BLUE, _RED, _GREY = "#3b7a9e", "#c8553d", "#8a8a8a"
@@ -203,15 +203,9 @@ def _clusters(found: Exploration) -> Figure:
 
 def _outcomes(outcomes: pl.DataFrame) -> Figure:
     figure, (axes,) = _figure(1, 1)
-    rate, cases = outcomes["bad_rate"].to_numpy(), outcomes["decisions"].to_numpy()
-    axes.errorbar(
-        outcomes["month"].to_list(),
-        rate,
-        yerr=1.96 * np.sqrt(rate * (1 - rate) / cases),
-        fmt="o",
-        color=_RED,
-        capsize=3,
-    )
+    bars = error_bars(outcomes["bads"], outcomes["decisions"])
+    months, rate = outcomes["month"].to_list(), outcomes["bad_rate"].to_list()
+    axes.errorbar(months, rate, yerr=bars, fmt="o", color=_RED, capsize=3)
     axes.set_ylabel("bad rate")
     axes.tick_params(axis="x", rotation=45)
     return figure
