@@ -28,8 +28,8 @@ ROWS: tuple[dict[str, pl.Expr], ...] = (
     },
     {
         "peak": pl.col("balance").cum_max().over("decision"),
-        "turnaround": pl.when(~_IS_CREDIT & _IS_CREDIT.shift(1)).then(_GAP),
-        "redraw": pl.when(_IS_CREDIT & ~_IS_CREDIT.shift(1)).then(_GAP),
+        "turnaround": pl.when(~_IS_CREDIT & _IS_CREDIT.shift(1, fill_value=False)).then(_GAP),
+        "redraw": pl.when(_IS_CREDIT & (~_IS_CREDIT).shift(1, fill_value=False)).then(_GAP),
     },
 )
 

@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import polars as pl
 
 from credit_model import orders, tables
 from credit_model.cells import read, texts
 from credit_model.decisions import Decisions, read_decisions
+from credit_model.history import History
 from credit_model.orders import Order
 from credit_model.pieces import ROWS_AT_ONCE, Pieces, pieces
 from credit_model.scoring import ANSWER, Scorer
@@ -49,9 +51,9 @@ def score_tables(
     """
     columns = {name: decisions[name] for name in decisions.columns}
     judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    threads = pl.thread_pool_size()
+    known, threads = scorer.history(transactions, judged), pl.thread_pool_size()
     with ThreadPoolExecutor(threads) as pool:
-        answers = pool.map(lambda part: scorer.answer(transactions, part), _parts(judged, threads))
+        answers = pool.map(lambda part: scorer.judge(*part), _parts(known, judged, threads))
         return pl.concat([pl.DataFrame(schema=ANSWER), *answers])
 
 
@@ -102,17 +104,26 @@ def scored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> It
         yield Scored(pl.scan_parquet(f"{folder}/*.parquet"), asked.height, moments)
 
 
-def _parts(decisions: Decisions, threads: int) -> Iterator[Decisions]:
+def _parts(known: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
     share = -(-decisions.frame.height // threads)
     size = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, share))
-    return (_part(decisions, start, size) for start in range(0, decisions.frame.height, size))
+    rows = known.frame["decision"].to_numpy()
+    for start in range(0, decisions.frame.height, size):
+        first, end = np.searchsorted(rows, [start, start + size])
+        mine = _renumbered(known.frame.slice(first, end - first), start)
+        frame = decisions.frame.slice(start, size)
+        yield (
+            History(mine.with_columns(mine["decision"].set_sorted()), _faults(known.faults, start, size)),
+            Decisions(frame, _faults(decisions.faults, start, size)),
+        )
 
 
-def _part(decisions: Decisions, start: int, size: int) -> Decisions:
-    frame = decisions.frame.slice(start, size)
-    place = pl.col("decision").cast(pl.Int64) - start
-    faults = decisions.faults.filter(place.is_between(0, frame.height - 1))
-    return Decisions(frame, faults.with_columns(place.cast(pl.UInt32).alias("decision")))
+def _faults(faults: pl.DataFrame, start: int, size: int) -> pl.DataFrame:
+    return _renumbered(faults.filter(pl.col("decision").is_between(start, start + size - 1)), start)
+
+
+def _renumbered(rows: pl.DataFrame, start: int) -> pl.DataFrame:
+    return rows.with_columns(pl.col("decision") - pl.lit(start, pl.UInt32))
 
 
 def _decisions(order: Order, scorer: Scorer) -> pl.DataFrame | None:

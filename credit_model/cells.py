@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-import pandas as pd
 import polars as pl
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRUSTED_INTEGER = 2**53
 LARGEST_NUMBER = 1e15
@@ -23,9 +25,12 @@ EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
 Reading = tuple[pl.Series, pl.Series]
 Reader = Callable[[pl.Series], Reading]
 
-Cells = pl.Series | pd.Series | np.ndarray | Sequence[Any]
+Cells = Union[pl.Series, "pd.Series", np.ndarray, Sequence[Any]]
+Column = pl.Series | list[Any]
 _FALSE = pl.Series([False])
-_ZULU = "%Y-%m-%dT%H:%M:%SZ"
+_ZULU, _ZULU_LENGTH = "%Y-%m-%dT%H:%M:%SZ", 20
+_FEW = 256  # cells up to which NumPy reads times faster than Polars
+_EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
 _ISO = (
     r"^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
     r" ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
@@ -90,12 +95,88 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
         The typed values, null where there is none; and two Boolean series, true where a cell was missing (null, NaN,
         empty text) and where it was there but unreadable.
     """
-    series = _homogeneous(cells)
-    if series is None:
-        return _read_mixed(list(cells), reader)
+    column = unwrapped(cells)
+    plain = _plain(column, reader)
+    if plain is not None:
+        never = _never(plain)
+        return plain, never, never
+    if not isinstance(column, pl.Series):
+        series = _homogeneous(column)
+        return _read_mixed(column, reader) if series is None else _read_series(series, reader)
+    return _read_series(column, reader)
+
+
+def _read_series(series: pl.Series, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
     values, unreadable = reader(series)
     missing = _missing(series)
     return values, missing, unreadable & ~missing if unreadable.any() else unreadable
+
+
+def unwrapped(cells: Cells) -> Column:
+    """Cells of one known type as a Polars series, any others as a list; to be read often, they are unwrapped once."""
+    if isinstance(cells, pl.Series | list):
+        return cells
+    if not isinstance(cells, np.ndarray | Sequence):
+        cells = cells.to_numpy() if isinstance(cells.dtype, np.dtype) else pl.from_pandas(cells)
+    if isinstance(cells, np.ndarray):
+        return cells.tolist() if cells.dtype == object else pl.Series(cells)
+    return cells if isinstance(cells, pl.Series) else list(cells)
+
+
+def _plain(column: Column, reader: Reader) -> pl.Series | None:
+    """The values of a column where nothing is missing and nothing unreadable, if that is quick to see."""
+    if isinstance(column, pl.Series):
+        return None if column.null_count() else _plain_series(column, reader)
+    if reader is texts:
+        cells = plain_texts(column)
+        return None if cells is None or None in cells else pl.Series(cells, dtype=pl.String)
+    values = plain_times(column) if reader is times and len(column) <= _FEW else None
+    if reader is numbers:
+        values = plain_numbers(column)
+    return None if values is None else pl.Series(values)
+
+
+def _plain_series(column: pl.Series, reader: Reader) -> pl.Series | None:
+    if reader is texts and column.dtype == pl.String and not (column == "").any():
+        return column
+    if reader is times and column.dtype == pl.String and len(column) <= _FEW:
+        return _plain(column.to_list(), reader)
+    if reader is numbers and column.dtype == pl.Float64 and plain_numbers(column.to_numpy()) is not None:
+        return column
+    return None
+
+
+def plain_texts(cells: list[Any]) -> list[str | None] | None:
+    """What ``texts`` makes of cells that are all text or missing, or all whole numbers; null of any others."""
+    kinds = set(map(type, cells))
+    if kinds <= {str, type(None)}:
+        return [cell or None for cell in cells] if "" in cells else cells
+    return list(map(str, cells)) if kinds == {int} and max(map(abs, cells)) < TRUSTED_INTEGER else None
+
+
+def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
+    """What ``numbers`` makes of cells that are all numbers within its limits; null of any others."""
+    if isinstance(cells, list) and not set(map(type, cells)) <= {int, float}:
+        return None
+    with suppress(OverflowError):
+        values = np.array(cells, dtype=np.float64)
+        return values if (np.abs(values) <= LARGEST_NUMBER).all() else None
+    return None
+
+
+def plain_times(cells: list[Any]) -> np.ndarray | None:
+    """What ``times`` makes of cells that all look like ``2019-02-13T10:00:00Z``; null of any others."""
+    if set(map(type, cells)) != {str}:
+        return None
+    clocks = [
+        cell[:19] for cell in cells if len(cell) == _ZULU_LENGTH and cell[19] == "Z" and cell[16] == ":"
+    ]
+    if len(clocks) < len(cells):
+        return None
+    with suppress(ValueError):
+        moments = np.array(clocks, dtype="datetime64[us]")
+        return moments if moments.min() >= _EARLIEST and moments.max() < _LATEST else None
+    return None
 
 
 def _moments(series: pl.Series) -> pl.Series:
@@ -167,33 +248,30 @@ def _any_iso_times(series: pl.Series) -> pl.Series:
     return parts.select(pl.when(valid).then(moment)).to_series()
 
 
-def _homogeneous(cells: Cells) -> pl.Series | None:
+def _homogeneous(cells: list[Any]) -> pl.Series | None:
     """The cells as one Polars series, or None where their kinds differ and each must be read by its own kind."""
-    if isinstance(cells, pl.Series):
-        return cells
-    if isinstance(cells, pd.Series) and cells.dtype != object:
-        return pl.from_pandas(cells)
-    if isinstance(cells, np.ndarray) and cells.dtype != object:
-        return pl.Series(cells)
-    plain = cells.tolist() if isinstance(cells, pd.Series | np.ndarray) else list(cells)
-    kinds = set(map(type, plain)) - {type(None)}
+    kinds = set(map(type, cells)) - {type(None)}
     for known, convert in _WHOLE_COLUMNS:
-        if kinds <= known:
+        if {kind.__name__ for kind in kinds} <= known:
             with suppress(TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-                return convert(plain)
+                return convert(cells)
     return None
 
 
 def _datetimes(cells: list[Any]) -> pl.Series:
+    import pandas as pd
+
     moments = pd.to_datetime(pd.Series(cells, dtype=object), utc=True)
     return pl.Series(moments.dt.tz_convert(None).to_numpy())
 
 
-_WHOLE_COLUMNS: tuple[tuple[set[type], Callable[[list[Any]], pl.Series]], ...] = (
-    ({str}, lambda cells: pl.Series(cells, dtype=pl.String)),
-    ({int}, lambda cells: pl.Series(cells, dtype=pl.Int64)),
-    ({int, float, Decimal}, lambda cells: pl.Series(np.array(cells, dtype=np.float64))),
-    ({datetime, pd.Timestamp, type(pd.NaT)}, _datetimes),
+_WHOLE_COLUMNS: tuple[
+    tuple[set[str], Callable[[list[Any]], pl.Series]], ...
+] = (  # pandas' types are known by name
+    ({"str"}, lambda cells: pl.Series(cells, dtype=pl.String)),
+    ({"int"}, lambda cells: pl.Series(cells, dtype=pl.Int64)),
+    ({"int", "float", "Decimal"}, lambda cells: pl.Series(np.array(cells, dtype=np.float64))),
+    ({"datetime", "Timestamp", "NaTType"}, _datetimes),
 )
 
 
@@ -211,7 +289,7 @@ def _read_mixed(cells: list[object], reader: Reader) -> tuple[pl.Series, pl.Seri
 
 
 def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
-    if value is None or value is pd.NaT or value is pd.NA:
+    if value is None or type(value).__name__ in {"NaTType", "NAType"}:
         return "missing"
     if (isinstance(value, float) and np.isnan(value)) or (isinstance(value, Decimal) and value.is_nan()):
         return "missing"
@@ -230,6 +308,8 @@ def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
 
 
 def _utc(value: Any) -> datetime:
+    import pandas as pd
+
     stamp = pd.Timestamp(value)
     return (stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp).to_pydatetime(warn=False)
 

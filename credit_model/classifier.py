@@ -6,8 +6,9 @@ A classifier gives every decision a margin, a real number that rises with risk, 
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,28 @@ FloatArray = npt.NDArray[np.float64]
 DESCRIPTION = "classifier.json"
 
 
+@dataclass(frozen=True)
+class Case:
+    """The features of one decision by name, null being NaN or None: a table of one row, without the cost of one."""
+
+    values: Mapping[str, Any]
+
+    def __getitem__(self, feature: str) -> pl.Series:
+        """The column of a feature."""
+        return pl.Series(feature, [self.values[feature]])
+
+
+Table = pl.DataFrame | Case
+
+
 class Classifier(Protocol):
     """What serving asks of a fitted classifier."""
 
     kind: ClassVar[str]
-    requirements: ClassVar[tuple[str, ...]]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The libraries that it needs where it is served."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -31,13 +49,13 @@ class Classifier(Protocol):
     def neutral(self) -> float:
         """The margin that the contributions start from."""
 
-    def margin(self, table: pl.DataFrame) -> FloatArray:
+    def margin(self, table: Table) -> FloatArray:
         """(n,) margins of the rows of a feature table, uncalibrated."""
 
-    def contributions(self, table: pl.DataFrame) -> FloatArray:
+    def contributions(self, table: Table) -> FloatArray:
         """(n, number of inputs) shares of the margin."""
 
-    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
 
     def save(self, folder: Path) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from credit_model.aggregates import CATEGORIES, ROWS
 from credit_model.catalogue import Catalogue
 from credit_model.history import history
+from credit_model.program import Program, translate
 from credit_model.transactions import SCHEMA, Tidy
 
 _MOST_LEVELS, _LEAST_SHARE = 12, 0.02
@@ -50,15 +51,17 @@ class FeaturePlan:
         """The features of decisions from the frame of their ``history``."""
         rows = known.select(self._needed)
         for layer in self._rows:
-            rows = rows.with_columns_seq(layer) if decisions.height == 1 else rows.with_columns(layer)
-        if decisions.height == 1 and rows.height:
-            table = decisions.hstack(rows.select_seq(self._aggregates))
-            return table.select_seq(self._features)
+            rows = rows.with_columns(layer)
         aggregated = rows.group_by("decision", maintain_order=True).agg(self._aggregates)
         table = decisions.with_row_index("decision").join(
             aggregated, on="decision", how="left", maintain_order="left"
         )
         return table.select(self._features)
+
+    @cached_property
+    def program(self) -> Program | None:
+        """The same for one decision with a history; null where the catalogue has an expression that it cannot say."""
+        return translate(self._rows, self._aggregates, self._features)
 
     @cached_property
     def _features(self) -> list[pl.Expr]:

@@ -153,10 +153,10 @@ def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     """The total order; its many text columns are compared only where decision and time leave a tie."""
     decision, moment = frame["decision"].to_numpy(), frame[_TIME].to_numpy().view(np.int64)
     order = np.lexsort((moment, decision))
-    if (np.diff(order) == 1).all():
-        ordered = frame
-    else:
-        ordered, decision, moment = frame[order], decision[order], moment[order]
-    if ((decision[1:] == decision[:-1]) & (moment[1:] == moment[:-1])).any():
-        return frame.sort(_ORDER)
+    same = (np.diff(decision[order]) == 0) & (np.diff(moment[order]) == 0)
+    if same.any():
+        tied = np.append(same, False) | np.append(False, same)
+        rows = order[tied]
+        order[tied] = rows[frame[rows].select(pl.arg_sort_by(_ORDER)).to_series().to_numpy()]
+    ordered = frame if (np.diff(order) == 1).all() else frame[order]
     return ordered.with_columns(ordered["decision"].set_sorted())  # groups are then added up as slices

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import polars as pl
 
-from credit_model.classifier import FloatArray, describe
+from credit_model.classifier import FloatArray, Table, describe
 from credit_model.trees import codes_of, encode
 
 if TYPE_CHECKING:
@@ -34,15 +33,15 @@ class LightGbmTrees:
     levels: Mapping[str, tuple[str, ...]]
     booster: "lightgbm.Booster"
 
-    def margin(self, table: pl.DataFrame) -> FloatArray:
+    def margin(self, table: Table) -> FloatArray:
         """Log-odds of bad."""
         return self._margin(encode(table, self.inputs, self._codes))
 
-    def contributions(self, table: pl.DataFrame) -> FloatArray:
+    def contributions(self, table: Table) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
 
-    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         matrix = encode(table, self.inputs, self._codes)
         return self._margin(matrix), self._shapley(matrix)[:, :-1]

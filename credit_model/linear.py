@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from credit_model.classifier import FloatArray, describe
+from credit_model.classifier import FloatArray, Table, describe
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,15 @@ class Linear:
         """The features of the terms."""
         return tuple(term.feature for term in self.terms)
 
-    def contributions(self, table: pl.DataFrame) -> FloatArray:
+    def contributions(self, table: Table) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         return np.stack([term.effect(table[term.feature]) for term in self.terms], axis=1)
 
-    def margin(self, table: pl.DataFrame) -> FloatArray:
+    def margin(self, table: Table) -> FloatArray:
         """Log-odds of bad."""
         return self.judge(table)[0]
 
-    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         contributions = self.contributions(table)
         return self.neutral + contributions.sum(axis=1), contributions

@@ -1,6 +1,7 @@
 """The MLflow door: the scorer as a pyfunc model, written in code (no pickle)."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 from credit_model.cells import read, times
 from credit_model.decisions import Attribute
+from credit_model.plain import read_plain
 from credit_model.requests import UnreadableRequestError, read_request
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.transactions import COLUMNS
+
+_NAMES = pd.Index(list(ANSWER))
 
 
 class RefusedRequestError(MlflowException):
@@ -68,29 +72,35 @@ class CreditModel(PythonModel):
         """
         params = params or {}
         try:
-            request = read_request(
-                model_input,
-                _moment(params.get("as_of")),
-                self.scorer.catalogue.attributes,
-                arrays_only=bool(params.get("one_row_per_decision")) or _in_spark_task(),
-            )
+            as_of = _moment(params.get("as_of"))
+            arrays_only = bool(params.get("one_row_per_decision")) or _in_spark_task()
+            return to_pandas(self._answers(model_input, as_of, arrays_only=arrays_only))
         except UnreadableRequestError as refusal:
             raise RefusedRequestError(str(refusal)) from None
-        return to_pandas(self.scorer.answer(request.transactions, request.decisions))
+
+    def _answers(self, table: pd.DataFrame, as_of: datetime, *, arrays_only: bool) -> dict[str, list[Any]]:
+        sight = self.scorer.sight
+        if sight and not (arrays_only and len(table) > 1):
+            plain = read_plain(table, as_of, sight)
+            if plain:
+                return {name: [cell] for name, cell in self.scorer.answer_plain(plain).items()}
+        request = read_request(table, as_of, self.scorer.catalogue.attributes, arrays_only=arrays_only)
+        answer = self.scorer.answer(request.transactions, request.decisions)
+        return answer.to_dict(as_series=False)
 
 
-def to_pandas(answer: pl.DataFrame) -> pd.DataFrame:
+def to_pandas(answer: Mapping[str, list[Any]]) -> pd.DataFrame:
     """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
-    cells = np.empty(answer.shape, dtype=object)
-    for place, column in enumerate(answer):
+    cells = np.empty((len(answer["status"]), len(answer)), dtype=object)
+    for place, column in enumerate(answer.values()):
         cells[:, place] = _objects(column)
-    return pd.DataFrame(cells, columns=answer.columns, dtype=object)
+    return pd.DataFrame(cells, columns=_NAMES, dtype=object)
 
 
-def _objects(column: pl.Series) -> np.ndarray:
-    """A column as Python's own objects: a list stays one cell."""
+def _objects(column: list[Any]) -> np.ndarray:
+    """Python's own objects: a list stays one cell."""
     objects = np.empty(len(column), dtype=object)
-    objects[:] = column.to_list()
+    objects[:] = column
     return objects
 
 

@@ -78,15 +78,25 @@ class Reasons:
         Returns:
             A list of structs (code, text) per decision, worst first; ties go to the smaller code.
         """
+        chosen = self._chosen(contributions)
+        key = (chosen + 1) @ (len(self._entries) + 1) ** np.arange(chosen.shape[1])
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        distinct = pl.Series("reasons", self._named(chosen[first]), dtype=pl.List(_ENTRY))
+        return distinct.gather(place)
+
+    def of_one(self, contributions: npt.NDArray[np.float64]) -> list[dict[str, str]]:
+        """The reasons of one decision, by its contributions, (1, number of inputs)."""
+        return self._named(self._chosen(contributions))[0]
+
+    def _chosen(self, contributions: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+        """(n, 4) the worst ideas of each decision, -1 where fewer are to be named."""
         pushes = contributions @ self._membership
         order = np.argsort(-pushes, axis=1, kind="stable")[:, :MOST_REASONS]
         push = np.take_along_axis(pushes, order, axis=1)
-        chosen = np.where((push > self.minimum) & (push > 0), order, -1)
-        key = (chosen + 1) @ (len(self._entries) + 1) ** np.arange(chosen.shape[1])
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        lists = [[self._entries[idea] for idea in ideas if idea >= 0] for ideas in chosen[first].tolist()]
-        distinct = pl.Series("reasons", lists, dtype=pl.List(_ENTRY))
-        return distinct if len(place) == 1 else distinct.gather(place)
+        return np.where((push > self.minimum) & (push > 0), order, -1)
+
+    def _named(self, chosen: npt.NDArray[np.intp]) -> list[list[dict[str, str]]]:
+        return [[self._entries[idea] for idea in ideas if idea >= 0] for ideas in chosen.tolist()]
 
     @property
     def no_history(self) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from credit_model.cells import Cells, read, texts, times
+from credit_model.cells import Cells, Column, read, texts, times, unwrapped
 from credit_model.decisions import Attribute, Decisions, read_decisions, reader_for, row_faults
 from credit_model.history import together
 from credit_model.transactions import COLUMNS, REQUIRED, Tidy, tidy
@@ -55,7 +55,7 @@ def read_request(
     Raises:
         UnreadableRequestError: no rows, a required column absent, or raw rows where only arrays are allowed.
     """
-    columns = {str(name): column for name, column in table.items()}
+    columns = _columns(table)
     if not len(table):
         raise UnreadableRequestError("the request has no rows; send at least one")
     without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
@@ -72,30 +72,40 @@ def read_request(
     return _one_row_per_transaction(columns, len(table), as_of, attributes)
 
 
-def _holds_arrays(columns: Mapping[str, pd.Series]) -> bool:
-    required = (columns[name] for name in REQUIRED[1:] if columns[name].dtype == object)
+def _columns(table: pd.DataFrame) -> dict[str, Column]:
+    if len(table) == 1:
+        return {
+            str(n): [cell] for n, cell in zip(table.columns, table.to_numpy(dtype=object)[0], strict=True)
+        }
+    return {str(name): unwrapped(column) for name, column in table.items()}
+
+
+def _holds_arrays(columns: Mapping[str, Column]) -> bool:
+    required = (columns[name] for name in REQUIRED[1:] if isinstance(columns[name], list))
     return any(isinstance(cell, _ARRAYS) for column in required for cell in column)
 
 
-def _holds_nothing(columns: Mapping[str, pd.Series]) -> bool:
-    return all(columns[name].isna().all() for name in REQUIRED[1:])
+def _holds_nothing(columns: Mapping[str, Column]) -> bool:
+    return all(pd.isna(list(columns[name])).all() for name in REQUIRED[1:])
 
 
 def _one_row_per_decision(
-    columns: Mapping[str, pd.Series], height: int, as_of: datetime, attributes: Sequence[Attribute]
+    columns: Mapping[str, Column], height: int, as_of: datetime, attributes: Sequence[Attribute]
 ) -> Request:
     decisions = read_decisions(columns, height, attributes, as_of)
     given = {name: columns[name] for name in _FIELDS if name in columns}
     arrays = {
         name: [cell if isinstance(cell, _ARRAYS) else None for cell in cells] for name, cells in given.items()
     }
-    sizes = np.array([0 if cell is None else len(cell) for cell in arrays.get(_TIME, [None] * height)])
+    lengths = [0 if cell is None else len(cell) for cell in arrays.get(_TIME, [None] * height)]
     faults, misfits = [decisions.faults], np.zeros(height, dtype=np.bool_)
     for name, cells in arrays.items():
-        for problem, places in _misfits(given[name], cells, sizes):
+        if [-1 if cell is None else len(cell) for cell in cells] == lengths:
+            continue
+        for problem, places in _misfits(given[name], cells, np.array(lengths)):
             faults.append(row_faults(name, problem, places))
             misfits |= places
-    sizes[misfits] = 0
+    sizes = np.where(misfits, 0, lengths)
     flat: dict[str, Cells] = {name: _flatten(cells, sizes) for name, cells in arrays.items()}
     owner = np.repeat(np.arange(height), sizes)
     flat["CustomerId"] = _owners(decisions.frame["CustomerId"], owner)
@@ -108,10 +118,10 @@ def _owners(customers: pl.Series, owner: np.ndarray) -> pl.Series:
     return customers.fill_null("").gather(owner)
 
 
-def _misfits(given: pd.Series, cells: Sequence[Any], sizes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _misfits(given: Column, cells: Sequence[Any], sizes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Each problem that a column of arrays has, and where."""
-    absent = np.array([cell is None for cell in cells])
-    if absent.any() and (scalar := absent & given.notna().to_numpy()).any():
+    scalar = np.array([cell is None and bool(pd.notna(raw)) for cell, raw in zip(cells, given, strict=True)])
+    if scalar.any():
         yield "not an array", scalar
     lengths = [size if cell is None else len(cell) for cell, size in zip(cells, sizes, strict=True)]
     if (misfit := np.array(lengths) != sizes).any():
@@ -129,11 +139,11 @@ def _flatten(cells: Sequence[Any], sizes: np.ndarray) -> Cells:
 
 
 def _one_row_per_transaction(
-    columns: Mapping[str, pd.Series], height: int, as_of: datetime, attributes: Sequence[Attribute]
+    columns: Mapping[str, Column], height: int, as_of: datetime, attributes: Sequence[Attribute]
 ) -> Request:
     owner, first = _grouped(columns, height, as_of)
     heads = {
-        name: columns[name].iloc[first]
+        name: _at(columns[name], first)
         for name in ("CustomerId", "as_of", *_names(attributes))
         if name in columns
     }
@@ -145,7 +155,7 @@ def _one_row_per_transaction(
     return _request(columns, owner, Decisions(decisions.frame, together(faults)))
 
 
-def _grouped(columns: Mapping[str, pd.Series], height: int, as_of: datetime) -> tuple[np.ndarray, np.ndarray]:
+def _grouped(columns: Mapping[str, Column], height: int, as_of: datetime) -> tuple[np.ndarray, np.ndarray]:
     """The group of every row, numbered in order of first appearance, and the first row of every group."""
     customer, _, _ = read(columns["CustomerId"], texts)
     alone = _is_one(customer)
@@ -163,17 +173,21 @@ def _grouped(columns: Mapping[str, pd.Series], height: int, as_of: datetime) -> 
     return owner.to_numpy().astype(np.int64), groups["row"].list.first().to_numpy()
 
 
+def _at(column: Column, places: np.ndarray) -> Column:
+    if len(places) == 1:
+        return column[places[0] : places[0] + 1]
+    return [column[place] for place in places] if isinstance(column, list) else column.gather(places)
+
+
 def _is_one(series: pl.Series) -> bool:
-    return not series.null_count() and bool((series == series[0]).all())
+    return not series.null_count() and series.n_unique() == 1
 
 
 def _one_group(height: int) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(height, dtype=np.int64), np.zeros(1, dtype=np.int64)
 
 
-def _contradictions(
-    columns: Mapping[str, pd.Series], attribute: Attribute, owner: np.ndarray
-) -> pl.DataFrame:
+def _contradictions(columns: Mapping[str, Column], attribute: Attribute, owner: np.ndarray) -> pl.DataFrame:
     values, _, _ = read(columns[attribute.name], reader_for(attribute))
     versions = pl.DataFrame({"owner": owner, "value": values}).unique().group_by("owner").len()
     return row_faults(

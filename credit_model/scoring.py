@@ -13,11 +13,12 @@ import polars as pl
 
 from credit_model.calibration import Calibrator
 from credit_model.catalogue import Catalogue
-from credit_model.classifier import Classifier
+from credit_model.classifier import Case, Classifier
 from credit_model.classifiers import load_classifier
 from credit_model.decisions import Decisions
 from credit_model.features import FeaturePlan
 from credit_model.history import History, history, messages, together
+from credit_model.plain import Plain, Sight
 from credit_model.profile import Profile
 from credit_model.reasons import Reasons
 from credit_model.scorecard import Bands, Scale
@@ -77,7 +78,14 @@ class Scorer:
 
     def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
         """Judge decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
-        known = history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+        return self.judge(self.history(transactions, decisions), decisions)
+
+    def history(self, transactions: Tidy, decisions: Decisions) -> History:
+        """What was known at each decision."""
+        return history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+
+    def judge(self, known: History, decisions: Decisions) -> pl.DataFrame:
+        """Judge decisions by their history: one row of ``ANSWER`` per decision, in order."""
         features = self._plan.compute(known.frame, decisions.frame)
         message = _messages(known, decisions)
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
@@ -85,6 +93,41 @@ class Scorer:
         status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
         probability, reasons = self._judge(features, status)
         return self._table(decisions.frame, status, message, count, probability, reasons)
+
+    @cached_property
+    def sight(self) -> Sight | None:
+        """What ``answer_plain`` needs to know of a request; null where every request goes the long way."""
+        if self._plan.program is None:
+            return None
+        inputs = frozenset(self._plan.program.inputs)
+        return Sight(self.catalogue.history_days, self.currency, self.catalogue.attributes, inputs)
+
+    def answer_plain(self, case: Plain) -> dict[str, Any]:
+        """One row of ``ANSWER``, as ``answer`` gives it for the same request.
+
+        Raises:
+            ValueError: the model has no ``sight``.
+        """
+        if self._plan.program is None:
+            raise ValueError("the model's features have no program; ask answer()")
+        margin, contributions = self.classifier.judge(Case(self._plan.program.run(case.given)))
+        probability = self.calibrator.probability(margin)
+        bands = self.bands.assign(probability)
+        return {
+            "CustomerId": case.customer,
+            "as_of": f"{case.as_of:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "status": "scored",
+            "message": None,
+            "probability": float(probability[0]),
+            "score": float(self.scale.score(probability)[0]),
+            "prediction": float(bands.prediction[0]),
+            "risk_level": bands.risk_level[0],
+            "decision": bands.decision[0],
+            "reasons": self.reasons.of_one(contributions),
+            "transaction_count": case.count,
+            "target": self.target,
+            "model_version": self.version,
+        }
 
     @cached_property
     def _plan(self) -> FeaturePlan:
@@ -176,7 +219,7 @@ class Scorer:
         parts = {name: kind.from_dict(plain[name]) for name, kind in _PARTS.items()}
         scalars = {name: plain[name] for name in _SCALARS}
         profile = Profile.from_dict(plain["profile"]) if plain.get("profile") else None
-        return cls(
+        found = cls(
             classifier=load_classifier(folder / "classifier"),
             version=_digest(folder / _MANIFEST)[:12],
             columns=plain.get("columns", {}),
@@ -184,6 +227,8 @@ class Scorer:
             **parts,
             **scalars,
         )
+        _ = found.sight  # its program is translated here, not by the first request
+        return found
 
 
 _PARTS: Mapping[str, Any] = {

@@ -8,6 +8,7 @@ where a cell was missing or unreadable; what may not be null is listed in the fa
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from credit_model.cells import Cells, Reader, numbers, read, texts, times
@@ -75,7 +76,9 @@ def tidy(columns: Mapping[str, Cells], height: int) -> Tidy:
         frame[name] = values.alias(name)
         faults += field_faults(name, missing, unreadable)
     frame["Value"] = _value(frame["Value"], frame["Amount"])
-    return Tidy(pl.DataFrame(frame), pl.concat([_NO_FAULTS, *faults]) if faults else _NO_FAULTS)
+    return Tidy(
+        pl.DataFrame(list(frame.values())), pl.concat([_NO_FAULTS, *faults]) if faults else _NO_FAULTS
+    )
 
 
 def tidy_table(table: pl.DataFrame) -> Tidy:
@@ -113,7 +116,8 @@ def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[
 
 def _value(value: pl.Series, amount: pl.Series) -> pl.Series:
     if value.null_count() == len(value):
-        return amount.abs().alias("Value")
+        sizes = amount.abs() if amount.null_count() else pl.Series(np.abs(amount.to_numpy()))
+        return sizes.alias("Value")
     if value.null_count() == 0:
         return value.abs() if (value < 0).any() else value
     return value.abs().zip_with(value.is_not_null(), amount.abs()).alias("Value")

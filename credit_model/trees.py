@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.classifier import FloatArray, describe
+from credit_model.classifier import Case, FloatArray, Table, describe
 from credit_model.shapley import Lookup, lookup
 
 if TYPE_CHECKING:
@@ -27,35 +27,52 @@ class Trees:
     """Trees; contributions are exact Shapley values of the trees (Lundberg et al., 2020).
 
     Attributes:
-        inputs: the features, in the booster's order.
+        inputs: the features, in the trees' order.
         levels: learned levels of each text feature; a level's code is its place.
-        booster: the trees.
+        model: the trees, in XGBoost's own JSON.
     """
 
     kind: ClassVar[str] = "trees"
-    requirements: ClassVar[tuple[str, ...]] = ("xgboost-cpu",)
     inputs: tuple[str, ...]
     levels: Mapping[str, tuple[str, ...]]
-    booster: "xgboost.Booster"
+    model: bytes
 
-    def margin(self, table: pl.DataFrame) -> FloatArray:
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """XGBoost, unless the trees are shallow enough to be looked up."""
+        return () if self._lookup else ("xgboost-cpu",)
+
+    def margin(self, table: Table) -> FloatArray:
         """Log-odds of bad."""
-        return self._margin(encode(table, self.inputs, self._codes))
+        cells = encode(table, self.inputs, self._codes)
+        return self._lookup.margin(cells) if self._lookup else self._margin(cells)
 
-    def contributions(self, table: pl.DataFrame) -> FloatArray:
+    def contributions(self, table: Table) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
-        return self._shares(encode(table, self.inputs, self._codes))
+        return self.judge(table)[1]
 
-    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         cells = encode(table, self.inputs, self._codes)
-        return self._margin(cells), self._shares(cells)
+        if self._lookup:
+            return self._lookup.judge(cells)
+        return self._margin(cells), self._shapley(cells)[:, :-1]
 
     @cached_property
     def neutral(self) -> float:
         """The mean margin of the training cases, by the trees' covers."""
         nothing = np.full((1, len(self.inputs)), np.nan, dtype=np.float32)
-        return float(self._shapley(self._matrix(nothing))[0, -1])
+        return self._lookup.neutral if self._lookup else float(self._shapley(nothing)[0, -1])
+
+    @cached_property
+    def booster(self) -> "xgboost.Booster":
+        """The trees as XGBoost loads them."""
+        import xgboost
+
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(bytearray(self.model))
+        booster.set_param({"nthread": 1})
+        return booster
 
     @cached_property
     def _codes(self) -> Codes:
@@ -63,41 +80,29 @@ class Trees:
 
     @cached_property
     def _lookup(self) -> Lookup | None:
-        return lookup(self.booster, len(self.inputs))
+        return lookup(self.model, len(self.inputs))
 
     def _margin(self, cells: npt.NDArray[np.float32]) -> FloatArray:
         return np.asarray(self.booster.inplace_predict(cells, predict_type="margin"), dtype=np.float64)
 
-    def _shares(self, cells: npt.NDArray[np.float32]) -> FloatArray:
-        if self._lookup is not None:
-            return self._lookup.contributions(cells)
-        return self._shapley(self._matrix(cells))[:, :-1]
-
-    def _matrix(self, cells: npt.NDArray[np.float32]) -> "xgboost.DMatrix":
+    def _shapley(self, cells: npt.NDArray[np.float32]) -> FloatArray:
         import xgboost
 
-        return xgboost.DMatrix(cells, nthread=1)
-
-    def _shapley(self, matrix: "xgboost.DMatrix") -> FloatArray:
+        matrix = xgboost.DMatrix(cells, nthread=1)
         return np.asarray(self.booster.predict(matrix, pred_contribs=True), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write plain files."""
         levels = {name: list(known) for name, known in self.levels.items()}
         describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
-        self.booster.save_model(folder / _BOOSTER)
+        (folder / _BOOSTER).write_bytes(self.model)
 
     @classmethod
     def load(cls, folder: Path, plain: Mapping[str, Any]) -> "Trees":
-        """Read what ``save`` wrote."""
-        import xgboost
-
-        booster = xgboost.Booster({"nthread": 1})
-        booster.load_model(folder / _BOOSTER)
-        booster.set_param({"nthread": 1})
+        """Read what ``save`` wrote, and work out here what the first request would wait for."""
         levels = {name: tuple(known) for name, known in plain["levels"].items()}
-        found = cls(tuple(plain["inputs"]), levels, booster)
-        _ = found._lookup  # worked out here, not by the first request
+        found = cls(tuple(plain["inputs"]), levels, (folder / _BOOSTER).read_bytes())
+        _ = found._lookup.values if found._lookup else found.booster
         return found
 
 
@@ -107,13 +112,17 @@ def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:
 
 
 def encode(
-    table: pl.DataFrame, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
+    table: Table, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
 ) -> npt.NDArray[np.float32]:
-    """A feature table as the booster's matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
-    columns = [
-        _encode(table[name], codes[name]) if name in codes else table[name].to_numpy() for name in inputs
-    ]
-    wide = np.stack(columns, axis=1)
+    """A feature table as the trees' matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
+    if isinstance(table, Case):
+        values = table.values
+        wide = np.array([[codes[n].get(values[n], np.nan) if n in codes else values[n] for n in inputs]])
+    else:
+        columns = [
+            _encode(table[name], codes[name]) if name in codes else table[name].to_numpy() for name in inputs
+        ]
+        wide = np.stack(columns, axis=1)
     matrix: npt.NDArray[np.float32] = np.clip(wide, -_LARGEST, _LARGEST).astype(np.float32)
     return matrix
 

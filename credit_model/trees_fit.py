@@ -130,7 +130,7 @@ def _grow(
     matrix = xgboost.DMatrix(encode(table, inputs, codes_of(levels)), label=bad, nthread=1)
     monotone = {"monotone_constraints": tuple(directions.get(name, 0) for name in inputs), "seed": seed}
     booster = xgboost.train({**_ONE_THREAD, **parameters, **monotone}, matrix, num_boost_round=rounds)
-    return Trees(inputs, levels, booster)
+    return Trees(inputs, levels, bytes(booster.save_raw("json")))
 
 
 def _gains(scout: Trees) -> FloatArray:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 
-from credit_model.classifier import FloatArray, describe
+from credit_model.classifier import FloatArray, Table, describe
 from credit_model.woe import Binning
 
 
@@ -33,17 +32,17 @@ class Scorecard:
         """The binned features."""
         return tuple(binning.feature for binning in self.binnings)
 
-    def contributions(self, table: pl.DataFrame) -> FloatArray:
+    def contributions(self, table: Table) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         evidence = [binning.woe(table[binning.feature]) for binning in self.binnings]
         contributions: FloatArray = -np.stack(evidence, axis=1) * np.array(self.weights)
         return contributions
 
-    def margin(self, table: pl.DataFrame) -> FloatArray:
+    def margin(self, table: Table) -> FloatArray:
         """Log-odds of bad."""
         return self.judge(table)[0]
 
-    def judge(self, table: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         contributions = self.contributions(table)
         return self.neutral + contributions.sum(axis=1), contributions

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
 
@@ -24,6 +23,8 @@ def write_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
 
 def write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
     """Write frames as one Parquet file; returns the number of rows."""
+    import pyarrow.parquet
+
     rows, writer = 0, None
     try:
         for frame in frames:

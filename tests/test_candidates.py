@@ -28,6 +28,7 @@ from credit_model.classifiers import load_classifier
 from credit_model.linear import Linear
 from credit_model.linear_fit import EVENTS_PER_CHARACTERISTIC, SCALINGS, fit_logistic
 from credit_model.metrics import roc_auc
+from credit_model.trees import Trees
 from credit_model.trees_fit import fit_tree
 from credit_model.woe_scorecard import Scorecard
 
@@ -261,7 +262,9 @@ def test_the_kinds_that_are_served(fitted: Mapping[str, Classifier]) -> None:
     assert isinstance(fitted["scorecard"], Scorecard)
     assert isinstance(fitted["logistic"], Linear)
     assert {name for name, candidate in CANDIDATES.items() if candidate.on_request} == {"lightgbm"}
-    assert all(fitted[name].requirements == ("xgboost-cpu",) for name in ("tree", "forest", "xgboost"))
+    assert all(isinstance(fitted[name], Trees) for name in ("tree", "forest", "xgboost"))
+    assert {name for name in NAMES if fitted[name].requirements == ("xgboost-cpu",)} == {"tree", "forest"}
+    assert fitted["xgboost"].requirements == ()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -66,22 +66,22 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def boosted(trained_model: TrainedModel) -> TrainedModel:
+def deep(trained_model: TrainedModel) -> TrainedModel:
     """A model of the candidate that needs the largest library to serve."""
-    command = ["-m", "credit_model", "train", "--candidate", "xgboost", "--name", "boosted"]
+    command = ["-m", "credit_model", "train", "--candidate", "forest", "--name", "deep"]
     environment = trained_model.environment | {"PYTHONPATH": str(ROOT)}
     folder = trained_model.transactions.parent
     done = run([*command, "--transactions", str(trained_model.transactions)], environment, folder)
     assert done.returncode == 0, done.stderr
-    return replace(trained_model, uri="models:/boosted@champion")
+    return replace(trained_model, uri="models:/deep@champion")
 
 
 @pytest.fixture(scope="module")
-def image(boosted: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
+def image(deep: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The image, built."""
     context = tmp_path_factory.mktemp("context")
     command = ["-m", "mlflow", "models", "generate-dockerfile", "--env-manager", "local"]
-    done = run([*command, "-m", boosted.uri, "-d", str(context)], boosted.environment, context)
+    done = run([*command, "-m", deep.uri, "-d", str(context)], deep.environment, context)
     assert done.returncode == 0, done.stderr
     dockerfile = (context / "Dockerfile").read_text()
     image = Image(tmp_path_factory.mktemp("image"), parse(dockerfile))
@@ -172,9 +172,9 @@ def container(
 
 
 @pytest.fixture(scope="module")
-def flat(boosted: TrainedModel) -> pd.DataFrame:
+def flat(deep: TrainedModel) -> pd.DataFrame:
     """The transactions of 40 customers, as JSON would carry them."""
-    table = pd.read_parquet(boosted.transactions)
+    table = pd.read_parquet(deep.transactions)
     few = table[table["CustomerId"].isin(table["CustomerId"].unique()[:40])]
     return few.assign(TransactionStartTime=few["TransactionStartTime"].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
 
@@ -190,10 +190,10 @@ def test_the_dockerfile_says_what_is_stood_in_for(image: Image) -> None:
 
 
 def test_it_answers_as_the_loaded_model_does_and_writes_nothing(
-    container: str, image: Image, pristine: dict[Path, float], boosted: TrainedModel, flat: pd.DataFrame
+    container: str, image: Image, pristine: dict[Path, float], deep: TrainedModel, flat: pd.DataFrame
 ) -> None:
-    mlflow.set_tracking_uri(boosted.tracking)
-    loaded = mlflow.pyfunc.load_model(boosted.uri)
+    mlflow.set_tracking_uri(deep.tracking)
+    loaded = mlflow.pyfunc.load_model(deep.uri)
     expected = loaded.predict(flat, params={"as_of": AS_OF}).to_dict(orient="records")
     status, answer = ask(container, {"dataframe_records": records(flat), "params": {"as_of": AS_OF}})
     assert status == 200, answer

@@ -1,0 +1,184 @@
+"""The plain request: one decision, nothing odd in it. Most are, and they take the short way from cells to a program.
+
+What is missing where it may not be, unreadable, contradictory, sent twice or of another kind than JSON's is not plain, and is
+left to ``requests`` and ``history``; what is plain means here what it means there.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from credit_model.cells import plain_numbers, plain_texts, plain_times
+from credit_model.decisions import Attribute
+from credit_model.program import coded
+from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIME = "TransactionStartTime"
+_Order = npt.NDArray[np.intp]
+_Known = TypeVar("_Known")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a model sees of a decision.
+
+    Attributes:
+        history_days: length of the window.
+        currency: the only currency allowed; null allows any one.
+        attributes: the application attributes.
+        inputs: the columns and attributes that are read.
+    """
+
+    history_days: int
+    currency: str | None
+    attributes: Sequence[Attribute]
+    inputs: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A decision whose transactions are known.
+
+    Attributes:
+        customer: its identity.
+        as_of: its moment.
+        count: its transactions in the window, at least one.
+        given: what is read, by name, as a program takes it.
+    """
+
+    customer: str
+    as_of: datetime
+    count: int
+    given: Mapping[str, Any]
+
+
+class _NotPlainError(Exception):
+    """The request goes the long way."""
+
+
+def read_plain(table: "pd.DataFrame", as_of: datetime, sight: Sight) -> Plain | None:
+    """Read a request, in either shape; null if it is not plain.
+
+    Args:
+        table: the request.
+        as_of: the moment of rows that give none.
+        sight: what the model sees.
+    """
+    try:
+        scalars, columns = _one_row(table) if len(table) == 1 else _many_rows(table, sight)
+        moment = np.datetime64(as_of, "us")
+        if "as_of" in scalars:
+            moment = _plain(plain_times, [scalars["as_of"]])[0]
+        (customer,) = _plain(plain_texts, [scalars.get("CustomerId")])
+        if customer is None:
+            return None
+        given = _given(columns, moment, sight)
+        given |= {a.name: _attribute(scalars, a) for a in sight.attributes}
+        return Plain(customer, moment.item(), len(given[_TIME]), given)
+    except _NotPlainError:
+        return None
+
+
+def _one_row(table: "pd.DataFrame") -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
+    cells = dict(zip(table.columns, table.to_numpy(dtype=object)[0], strict=True))
+    columns = {name: cells[name] for name in COLUMNS[1:] if name in cells}
+    _require(all(type(column) is list for column in columns.values()))
+    return cells, columns
+
+
+def _many_rows(table: "pd.DataFrame", sight: Sight) -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
+    named = {"CustomerId", "as_of", *(attribute.name for attribute in sight.attributes)}
+    cells = {name: _list(column) for name, column in table.items() if name in named or name in SCHEMA}
+    scalars = {name: _only(cells.pop(name)) for name in named & cells.keys()}
+    return scalars, cells
+
+
+def _only(cells: list[Any]) -> Any:
+    """The one value of a column that belongs to the decision."""
+    _require(set(map(type, cells)) <= {str, int, float} and len(set(cells)) == 1)
+    return cells[0]
+
+
+def _list(column: "pd.Series") -> list[Any]:
+    if column.dtype == "string":
+        return list(column.array.__arrow_array__().to_pylist())
+    return list(column.tolist())
+
+
+def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight) -> dict[str, Any]:
+    _require(all(name in columns for name in REQUIRED[1:]) and len(set(map(len, columns.values()))) == 1)
+    _check_currency(columns, sight.currency)
+    moments = _plain(plain_times, columns[_TIME])
+    order = _order(columns, moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
+    given: dict[str, Any] = {name: numbers[order] for name, numbers in _numbers(columns).items()}
+    given |= {_TIME: moments[order].view(np.int64), "as_of": int(moment.astype(np.int64))}
+    given["decision"], places = np.zeros(len(order)), order.tolist()
+    for name in sight.inputs & columns.keys() - given.keys():
+        cells = _plain(plain_texts, columns[name])
+        given[name] = coded([cells[place] for place in places])
+    absent = sight.inputs & SCHEMA.keys() - given.keys()
+    return given | {name: coded([None] * len(order)) for name in absent}
+
+
+def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[np.float64]]:
+    amount = _plain(plain_numbers, columns["Amount"])
+    value = np.abs(_plain(plain_numbers, columns["Value"])) if "Value" in columns else np.abs(amount)
+    fraud = np.full(len(amount), np.nan)
+    if "FraudResult" in columns:
+        fraud = _plain(plain_numbers, columns["FraudResult"])
+    return {"Amount": amount, "Value": value, "FraudResult": fraud}
+
+
+def _order(
+    columns: Mapping[str, list[Any]],
+    moments: npt.NDArray[np.datetime64],
+    first: np.datetime64,
+    end: np.datetime64,
+) -> _Order:
+    """The rows inside the window, in the total order: by time, and where that is not enough by ``TransactionId``."""
+    names = _plain(plain_texts, columns.get("TransactionId", [None] * len(moments)))
+    known = [name for name in names if name is not None]
+    _require(len(set(known)) == len(known))
+    (inside,) = np.nonzero((moments >= first) & (moments < end))
+    _require(len(inside) > 0)
+    order = inside[np.argsort(moments[inside], kind="stable")]
+    same = np.diff(moments[order]) == np.timedelta64(0)
+    if same.any():
+        tied = np.append(same, False) | np.append(False, same)
+        _require(len(known) == len(names))
+        clock = moments.view(np.int64)
+        order[tied] = sorted(order[tied].tolist(), key=lambda row: (clock[row], names[row]))
+    return order
+
+
+def _check_currency(columns: Mapping[str, list[Any]], currency: str | None) -> None:
+    codes = set(_plain(plain_texts, columns.get("CurrencyCode", []))) - {None}
+    _require(len(codes) <= 1 and (currency is None or codes <= {currency}))
+
+
+def _attribute(scalars: Mapping[str, Any], attribute: Attribute) -> float | str | None:
+    cells = [scalars.get(attribute.name)]
+    return (
+        float(_plain(plain_numbers, cells)[0])
+        if attribute.kind == "number"
+        else _plain(plain_texts, cells)[0]
+    )
+
+
+def _plain(read: Callable[[list[Any]], _Known | None], cells: list[Any]) -> _Known:
+    found = read(cells)
+    if found is None:
+        raise _NotPlainError
+    return found
+
+
+def _require(fact: bool) -> None:
+    if not fact:
+        raise _NotPlainError
