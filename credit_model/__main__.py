@@ -128,7 +128,8 @@ def _pairs(words: Sequence[str]) -> dict[str, str]:
     rest = iter(words)
     for word in rest:
         if not word.startswith("--"):
-            raise ValueError(f"{word!r} is not a parameter; write --name value")
+            quoted = ", and a pattern of files in quotes" if Path(word).is_file() else ""
+            raise ValueError(f"{word!r} is not a parameter; write --name value{quoted}")
         name, equals, value = word[2:].partition("=")
         if name in pairs:
             raise ValueError(f"--{name} is given twice; give it once")

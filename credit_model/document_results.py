@@ -157,17 +157,35 @@ def fairness(outcome: Outcome) -> Section:
     if outcome.fairness is None:
         text = "Not assessable: no column of the outcomes was named as group. Name one with group=COLUMN and train again."
         return Section("Fairness", [Note(text, "warning")])
-    disparities = [
-        {"measure": k.replace("_", " "), "value": v} for k, v in outcome.fairness.disparities.items()
-    ]
+    note = (
+        "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
+        "brackets: 95 % intervals, resampling customers. Even groups, too, show some difference by chance: one whose interval "
+        "reaches 0 is not shown to be any."
+    )
+    disparities = outcome.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
     return Section(
         "Fairness",
         [
-            "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled.",
-            Table(outcome.fairness.table, "By group, out of fold"),
-            Table(pl.DataFrame(disparities), "Disparities (fairlearn); 0, 1 and 0 are even"),
+            note,
+            Table(_with_intervals(outcome.fairness.table), "By group, out of fold"),
+            Table(
+                disparities, "Disparities (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
+            ),
         ],
     )
+
+
+def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:
+    """A figure and the ends of its interval as one text."""
+    bare = [name for name in table.columns if not name.endswith(("_low", "_high"))]
+    return table.select(
+        _interval_text(name) if f"{name}_low" in table.columns else pl.col(name) for name in bare
+    )
+
+
+def _interval_text(name: str) -> pl.Expr:
+    figures = [pl.col(column).round(3).cast(pl.String) for column in (name, f"{name}_low", f"{name}_high")]
+    return pl.format("{} ({} to {})", *figures).alias(name)
 
 
 def share(outcome: Outcome, decision: str) -> str:

@@ -33,6 +33,7 @@ def documents(outcome: Outcome) -> Mapping[str, str]:
     } | _binnings(trained.scorecard)
     if outcome.fairness is not None:
         found["fairness.csv"] = outcome.fairness.table.write_csv()
+        found["disparities.csv"] = outcome.fairness.disparities.write_csv()
     if outcome.sample.proxy is not None:
         labeller = outcome.sample.proxy.labeller
         found["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)

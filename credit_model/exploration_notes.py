@@ -10,6 +10,7 @@ from credit_model.explore import Exploration
 def notes(found: Exploration) -> list[str]:
     """What a person should look at, each with its number."""
     checks: tuple[Callable[[Exploration], str | None], ...] = (
+        _note_absent,
         _note_constant,
         _note_faults,
         _note_duplicates,
@@ -20,6 +21,11 @@ def notes(found: Exploration) -> list[str]:
         _note_heavy,
     )
     return [text for check in checks if (text := check(found)) is not None]
+
+
+def _note_absent(found: Exploration) -> str | None:
+    derived = " Value is taken as the absolute Amount." if "Value" in found.absent else ""
+    return f"Optional columns that are absent: {', '.join(found.absent)}.{derived}" if found.absent else None
 
 
 def _note_constant(found: Exploration) -> str | None:
@@ -34,27 +40,24 @@ def _note_faults(found: Exploration) -> str | None:
 
 
 def _note_duplicates(found: Exploration) -> str | None:
-    same, other = found.duplicates["transactions"].to_list()
-    if not same and not other:
+    if not found.duplicates["transactions"].sum():
         return None
+    same, other = found.duplicates["transactions"]
     return f"{same} transactions were sent again with the same content and count once; {other} came again with another content."
 
 
 def _note_value(found: Exploration) -> str | None:
-    share = found.amount_against_value["value"][0]
-    return (
-        f"Value differs from the absolute Amount in {1 - share:.1%} of the transactions."
-        if share < 1
-        else None
-    )
+    if "Value" in found.absent or (share := found.amount_against_value["value"][0]) == 1:
+        return None
+    return f"Value differs from the absolute Amount in {1 - share:.1%} of the transactions."
 
 
 def _note_tail(found: Exploration) -> str | None:
-    amounts = found.amounts.row(1, named=True)
+    amounts = found.amounts.row(-1, named=True)
     middle, top = amounts["50%"], amounts["100%"]
     if not middle or top / middle < 1000:
         return None
-    return f"The largest Value is {top / middle:,.0f} times the median: means and sums follow a few transactions."
+    return f"The largest {amounts['amount']} is {top / middle:,.0f} times the median: means and sums follow a few transactions."
 
 
 def _note_single(found: Exploration) -> str | None:

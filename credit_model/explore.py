@@ -4,27 +4,18 @@ Aggregates only: a level seen for fewer than five customers is counted as rare, 
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
 
 from credit_model.labeller import fit_labeller
+from credit_model.levels import levels
+from credit_model.quality import duplicates, quality
 from credit_model.rfm import rfm
-from credit_model.transactions import COLUMNS, FAULTS, SCHEMA, Tidy
+from credit_model.transactions import COLUMNS, FAULTS, REQUIRED, Tidy
 
-LEAST_CUSTOMERS = 5
-MOST_LEVELS = 12
-RARE = "(rare)"
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
-CATEGORIES = (
-    "ProductCategory",
-    "ProductId",
-    "ProviderId",
-    "ChannelId",
-    "PricingStrategy",
-    "CurrencyCode",
-    "CountryCode",
-)
 RFM_DAYS = 90
 _OUTLIER = 3.0
 
@@ -34,6 +25,7 @@ class Exploration:
     """Small tables, each with one row per line of its subject.
 
     Attributes:
+        absent: optional columns that the files do not have; what is made of them is empty below.
         quality: columns: nulls, unreadable and distinct values, whether constant.
         duplicates: repeated transactions, with the same content and with another.
         amounts: quantiles of Amount, Value and their outliers.
@@ -49,6 +41,7 @@ class Exploration:
         outcomes: months of real outcomes: decisions whose outcome is known, bads, bad rate; empty without outcomes.
     """
 
+    absent: tuple[str, ...]
     quality: pl.DataFrame
     duplicates: pl.DataFrame
     amounts: pl.DataFrame
@@ -63,29 +56,36 @@ class Exploration:
     outcomes: pl.DataFrame
 
 
-def explore(transactions: Tidy, outcomes: pl.DataFrame | None = None, seed: int = 42) -> Exploration:
+def explore(
+    transactions: Tidy,
+    outcomes: pl.DataFrame | None = None,
+    seed: int = 42,
+    present: Collection[str] = COLUMNS,
+) -> Exploration:
     """Look at transactions, and at real outcomes where there are any.
 
     Args:
         transactions: tidy transactions.
         outcomes: labelled decisions, with ``as_of`` and ``bad``.
         seed: of the clusters.
+        present: columns that the files have.
 
     Raises:
         ValueError: there is no transaction with a customer, a time and an amount.
     """
     frame = transactions.frame
-    known = frame.drop_nulls(["CustomerId", "TransactionStartTime", "Amount"])
+    known = frame.drop_nulls(REQUIRED)
     if known.is_empty():
         raise ValueError("no transaction has a customer, a time and an amount; give transactions to explore")
     measured = _measured(known)
     return Exploration(
-        quality=_quality(transactions),
-        duplicates=_duplicates(frame),
-        amounts=_amounts(known),
-        amount_against_value=_agreement(known),
+        absent=tuple(name for name in COLUMNS if name not in present),
+        quality=quality(transactions, present),
+        duplicates=duplicates(frame).filter("TransactionId" in present),
+        amounts=_amounts(known).filter(pl.col("amount").is_in(present)),
+        amount_against_value=_agreement(known).filter("Value" in present),
         sides=_sides(known),
-        levels=_all_levels(known),
+        levels=levels(known, present),
         days=_days(known),
         hours=_hours(known),
         customers=_customers(measured),
@@ -93,43 +93,6 @@ def explore(transactions: Tidy, outcomes: pl.DataFrame | None = None, seed: int 
         rfm=measured.select("recency", "frequency", "monetary"),
         outcomes=_outcomes(outcomes),
     )
-
-
-def _quality(transactions: Tidy) -> pl.DataFrame:
-    frame, faults = transactions.frame, transactions.faults
-    unreadable = dict(faults.filter(pl.col("problem") == "unreadable")["field"].value_counts().iter_rows())
-    rows = []
-    for name in COLUMNS:
-        column = frame[name]
-        distinct = column.drop_nulls().n_unique()
-        rows.append(
-            {
-                "column": name,
-                "type": "time"
-                if SCHEMA[name].is_temporal()
-                else "number"
-                if SCHEMA[name].is_numeric()
-                else "text",
-                "null": column.null_count(),
-                "null_share": column.null_count() / frame.height,
-                "unreadable": int(unreadable.get(name, 0)),
-                "distinct": distinct,
-                "constant": distinct == 1,
-            }
-        )
-    return pl.DataFrame(rows)
-
-
-def _duplicates(frame: pl.DataFrame) -> pl.DataFrame:
-    named = frame.filter(pl.col("TransactionId").is_not_null())
-    identity = ["CustomerId", "TransactionId"]
-    versions = named.unique()
-    conflicts = versions.height - versions.select(identity).unique().height
-    rows = {
-        "sent more than once, same content": named.height - versions.height,
-        "same id, other content": conflicts,
-    }
-    return pl.DataFrame({"duplicates": list(rows), "transactions": list(rows.values())})
 
 
 def _amounts(known: pl.DataFrame) -> pl.DataFrame:
@@ -178,35 +141,6 @@ def _sides(known: pl.DataFrame) -> pl.DataFrame:
             median=pl.col("Amount").median(),
         )
         .sort("side")
-    )
-
-
-def _all_levels(known: pl.DataFrame) -> pl.DataFrame:
-    varied = [name for name in CATEGORIES if known[name].drop_nulls().n_unique() > 1]
-    return pl.concat([_levels(known, name) for name in varied or CATEGORIES[:1]])
-
-
-def _levels(known: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Frequent levels of one column; those of fewer than five customers, and the tail, are folded.
-
-    A fold of fewer than five customers takes in the least frequent level besides: it would say what one did.
-    """
-    level = pl.col(name).fill_null("(missing)")
-    counted = known.group_by(level.alias("level")).agg(
-        transactions=pl.len(), customers=pl.col("CustomerId").n_unique(), turnover=pl.col("Value").sum()
-    )
-    ranked = counted.sort(["transactions", "level"], descending=[True, False]).with_row_index("rank")
-    folded = (pl.col("customers") < LEAST_CUSTOMERS) | (pl.col("rank") >= MOST_LEVELS)
-    kept = ranked.filter(~folded)["level"]
-    hidden = known.filter(~level.is_in(kept.implode()))["CustomerId"].n_unique()
-    kept = kept.head(-1) if 0 < hidden < LEAST_CUSTOMERS else kept
-    shown = ranked.with_columns(
-        level=pl.when(pl.col("level").is_in(kept.implode())).then("level").otherwise(pl.lit(RARE))
-    )
-    return (
-        shown.group_by("level", maintain_order=True)
-        .agg(pl.col("transactions").sum(), pl.col("turnover").sum())
-        .select(pl.lit(name).alias("column"), "level", "transactions", "turnover")
     )
 
 

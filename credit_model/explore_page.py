@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from credit_model.exploration_notes import notes
 from credit_model.explore import Exploration
 from credit_model.page import Block, Note, Picture, Section, Table, page
-from credit_model.report import literal
+from credit_model.report import error_bars, literal
 from credit_model.transactions import Tidy
 
 _BLUE, _RED, _GREY = "#3b7a9e", "#c8553d", "#8a8a8a"
@@ -23,15 +23,19 @@ def pictures(found: Exploration, transactions: Tidy) -> Mapping[str, Figure]:
     known = transactions.frame.drop_nulls(["CustomerId", "TransactionStartTime", "Amount"])
     sample = known.select("Amount", "Value").gather_every(-(-known.height // _MOST_POINTS))
     made = {
-        "amounts.png": _amounts(sample),
-        "amount_against_value.png": _agreement(sample),
+        "amounts.png": _amounts(sample.select(found.amounts["amount"].to_list())),
         "days.png": _days(found.days),
         "hours.png": _hours(found.hours),
-        "categories.png": _categories(found.levels),
         "rfm.png": _rfm(found.rfm),
         "clusters.png": _clusters(found),
     }
-    return made | ({"outcomes.png": _outcomes(found.outcomes)} if found.outcomes.height else {})
+    if found.amount_against_value.height:
+        made["amount_against_value.png"] = _agreement(sample)
+    if found.levels.height:
+        made["categories.png"] = _categories(found.levels)
+    if found.outcomes.height:
+        made["outcomes.png"] = _outcomes(found.outcomes)
+    return made
 
 
 def document(found: Exploration, transactions: Tidy, drawn: Mapping[str, Figure]) -> str:
@@ -43,85 +47,80 @@ def document(found: Exploration, transactions: Tidy, drawn: Mapping[str, Figure]
     remarks: list[Block] = [Note(text) for text in notes(found)] or ["Nothing stands out."]
     sections = [
         Section("What to look at", remarks),
-        Section(
-            "Quality", [Table(found.quality, "Columns"), Table(found.duplicates, "Repeated transactions")]
-        ),
-        Section(
-            "Amounts",
-            [
-                Table(
-                    found.amounts,
-                    "Quantiles; outliers lie 3 interquartile ranges beyond the quartiles of the signed log",
-                ),
-                Table(found.sides, "Debits from customers, credits to them"),
-                Picture(
-                    drawn["amounts.png"],
-                    "Amount and Value, on a signed log scale",
-                    "Histograms of Amount and Value",
-                ),
-                Table(found.amount_against_value, "Amount against Value"),
-                Picture(
-                    drawn["amount_against_value.png"],
-                    "Each point is a transaction",
-                    "Scatter of Amount and Value",
-                ),
-            ],
-        ),
-        Section(
-            "Categories",
-            [
-                Picture(
-                    drawn["categories.png"], "Transactions by level", "Bars of the levels of each category"
-                ),
-                Table(
-                    found.levels, "Levels of fewer than five customers, and the tail, are folded into (rare)"
-                ),
-            ],
-        ),
-        Section(
-            "Time",
-            [
-                Picture(drawn["days.png"], "Transactions and customers by day", "Lines of daily counts"),
-                Picture(
-                    drawn["hours.png"],
-                    "Transactions by weekday and hour, UTC",
-                    "Heat map of weekday and hour",
-                ),
-            ],
-        ),
-        Section(
-            "Customers",
-            [
-                Table(found.customers, "Quantiles over customers at the end of the data"),
-                Picture(drawn["rfm.png"], "Recency, frequency, monetary value", "Histograms over customers"),
-                Picture(
-                    drawn["clusters.png"],
-                    "Clusters of recency, frequency and monetary value",
-                    "Clusters in a scatter",
-                ),
-                Table(
-                    found.clusters, "K-means on log and robust scaled recency, frequency and monetary value"
-                ),
-            ],
-        ),
+        Section("Quality", _quality_blocks(found)),
+        Section("Amounts", _amount_blocks(found, drawn)),
+        Section("Categories", _category_blocks(found, drawn)),
+        Section("Time", _time_blocks(drawn)),
+        Section("Customers", _customer_blocks(found, drawn)),
     ]
     if found.outcomes.height:
-        blocks: list[Block] = [
-            Picture(drawn["outcomes.png"], "Bad rate by month, 95 % intervals", "Bad rate by month"),
-            Table(found.outcomes, "Real outcomes by month of the decision"),
-        ]
-        sections.append(Section("Outcomes", blocks))
+        sections.append(Section("Outcomes", _outcome_blocks(found, drawn)))
     return page("Exploration of transactions", subtitle, sections)
 
 
+def _quality_blocks(found: Exploration) -> list[Block]:
+    blocks: list[Block] = [Table(found.quality, "Columns")]
+    if found.duplicates.height:
+        blocks.append(Table(found.duplicates, "Repeated transactions"))
+    return blocks
+
+
+def _amount_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+    names = " and ".join(found.amounts["amount"])
+    quantiles = "Quantiles; outliers lie 3 interquartile ranges beyond the quartiles of the signed log"
+    blocks: list[Block] = [
+        Table(found.amounts, quantiles),
+        Table(found.sides, "Debits from customers, credits to them"),
+        Picture(drawn["amounts.png"], f"{names}, on a signed log scale", f"Histograms of {names}"),
+    ]
+    if found.amount_against_value.height:
+        scatter = drawn["amount_against_value.png"]
+        blocks.append(Table(found.amount_against_value, "Amount against Value"))
+        blocks.append(Picture(scatter, "Each point is a transaction", "Scatter of Amount and Value"))
+    return blocks
+
+
+def _category_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+    if not found.levels.height:
+        return ["The transactions have no column of categories."]
+    folded = "Levels of fewer than five customers, and the tail, are folded into (rare)"
+    bars = Picture(drawn["categories.png"], "Transactions by level", "Bars of the levels of each category")
+    return [bars, Table(found.levels, folded)]
+
+
+def _time_blocks(drawn: Mapping[str, Figure]) -> list[Block]:
+    hours = "Transactions by weekday and hour, UTC"
+    return [
+        Picture(drawn["days.png"], "Transactions and customers by day", "Lines of daily counts"),
+        Picture(drawn["hours.png"], hours, "Heat map of weekday and hour"),
+    ]
+
+
+def _customer_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+    clusters = "Clusters of recency, frequency and monetary value"
+    scaled = "K-means on log and robust scaled recency, frequency and monetary value"
+    return [
+        Table(found.customers, "Quantiles over customers at the end of the data"),
+        Picture(drawn["rfm.png"], "Recency, frequency, monetary value", "Histograms over customers"),
+        Picture(drawn["clusters.png"], clusters, "Clusters in a scatter"),
+        Table(found.clusters, scaled),
+    ]
+
+
+def _outcome_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+    return [
+        Picture(drawn["outcomes.png"], "Bad rate by month, 95 % intervals", "Bad rate by month"),
+        Table(found.outcomes, "Real outcomes by month of the decision"),
+    ]
+
+
 def _amounts(sample: pl.DataFrame) -> Figure:
-    figure, (left, right) = _figure(1, 2)
-    for axes, name, colour in ((left, "Amount", _BLUE), (right, "Value", _RED)):
-        values = _signed_log(sample[name].to_numpy())
-        axes.hist(values, bins=60, color=colour)
-        axes.set_title(name)
+    figure, grid = _figure(1, sample.width)
+    for axes, column, colour in zip(grid, sample, (_BLUE, _RED), strict=False):
+        axes.hist(_signed_log(column.to_numpy()), bins=60, color=colour)
+        axes.set_title(column.name)
         axes.set_xlabel("signed log10(1 + |x|)")
-    left.set_ylabel("transactions")
+    grid[0].set_ylabel("transactions")
     return figure
 
 
@@ -204,15 +203,9 @@ def _clusters(found: Exploration) -> Figure:
 
 def _outcomes(outcomes: pl.DataFrame) -> Figure:
     figure, (axes,) = _figure(1, 1)
-    rate, cases = outcomes["bad_rate"].to_numpy(), outcomes["decisions"].to_numpy()
-    axes.errorbar(
-        outcomes["month"].to_list(),
-        rate,
-        yerr=1.96 * np.sqrt(rate * (1 - rate) / cases),
-        fmt="o",
-        color=_RED,
-        capsize=3,
-    )
+    bars = error_bars(outcomes["bads"], outcomes["decisions"])
+    months, rate = outcomes["month"].to_list(), outcomes["bad_rate"].to_list()
+    axes.errorbar(months, rate, yerr=bars, fmt="o", color=_RED, capsize=3)
     axes.set_ylabel("bad rate")
     axes.tick_params(axis="x", rotation=45)
     return figure

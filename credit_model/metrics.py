@@ -207,7 +207,7 @@ def interval(
     times: int = 500,
 ) -> tuple[float, float]:
     """The 95 % bootstrap interval of a measure, resampling customers with all their decisions."""
-    return _middle(measure(bad[rows], risk[rows]) for rows in _resamples(customers, risk, seed, times))
+    return middle(measure(bad[rows], risk[rows]) for rows in _resamples(customers, risk, seed, times))
 
 
 def paired_interval(
@@ -221,26 +221,30 @@ def paired_interval(
     """The 95 % interval of the first risk's measure less the second's, on the same resampled customers."""
     first, second = risks
     resamples = _resamples(customers, first, seed, times)
-    return _middle(measure(bad[rows], first[rows]) - measure(bad[rows], second[rows]) for rows in resamples)
+    return middle(measure(bad[rows], first[rows]) - measure(bad[rows], second[rows]) for rows in resamples)
 
 
-def _middle(draws: Iterable[float]) -> tuple[float, float]:
-    known = [draw for draw in draws if not np.isnan(draw)]
+def middle(drawn: Iterable[float]) -> tuple[float, float]:
+    """The middle 95 % of a measure's resamples, those where it is NaN left out."""
+    known = [value for value in drawn if not np.isnan(value)]
     if not known:
         return float("nan"), float("nan")
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)
 
 
+def draws(customers: npt.NDArray[np.object_], seed: int, times: int) -> Iterator[IntArray]:
+    """How often each decision is drawn, resample by resample: as often as its customer."""
+    _, owner = np.unique(customers.astype(str), return_inverse=True)
+    count = int(owner.max()) + 1
+    random = np.random.default_rng(seed)
+    for _ in range(times):
+        yield np.bincount(random.integers(0, count, count), minlength=count)[owner]
+
+
 def _resamples(
     customers: npt.NDArray[np.object_], risk: FloatArray, seed: int, times: int
 ) -> Iterator[IntArray]:
     """Rows of each resample in order of risk, so that a measure has next to nothing to sort."""
-    _, owner = np.unique(customers.astype(str), return_inverse=True)
     order = np.argsort(risk, kind="stable")
-    owner = owner[order]
-    count = int(owner.max()) + 1
-    random = np.random.default_rng(seed)
-    for _ in range(times):
-        drawn = np.bincount(random.integers(0, count, count), minlength=count)
-        yield np.repeat(order, drawn[owner])
+    return (np.repeat(order, drawn) for drawn in draws(customers[order], seed, times))

@@ -1,22 +1,26 @@
 """New decisions against the reference that the model carries: drift of inputs and score, and what became of them.
 
-``monitor`` fetches a model and runs this module from the code that the model carries, like ``batch``.
+``monitor`` fetches a model and runs this module from the code that the model carries, like ``batch``, and takes transactions
+piece by piece, as it does: counts of pieces add up. Features are computed a second time beside scoring, which keeps none.
 """
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from credit_model import batch, metrics, orders, tables
+from credit_model.cells import read, texts
 from credit_model.decisions import read_decisions
 from credit_model.features import FeaturePlan
 from credit_model.history import history
 from credit_model.orders import Order
-from credit_model.outcomes import observed
-from credit_model.profile import SCORE, Distribution, Profile
+from credit_model.outcomes import REQUIRED, observed
+from credit_model.pieces import ROWS_AT_ONCE, pieces
+from credit_model.profile import SCORE, Counts, Distribution, Profile
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import Tidy, tidy_table
@@ -32,11 +36,14 @@ DRIFT: dict[str, pl.DataType] = {
 }
 
 
+def counts(profile: Profile, features: pl.DataFrame, score: pl.Series) -> dict[str, Counts]:
+    """Judged decisions per bin of every input, and of their score; those of parts add up to those of the whole."""
+    found = {name: known.count(features[name]) for name, known in profile.inputs.items()}
+    return found | {SCORE: profile.score.count(score)}
+
+
 def drift(
-    profile: Profile,
-    features: pl.DataFrame,
-    score: pl.Series,
-    presence: tuple[Distribution, pl.Series] | None = None,
+    profile: Profile, now: Mapping[str, Counts], presence: tuple[Distribution, pl.Series] | None = None
 ) -> pl.DataFrame:
     """The population stability index of every input, of the score, and of having a history, worst first.
 
@@ -44,20 +51,18 @@ def drift(
 
     Args:
         profile: the reference.
-        features: of the new decisions that were judged.
-        score: of the same decisions.
+        now: ``counts`` of the new decisions.
         presence: from ``had_history``; not watched where it is not given.
 
     Returns:
         One row per subject, with the columns of ``DRIFT``.
     """
-    watched: dict[str, tuple[Distribution, pl.Series]] = {
-        name: (known, features[name]) for name, known in profile.inputs.items()
-    }
-    watched[SCORE] = (profile.score, score)
+    references = {**profile.inputs, SCORE: profile.score}
+    watched = {name: (known, now[name]) for name, known in references.items()}
     if presence is not None:
-        watched["history"] = presence
-    rows = [_row(name, known, now, CHANCE / len(watched)) for name, (known, now) in watched.items()]
+        known, status = presence
+        watched["history"] = known, known.count(status)
+    rows = [_row(name, known, found, CHANCE / len(watched)) for name, (known, found) in watched.items()]
     excess = pl.col("psi") - pl.col("limit")
     return pl.DataFrame(rows, schema=DRIFT).sort(excess, "subject", descending=[True, False])
 
@@ -77,25 +82,20 @@ def had_history(profile: Profile, status: pl.Series, *, all_judged: bool) -> tup
     return Distribution((), ("scored",), (decisions - without, without, 0)), now
 
 
-def performance(
-    answers: pl.DataFrame, outcomes: pl.DataFrame, profile: Profile, seed: int = 42
-) -> dict[str, float | str]:
+def performance(answers: pl.DataFrame, profile: Profile, seed: int = 42) -> dict[str, float | str]:
     """What became of judged decisions: AUC with its interval, calibration in the large, bad rate by decision.
 
     Args:
-        answers: with ``probability`` and ``decision``, in the order of the outcomes.
-        outcomes: ``CustomerId`` and ``bad``.
+        answers: ``CustomerId``, ``probability``, ``decision``, and ``bad`` of the outcomes.
         profile: the reference.
         seed: of the resampling.
     """
-    known = answers["probability"].is_not_null()
-    bad = outcomes["bad"].filter(known).to_numpy().astype(np.int8)
-    risk = answers["probability"].filter(known).to_numpy()
+    known = answers.filter(pl.col("probability").is_not_null())
+    bad, risk = known["bad"].to_numpy().astype(np.int8), known["probability"].to_numpy()
     found: dict[str, float | str] = {"decisions": float(len(bad)), "bads": float(bad.sum())}
     if not metrics.estimable(bad):
         return found | {"roc_auc": "not estimable: fewer than 20 of a class"}
-    people = outcomes["CustomerId"].filter(known).to_numpy()
-    low, high = metrics.interval(metrics.roc_auc, bad, risk, people, seed)
+    low, high = metrics.interval(metrics.roc_auc, bad, risk, known["CustomerId"].to_numpy(), seed)
     found |= {
         "roc_auc": metrics.roc_auc(bad, risk),
         "roc_auc_low": low,
@@ -105,7 +105,7 @@ def performance(
         "bad_rate": float(bad.mean()),
         "bad_rate_in_training": profile.bad_rate,
     }
-    return found | _by_decision(answers["decision"].filter(known), bad)
+    return found | _by_decision(known["decision"], bad)
 
 
 def report(
@@ -131,40 +131,85 @@ def monitor(settings: Settings) -> int:
     return orders.give("monitoring", settings)
 
 
-def _monitor(order: Order, scorer: Scorer) -> str:
-    if scorer.profile is None:
+@dataclass(frozen=True)
+class _Seen:
+    """New decisions, answered.
+
+    Attributes:
+        answers: ``CustomerId``, ``status``, ``probability``, ``decision``, and ``bad`` where there are outcomes.
+        counts: of those that were judged.
+    """
+
+    answers: pl.DataFrame
+    counts: Mapping[str, Counts]
+
+
+def monitored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> str:
+    """Compare the decisions of an order with the model's reference, write the drift table; returns what to print.
+
+    Args:
+        order: what to compare.
+        scorer: the fitted scorer.
+        rows_at_once: most transactions of a piece, on average.
+
+    Raises:
+        ValueError: the model has no reference, a file cannot be read, or no decision could be judged.
+    """
+    profile = scorer.profile
+    if profile is None:
         raise ValueError("the model carries no reference to compare with; train it again")
-    transactions = tidy_table(_collect(order.scan_transactions(scorer), order.transactions))
-    outcomes, asked = _asked(order, scorer, transactions)
-    answers = batch.score_tables(scorer, transactions, asked, order.moment)
-    judged = answers["probability"].is_not_null() & (answers["status"] == "scored")
-    if scorer.catalogue.attributes:
-        judged = answers["probability"].is_not_null()
-    if not judged.any():
+    seen = _seen(order, scorer, profile, rows_at_once)
+    if not sum(seen.counts[SCORE]):
         raise ValueError(
             "no decision could be judged, so nothing can be compared; check as_of and the transactions"
         )
-    features = _features(scorer, transactions, asked, order.moment).filter(judged)
-    presence = had_history(scorer.profile, answers["status"], all_judged=bool(scorer.catalogue.attributes))
-    table = drift(scorer.profile, features, answers["score"].filter(judged), presence)
-    became = {} if outcomes is None else performance(answers, outcomes, scorer.profile)
+    status, answers = seen.answers["status"], seen.answers
+    presence = had_history(profile, status, all_judged=bool(scorer.catalogue.attributes))
+    table = drift(profile, seen.counts, presence)
+    became = {} if order.outcomes is None else performance(answers, profile)
     if order.output is not None:
         tables.write(table, order.output)
-    return "\n".join(report(table, answers, scorer.profile, became))
+    return "\n".join(report(table, answers, profile, became))
 
 
-def _asked(order: Order, scorer: Scorer, transactions: Tidy) -> tuple[pl.DataFrame | None, pl.DataFrame]:
-    """The outcomes, where there are any, and the decisions to judge."""
+def _seen(order: Order, scorer: Scorer, profile: Profile, rows_at_once: int) -> _Seen:
+    given = _asked(order, scorer)
+    source = order.transactions or "no transactions"
+    with pieces(order.scan_transactions(scorer), source, rows_at_once) as found:
+        asked = found.customers.drop_nulls().to_frame() if given is None else given
+        place = found.place(read(asked["CustomerId"], texts)[0])
+        parts = [
+            _part(order, scorer, profile, tidy_table(table.collect()), asked.filter(place == number))
+            for number, table in enumerate(found.tables)
+        ]
+    together = {name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts}
+    return _Seen(pl.concat([part.answers for part in parts]), together)
+
+
+def _part(order: Order, scorer: Scorer, profile: Profile, transactions: Tidy, asked: pl.DataFrame) -> _Seen:
+    """The decisions of one piece."""
+    answers = batch.score_tables(scorer, transactions, asked, order.moment)
+    judged = answers["probability"].is_not_null()
+    if not scorer.catalogue.attributes:
+        judged &= answers["status"] == "scored"
+    features = _features(scorer, transactions, asked, order.moment).filter(judged)
+    kept = answers.select("CustomerId", "status", "probability", "decision")
+    outcomes = asked.select(name for name in ("bad",) if name in asked.columns)
+    return _Seen(kept.hstack(outcomes), counts(profile, features, answers["score"].filter(judged)))
+
+
+def _asked(order: Order, scorer: Scorer) -> pl.DataFrame | None:
+    """The decisions to judge, with their outcomes where there are any; null is every customer."""
     if order.outcomes is not None:
-        found = observed(_collect(order.scan(order.outcomes, scorer, ()), order.outcomes), 0).decisions
-        return found, found
+        outcomes = _collect(order.scan(order.outcomes, scorer, REQUIRED), order.outcomes)
+        return observed(outcomes, 0).decisions
     if order.decisions is not None:
-        return None, _collect(order.scan(order.decisions, scorer, ("CustomerId",)), order.decisions)
-    return None, transactions.frame.select("CustomerId").drop_nulls().unique(maintain_order=True)
+        return _collect(order.scan(order.decisions, scorer, ("CustomerId",)), order.decisions)
+    return None
 
 
-def _collect(scanned: pl.LazyFrame, source: str | None) -> pl.DataFrame:
-    with tables.reading(source or "no transactions"):
+def _collect(scanned: pl.LazyFrame, source: str) -> pl.DataFrame:
+    with tables.reading(source):
         return scanned.collect()
 
 
@@ -175,8 +220,8 @@ def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of
     return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(known.frame, asked.frame)
 
 
-def _row(name: str, known: Distribution, values: pl.Series, chance: float) -> dict[str, object]:
-    then, now = np.array(known.counts), known.count(values)
+def _row(name: str, known: Distribution, now: Counts, chance: float) -> dict[str, object]:
+    then = np.array(known.counts)
     psi = metrics.psi_of_counts(then, now)
     limit = metrics.psi_limit(int(then.sum()), int(now.sum()), int(((then + now) > 0).sum()), chance)
     return {
@@ -200,4 +245,4 @@ def _by_decision(decision: pl.Series, bad: metrics.BadArray) -> dict[str, float]
 
 
 if __name__ == "__main__":
-    sys.exit(orders.carry_out(_monitor))
+    sys.exit(orders.carry_out(monitored))

@@ -55,11 +55,11 @@ class Order:
 
     def scan(self, path: str, scorer: Scorer, needed: Collection[str]) -> pl.LazyFrame:
         """A file under the contract's names: those that the order gives, which must be there, then those the model knows."""
-        given = [
-            ours for ours in self.columns if ours in needed or (COLUMNS[1] in needed and ours in COLUMNS)
-        ]
-        every = dict.fromkeys([*needed, *given])
-        return tables.rename(tables.scan(path), {**scorer.columns, **self.columns}, every, path)
+        transactions = set(REQUIRED) <= set(needed)
+        known = {*needed, *COLUMNS} if transactions else set(needed)
+        every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in known)])
+        only = COLUMNS if transactions else None
+        return tables.scan(path, {**scorer.columns, **self.columns}, every, only)
 
     def scan_transactions(self, scorer: Scorer) -> pl.LazyFrame:
         """The transactions; none where the order names none."""

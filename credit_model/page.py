@@ -12,6 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 _DOTS = 110
+_WIDE = 5  # columns that no phone shows side by side
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def _block(block: Block) -> dict[str, Any]:
     numeric = [dtype.is_numeric() for dtype in block.frame.dtypes]
     rows = [list(zip(map(_cell, row), numeric, strict=True)) for row in block.frame.iter_rows()]
     heads = list(zip((name.replace("_", " ") for name in block.frame.columns), numeric, strict=True))
-    return {"kind": "table", "caption": block.caption, "heads": heads, "rows": rows}
+    width = "wide" if len(heads) >= _WIDE else "narrow"
+    return {"kind": "table", "caption": block.caption, "heads": heads, "rows": rows, "width": width}
 
 
 def _cell(value: Any) -> str:
@@ -123,8 +125,8 @@ _PAGE = """<!doctype html>
 {% elif block.kind == "picture" %}
 <figure><img src="{{ block.source }}" alt="{{ block.alt }}"><figcaption>{{ block.caption }}</figcaption></figure>
 {% elif block.kind == "table" %}
-<div class="table" tabindex="0"><table>
-<caption>{{ block.caption }}</caption>
+<div class="table {{ block.width }}" tabindex="0" role="region" aria-label="{{ block.caption }}"><table>
+<caption><span>{{ block.caption }}</span></caption>
 <thead><tr>
 {% for head, number in block.heads %}
 <th scope="col"{% if number %} class="number"{% endif %}>{{ head }}</th>
@@ -156,9 +158,13 @@ h2 { margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 2px solid var(--l
 header p, figcaption, caption { color: var(--soft); }
 nav ol { columns: 2; padding-left: 1.4rem; font-size: .95rem; }
 a { color: var(--accent); }
-.table { overflow-x: auto; margin: 1rem 0; }
+.table { overflow-x: auto; margin: 1rem 0; background: linear-gradient(90deg, #fff 50%, #fff0) left / 3rem 100%,
+  linear-gradient(270deg, #fff 50%, #fff0) right / 3rem 100%, linear-gradient(90deg, #1d27304d, #1d273000) left / 1rem 100%,
+  linear-gradient(270deg, #1d27304d, #1d273000) right / 1rem 100%; background-attachment: local, local, scroll, scroll;
+  background-repeat: no-repeat; }
 table { border-collapse: collapse; font-size: .85rem; min-width: 100%; }
-caption { text-align: left; padding-bottom: .3rem; font-size: .85rem; position: sticky; left: 0; }
+caption { text-align: left; padding-bottom: .3rem; font-size: .85rem; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: min(58rem, 100vw - 2rem); }
 th, td { padding: .3rem .6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 td { max-width: 26rem; min-width: 5rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -167,6 +173,7 @@ img { max-width: 100%; height: auto; }
 figcaption { font-size: .85rem; }
 .note, .warning { padding: .6rem .9rem; border-left: 4px solid var(--accent); background: #f1f6f9; }
 .warning { border-color: var(--warn); background: #fbf1ee; }
+@media (max-width: 26rem) { .wide caption span::after { content: " (scroll sideways \\2192)"; color: var(--accent); } }
 @media (max-width: 40rem) { nav ol { columns: 1; } h1 { font-size: 1.4rem; } }
 @media print { body { max-width: none; font-size: 11px; } figure, tr { break-inside: avoid; } nav { display: none; } }
 """

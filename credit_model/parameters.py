@@ -11,7 +11,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, NamedTuple
 
-from credit_model import cells, lists, tables
+from credit_model import cells, lists
 from credit_model.spelling import suggest
 
 Raw = str | list[Any] | dict[str, Any]
@@ -105,7 +105,7 @@ def _read_names(raw: Raw) -> tuple[str, ...]:
 
 def _read_columns(raw: Raw) -> dict[str, str]:
     if isinstance(raw, str):
-        return tables.parse_columns(raw)
+        return lists.split_pairs(raw)
     if isinstance(raw, list) or not all(isinstance(theirs, str) and theirs for theirs in raw.values()):
         raise ValueError("this is not a mapping of names; give name: yours, such as CustomerId: client")
     return dict(raw)
@@ -149,6 +149,6 @@ def _text(raw: Raw, what: str) -> str:
 
 TEXT = Kind(lambda raw: _text(raw, "one text"))
 NAMES = Kind(_read_names, lists.join)
-COLUMNS = Kind(_read_columns, tables.format_columns)
+COLUMNS = Kind(_read_columns, lists.join_pairs)
 MOMENT = Kind(_read_moment, _write_moment)
 LEVELS = Kind(_read_levels, _write_levels)

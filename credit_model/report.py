@@ -1,11 +1,12 @@
 """Pictures of a trained model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import binomtest
 
 from credit_model import metrics, scorecard
 from credit_model.evaluation import by_period
@@ -61,22 +62,15 @@ def calibration(bad: metrics.BadArray, probability: metrics.FloatArray) -> Figur
     """Observed bad rate against mean probability in ten groups, with 95 % bars (Wilson, 1927)."""
     groups = metrics.reliability(bad, probability)
     expected, observed, cases = (np.array(column) for column in zip(*groups, strict=True))
-    low, high = _wilson(observed, cases)
+    bars = error_bars(np.rint(observed * cases).astype(int), cases)
     figure, axes = _figure("mean probability", "observed bad rate")
-    axes.errorbar(expected, observed, yerr=(observed - low, high - observed), fmt="o", color=_GOOD, capsize=3)
-    top = max(float(expected.max()), float(high.max()))
+    axes.errorbar(expected, observed, yerr=bars, fmt="o", color=_GOOD, capsize=3)
+    top = max(float(expected.max()), float((observed + bars[1]).max()))
     axes.plot([0, top], [0, top], color=_LINE, linestyle="--", linewidth=1)
     axes.set_title(
         f"Calibration: observed over expected {metrics.calibration_in_the_large(bad, probability):.2f}"
     )
     return figure
-
-
-def _wilson(rate: np.ndarray, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    z = 1.96
-    centre = (rate + z**2 / (2 * cases)) / (1 + z**2 / cases)
-    half = z / (1 + z**2 / cases) * np.sqrt(rate * (1 - rate) / cases + z**2 / (4 * cases**2))
-    return np.minimum(centre - half, rate), np.maximum(centre + half, rate)
 
 
 def scores(bad: metrics.BadArray, score: metrics.FloatArray) -> Figure:
@@ -144,11 +138,10 @@ def cost(
 def periods(trained: Trained) -> Figure:
     """Observed bad rate against the mean probability of every period, out of fold."""
     table = by_period(trained.prepared, trained.probability)
-    rate, cases = table["bad_rate"].to_numpy(), table["decisions"].to_numpy()
-    error = 1.96 * np.sqrt(rate * (1 - rate) / cases)
+    rate, bars = table["bad_rate"].to_numpy(), error_bars(table["bads"], table["decisions"])
     places = np.arange(table.height)
     figure, axes = _figure("", "bad rate")
-    axes.errorbar(places, rate, yerr=error, fmt="o", color=_BAD, capsize=3, label="observed")
+    axes.errorbar(places, rate, yerr=bars, fmt="o", color=_BAD, capsize=3, label="observed")
     axes.plot(places, table["mean_probability"], "s", color=_GOOD, label="mean probability")
     axes.set_xticks(places, table["period"].to_list(), rotation=30, ha="right")
     axes.legend(frameon=False)
@@ -168,6 +161,16 @@ def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
     for axes in grid[len(ranked) :]:
         axes.set_axis_off()
     return figure
+
+
+def error_bars(bads: Iterable[int], cases: Iterable[int]) -> np.ndarray:
+    """How far the 95 % interval of each bad rate reaches below and above it (Wilson, 1927), shape (2, n)."""
+    found = [
+        (bad / many, binomtest(bad, many).proportion_ci(method="wilson"))
+        for bad, many in zip(bads, cases, strict=True)
+    ]
+    reach = [(rate - interval.low, interval.high - rate) for rate, interval in found]
+    return np.array(reach).reshape(-1, 2).T.clip(0)
 
 
 def literal(text: str) -> str:

@@ -42,7 +42,10 @@ class Settings:
     """
 
     transactions: str | None = _parameter(
-        TEXT, None, _FILES, "transactions: a CSV or Parquet file, a folder or a pattern of them"
+        TEXT,
+        None,
+        _FILES,
+        "transactions: a CSV or Parquet file, a folder of them, or a pattern in quotes: '2019-*.parquet'",
     )
     decisions: str | None = _parameter(
         TEXT, None, _SCORING, "whom to judge and when: a table of CustomerId, as_of and attributes"
@@ -117,7 +120,10 @@ class Settings:
     days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
     seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
     output: str | None = _parameter(
-        TEXT, None, f"generate explore {_SCORING}", "file to write: CSV or Parquet; a page for explore"
+        TEXT,
+        None,
+        f"generate explore {_SCORING}",
+        "file to write: CSV or Parquet; folder/ for several Parquet files; a page for explore",
     )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"

@@ -1,66 +1,95 @@
 """Files at the edge: CSV and Parquet tables in and out.
 
-A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern such as
+A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern of both such as
 ``2019-*.parquet``. CSV is read as text throughout, because guessed types damage data: the id ``00012`` is not
 12. Empty cells are null.
 """
 
+import logging
 import os
+import shutil
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import TypeVar
 
 import polars as pl
 
-from credit_model import lists
+from credit_model.paths import kind_of, named
 from credit_model.spelling import suggest
+from credit_model.union import gaps, union
+from credit_model.writers import write_csv, write_folder, write_parquet
 
 Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
 
-_ENDINGS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
+_LOG = logging.getLogger(__name__)
+_AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
 _REMEDIES = {
     "CSV": "it needs UTF-8 text, one header line, commas between cells, and no row longer than the header",
     "Parquet": "it may be cut short or of another format; write it again",
 }
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
-def read(path: str) -> pl.DataFrame:
-    """Read a table into memory.
-
-    Raises:
-        ValueError: the table is absent, cannot be read, or is of another kind.
-    """
+def read(
+    path: str,
+    columns: Mapping[str, str] = _AS_THEY_ARE,
+    needed: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> pl.DataFrame:
+    """Read a table into memory; arguments and errors as in ``scan``, or a file cannot be read to its end."""
     with reading(path):
-        return scan(path).collect()
+        return scan(path, columns, needed, only).collect()
 
 
-def scan(path: str) -> pl.LazyFrame:
+def scan(
+    path: str,
+    columns: Mapping[str, str] = _AS_THEY_ARE,
+    needed: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> pl.LazyFrame:
     """Open a table without reading its rows; collect it inside ``reading(path)``.
 
-    Files of one table are matched by column name: one that lacks a column has nulls there.
+    Files of one table are matched by column name, after each has got the names of the contract as by ``rename``. One
+    that lacks a column has nulls there, which a warning tells, unless the column is needed.
+
+    Args:
+        path: a file, a folder or a pattern.
+        columns: contract name -> the files' own name.
+        needed: contract names that every file must have.
+        only: contract names to read; every column where not given.
 
     Raises:
-        ValueError: the table is absent, its header cannot be read, or it is of another kind.
+        ValueError: the table is absent, a header cannot be read, a needed column is absent, or files hold a column in
+            types that do not go together.
     """
+    found = files(path)
     with reading(path):
-        frame = pl.concat([_scan_file(file, path) for file in files(path)], how="diagonal_relaxed")
-        frame.collect_schema()
-    return frame
+        scanned = {str(file): _scan_file(file, path) for file in found}
+        _check_needed(scanned, columns, needed)
+        renamed = {file: rename(frame, columns) for file, frame in scanned.items()}
+        if only is not None:
+            renamed = {file: _chosen(frame, only) for file, frame in renamed.items()}
+        for text in gaps(renamed):
+            _LOG.warning("warning: %s", text)
+        return union(renamed, path)
 
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a table is read into one sentence that names it and repeats no cell."""
+    """Turn what goes wrong while a table is read into one sentence that names the file and repeats no cell."""
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as fault:
-        kind = next((kind for ending, kind in _ENDINGS.items() if path.lower().endswith(ending)), "Parquet")
+        found = files(path)
+        broken = next((file for file in found if _is_broken(file)), None)
+        if broken is None and isinstance(fault, OSError):
+            raise
+        kind = kind_of(broken or found[0])
         remedy = "allow this user to read it" if isinstance(fault, PermissionError) else _REMEDIES[kind]
-        raise ValueError(f"{path} cannot be read as {kind}: {remedy}") from fault
+        raise ValueError(f"{broken or path} cannot be read as {kind}: {remedy}") from fault
 
 
 def rename(
@@ -81,37 +110,13 @@ def rename(
         ValueError: a needed column is absent.
     """
     found = table.collect_schema().names()
+    absent = _absent(found, columns, needed)
+    if absent is not None:
+        raise ValueError(_absence(absent, columns.get(absent), found, source))
     mapped: dict[str, str] = {ours: theirs for ours, theirs in columns.items() if theirs in found}
-    for ours in needed:
-        if ours not in mapped and ours not in found:
-            raise ValueError(_absence(ours, columns.get(ours), found, source))
     taken = {*mapped, *mapped.values()}
     kept = [name for name in found if name not in taken]
     return table.select(*(pl.col(theirs).alias(ours) for ours, theirs in mapped.items()), *kept)
-
-
-def parse_columns(text: str) -> dict[str, str]:
-    """Read ``CustomerId=client,Amount=value`` as contract name -> the table's own name.
-
-    A pair with a comma in it is quoted as in CSV: ``"Amount=Amount, UGX",CustomerId=client``.
-
-    Raises:
-        ValueError: an item is no pair, or a name is mapped twice.
-    """
-    columns: dict[str, str] = {}
-    for item in lists.split(text):
-        ours, equals, theirs = (part.strip() for part in item.partition("="))
-        if not (ours and equals and theirs):
-            raise ValueError(f"{item!r} is not a pair; give name=yours, such as CustomerId=client")
-        if ours in columns:
-            raise ValueError(f"{ours} is mapped twice; name one column for it")
-        columns[ours] = theirs
-    return columns
-
-
-def format_columns(columns: Mapping[str, str]) -> str:
-    """The inverse of ``parse_columns``."""
-    return lists.join(f"{ours}={theirs}" for ours, theirs in columns.items())
 
 
 def write(table: pl.DataFrame, path: str) -> None:
@@ -120,7 +125,7 @@ def write(table: pl.DataFrame, path: str) -> None:
     In CSV, times are ISO text in UTC and nested columns are JSON text.
 
     Raises:
-        ValueError: the ending is neither ``.csv`` nor ``.parquet``, or the folder is absent.
+        ValueError: as ``check_output``.
     """
     write_frames([table], path)
 
@@ -128,21 +133,24 @@ def write(table: pl.DataFrame, path: str) -> None:
 def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
     """Write frames of one schema one after the other; returns the number of rows.
 
+    Into a folder each frame is a Parquet file of its own.
+
     Raises:
-        ValueError: as ``write``, or there is no frame.
+        ValueError: as ``check_output``, or there is no frame.
     """
     check_output(path)
     first = list(islice(pieces := iter(frames), 1))
     if not first:
         raise ValueError(f"there is nothing to write to {path}; give at least one frame")
-    target = Path(path)
+    target = Path(path).absolute()
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    stream = _stream_csv if _kind(target) == "CSV" else _stream_parquet
+    kind = "folder" if _is_folder(path) else kind_of(target)
+    stream = {"folder": write_folder, "CSV": write_csv, "Parquet": write_parquet}[kind]
     try:
         rows = stream(chain(first, pieces), unfinished)
         unfinished.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        _remove(unfinished)
     return rows
 
 
@@ -150,13 +158,17 @@ def check_output(path: str) -> None:
     """Find out before the work whether its result can be written.
 
     Raises:
-        ValueError: the ending is neither ``.csv`` nor ``.parquet``, or the folder is absent or not writable.
+        ValueError: the path ends neither in ``.csv`` nor in ``.parquet`` and is no folder, the folder holds something,
+            or the folder around it is absent or not writable.
     """
     target = Path(path)
-    if target.suffix.lower() not in {".csv", ".parquet"}:
-        raise ValueError(f"{path} is neither CSV nor Parquet by its ending; name it .csv or .parquet")
-    if target.is_dir():
-        raise ValueError(f"{path} is a folder; name a file")
+    if _is_folder(path):
+        if target.is_file() or (target.is_dir() and any(target.iterdir())):
+            raise ValueError(f"{path} exists already and is not empty; name a new folder")
+    elif target.suffix.lower() not in {".csv", ".parquet"}:
+        raise ValueError(
+            f"{path} is neither CSV nor Parquet by its ending; name it .csv or .parquet, or a folder: {path}/"
+        )
     if not target.parent.is_dir():
         raise ValueError(f"the folder of {path} does not exist; create it first")
     if not os.access(target.parent, os.W_OK):
@@ -164,53 +176,58 @@ def check_output(path: str) -> None:
 
 
 def files(path: str) -> list[Path]:
-    """The files of a table, in order.
+    """The files of a table, in order; what begins with a point or an underscore is passed over in folders.
 
     Raises:
         ValueError: there are none, or of two kinds.
     """
-    given = Path(path)
-    if given.is_dir():
-        inside = (file for ending in _ENDINGS for file in given.rglob(f"*{ending}"))
-        found = [file for file in inside if not _hidden(file.relative_to(given))]
-    elif given.is_file():
-        found = [given]
-    else:
-        found = _matches(given) if any(mark in path for mark in "*?[") else []
-    if not found:
-        raise ValueError(f"{path} does not exist or holds no .csv or .parquet file; check the path")
-    kinds = {_kind(file) for file in found}
+    found = named(path)
+    kinds = {kind_of(file) for file in found}
     if len(kinds) > 1:
         raise ValueError(f"{path} holds both CSV and Parquet files; name one kind, such as *.parquet")
-    return sorted(found)
-
-
-def _matches(pattern: Path) -> list[Path]:
-    return [
-        file for file in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))) if file.is_file()
-    ]
-
-
-def _hidden(file: Path) -> bool:
-    return any(part.startswith((".", "_")) for part in file.parts)
-
-
-def _kind(file: Path) -> str:
-    for ending, kind in _ENDINGS.items():
-        if file.name.lower().endswith(ending):
-            return kind
-    raise ValueError(f"{file} is neither CSV nor Parquet by its ending; name it .csv or .parquet")
+    return found
 
 
 def _scan_file(file: Path, path: str) -> pl.LazyFrame:
-    if _kind(file) == "Parquet":
-        return pl.scan_parquet(file, hive_partitioning=Path(path).is_dir())
+    if kind_of(file) == "Parquet":
+        return pl.scan_parquet(file, hive_partitioning=str(file) != path)
     frame = pl.scan_csv(file, infer_schema=False, null_values=[""])
     for name in frame.collect_schema().names():
         if "_duplicated_" in name:
             column = name.partition("_duplicated_")[0]
             raise ValueError(f"{file} has two columns named {column!r}; rename or remove one")
     return frame
+
+
+def _is_broken(file: Path) -> bool:
+    try:
+        for _ in _scan_file(file, str(file)).collect_batches():
+            pass
+    except (pl.exceptions.PolarsError, OSError):
+        return True
+    return False
+
+
+def _check_needed(
+    scanned: Mapping[str, pl.LazyFrame], columns: Mapping[str, str], needed: Collection[str]
+) -> None:
+    found = {file: frame.collect_schema().names() for file, frame in scanned.items()}
+    absent = {file: _absent(names, columns, needed) for file, names in found.items()}
+    lacking = [(file, name) for file, name in absent.items() if name is not None]
+    if lacking:
+        file, name = lacking[0]
+        count = [other for _, other in lacking].count(name)
+        many = f"{count} of {len(found)} files (the first: {file})"
+        raise ValueError(_absence(name, columns.get(name), found[file], file if len(found) == 1 else many))
+
+
+def _chosen(frame: pl.LazyFrame, only: Collection[str]) -> pl.LazyFrame:
+    return frame.select(name for name in frame.collect_schema().names() if name in only)
+
+
+def _absent(found: Collection[str], columns: Mapping[str, str], needed: Collection[str]) -> str | None:
+    """The first needed name that a table has neither under its own name nor mapped."""
+    return next((name for name in needed if name not in found and columns.get(name) not in found), None)
 
 
 def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> str:
@@ -221,38 +238,11 @@ def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> st
     return f"{source} lacks the column {ours}; {suggest(ours, found)}, and say so: columns={ours}=yours"
 
 
-def _stream_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    rows = 0
-    with path.open("wb") as sink:
-        for frame in frames:
-            flat = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
-            flat.write_csv(sink, include_header=sink.tell() == 0)
-            rows += frame.height
-    return rows
+def _is_folder(path: str) -> bool:
+    return path.endswith("/") or Path(path).is_dir()
 
 
-def _stream_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    import pyarrow.parquet
-
-    rows, writer = 0, None
-    try:
-        for frame in frames:
-            piece = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-            writer = writer or pyarrow.parquet.ParquetWriter(path, piece.schema, compression="zstd")
-            writer.write_table(piece)
-            rows += frame.height
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
-
-
-def _as_text(name: str, dtype: Any) -> pl.Expr:
-    column = pl.col(name)
-    if isinstance(dtype, pl.Datetime):
-        utc = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
-        return utc.dt.strftime(_TIME_FORMAT)
-    if dtype.is_nested():
-        json = pl.struct(x=column).struct.json_encode().str.slice(len('{"x":')).str.head(-1)
-        return pl.when(column.is_not_null()).then(json).alias(name)
-    return column
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)

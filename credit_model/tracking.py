@@ -26,6 +26,7 @@ from credit_model.model_document import Identity, model_document
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.training import Trained
+from credit_model.transactions import tidy_table
 from credit_model.workflow import Outcome
 
 EXPERIMENT = "credit-risk"
@@ -55,8 +56,9 @@ def explore(given: Settings) -> str:
     """Explore transactions; log the pictures and the page; returns what to print."""
     if given.output is not None and not given.output.endswith(".html"):
         raise ValueError(f"output: {given.output} is no page; name a file that ends in .html")
-    transactions, outcomes = workflow.read(given)
-    found = exploring.explore(transactions, outcomes, given.seed)
+    table, outcomes = workflow.read(given)
+    transactions = tidy_table(table)
+    found = exploring.explore(transactions, outcomes, given.seed, table.columns)
     drawn = explore_page.pictures(found, transactions)
     page = explore_page.document(found, transactions, drawn)
     lines = notes(found)

@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from credit_model import feature_table, gates, labels, metrics, synthetic, tables, training
+from credit_model import feature_table, gates, labels, metrics, outcomes, synthetic, tables, training
 from credit_model.comparison import Advance, Cases, cross_validated
-from credit_model.fairness import Fairness, fairness
+from credit_model.fairness import Fairness, Judged, fairness
 from credit_model.feature_table import FeatureTable
-from credit_model.outcomes import observed
 from credit_model.preparation import PARTS, Prepared, prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
 from credit_model.settings import Settings
@@ -61,16 +60,16 @@ def run(given: Settings) -> Outcome:
     return _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
 
 
-def read(given: Settings) -> tuple[Tidy, pl.DataFrame | None]:
+def read(given: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """The transactions that the settings name, or the synthetic ones, and the labelled decisions where outcomes are named.
 
     Raises:
         ValueError: a file cannot be read.
     """
-    transactions = _transactions(given)
+    transactions = _table(given)
     if given.outcomes is None:
         return transactions, None
-    return transactions, observed(_outcomes(given), 0).decisions
+    return transactions, outcomes.observed(_outcomes(given), 0).decisions
 
 
 def _outcome(
@@ -85,7 +84,7 @@ def _outcome(
         trained,
         sample,
         beaten,
-        _fairness(trained),
+        _fairness(trained, recipe.seed),
         {name: float(value) for name, value in figures.items() if np.isfinite(value)},
         summary(transactions, sample, trained, figures, beaten),
         tuple(gates.failed(recipe.target, figures, copied, beaten)),
@@ -123,14 +122,17 @@ def _progress() -> Iterator[Advance]:
 
 
 def _transactions(given: Settings) -> Tidy:
+    return tidy_table(_table(given))
+
+
+def _table(given: Settings) -> pl.DataFrame:
+    """Transactions as their files have them, under the contract's names; columns that it does not know are left out."""
     if given.transactions is not None:
         needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
-        return tidy_table(
-            tables.rename(tables.read(given.transactions), given.columns, needed, given.transactions)
-        )
+        return tables.read(given.transactions, given.columns, needed, COLUMNS)
     if given.outcomes is not None:
-        return tidy_table(pl.DataFrame(schema=SCHEMA))
-    return tidy_table(synthetic.transactions(seed=given.seed))
+        return pl.DataFrame(schema=SCHEMA)
+    return synthetic.transactions(seed=given.seed)
 
 
 def _sample(given: Settings, transactions: Tidy) -> Sample:
@@ -145,16 +147,15 @@ def _sample(given: Settings, transactions: Tidy) -> Sample:
 
 def _tabled_sample(given: Settings, table: FeatureTable) -> Sample:
     """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
-    outcomes, catalogue = _outcomes(given), table.catalogue
-    both = tuple(known for known in catalogue.attributes if known.name in outcomes.columns)
-    sample = observed_sample(table.adopted(given), outcomes, both)
+    became, catalogue = _outcomes(given), table.catalogue
+    both = tuple(known for known in catalogue.attributes if known.name in became.columns)
+    sample = observed_sample(table.adopted(given), became, both)
     line = f"features: {table.frame.height} decisions of {given.features}, {len(catalogue.features)} features each"
     return replace(sample, lines=(line, *sample.lines))
 
 
 def _outcomes(given: Settings) -> pl.DataFrame:
-    path = given.outcomes or ""
-    return tables.rename(tables.read(path), given.columns, (), path)
+    return tables.read(given.outcomes or "", given.columns, outcomes.REQUIRED)
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:
@@ -178,16 +179,16 @@ def _lifts(beaten: tuple[gates.Baseline, ...]) -> dict[str, float]:
     return found
 
 
-def _fairness(trained: Trained) -> Fairness | None:
+def _fairness(trained: Trained, seed: int) -> Fairness | None:
     prepared = trained.prepared
     if GROUP not in prepared.decisions.columns:
         return None
     known = ~np.isnan(trained.probability)
     probability, bands = trained.probability[known], trained.scorer.bands
     approved = np.array(bands.assign(probability).decision) == "approve"
-    groups = prepared.decisions[GROUP].filter(pl.Series(known))
     prediction = (probability >= bands.threshold).astype(np.int8)
-    return fairness(groups, prepared.bad[known], probability, approved, prediction)
+    judged = Judged(prepared.customers[known], prepared.bad[known], probability, approved, prediction)
+    return fairness(prepared.decisions[GROUP].filter(pl.Series(known)), judged, seed)
 
 
 def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:

@@ -21,12 +21,17 @@ def main() -> None:
     session = builder.getOrCreate()
     transactions = session.read.parquet(asked.transactions) if asked.transactions else None
     arriving = session.readStream.schema(asked.schema).format(asked.format).load(asked.decisions)
-    writer = arriving.writeStream.foreachBatch(scorer(transactions, asked.model, asked.output))
+    answered: list[int] = []
+    score = scorer(transactions, asked.model, asked.output, answered.append)
+    writer = arriving.writeStream.foreachBatch(score)
     checkpoint = asked.checkpoint or f"{asked.output}/_checkpoint"
     writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
+    print(f"{sum(answered)} decisions answered in {asked.output}")
 
 
-def scorer(transactions: DataFrame | None, model: str, output: str) -> Callable[[DataFrame, int], None]:
+def scorer(
+    transactions: DataFrame | None, model: str, output: str, tell: Callable[[int], None]
+) -> Callable[[DataFrame, int], None]:
     """What scores a batch of decisions.
 
     A batch that was interrupted comes again under its own number, and takes the place of what it left.
@@ -35,13 +40,16 @@ def scorer(transactions: DataFrame | None, model: str, output: str) -> Callable[
         transactions: of all customers; null where every decision brings its own.
         model: MLflow URI of the model.
         output: folder of the answers, with a folder ``batch=NUMBER`` for each batch.
+        tell: is told how many decisions a batch had, once they are answered.
     """
 
     def score(decisions: DataFrame, batch: int) -> None:
         rows = decisions
         if transactions is not None:
             rows = decision_rows(of_asked(transactions, decisions), decisions)
-        answers(rows, model).write.mode("overwrite").parquet(f"{output}/batch={batch}")
+        folder = f"{output}/batch={batch}"
+        answers(rows, model).write.mode("overwrite").parquet(folder)
+        tell(decisions.sparkSession.read.parquet(folder).count())
 
     return score
 

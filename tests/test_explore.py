@@ -15,9 +15,10 @@ from processes import ROOT, run
 
 from credit_model import synthetic
 from credit_model.exploration_notes import notes
-from credit_model.explore import LEAST_CUSTOMERS, RARE, Exploration, explore
+from credit_model.explore import Exploration, explore
 from credit_model.explore_page import document, pictures
-from credit_model.transactions import Tidy, tidy_table
+from credit_model.levels import LEAST_CUSTOMERS, RARE
+from credit_model.transactions import COLUMNS, Tidy, tidy_table
 
 
 @cache
@@ -84,6 +85,33 @@ def test_quality_counts_nulls_the_unreadable_and_the_constant() -> None:
     assert (row["Amount"]["null"], row["Amount"]["unreadable"]) == (1, 1)
     assert row["CurrencyCode"]["constant"]
     assert not row["CustomerId"]["constant"]
+
+
+def test_only_columns_of_the_files_are_shown_and_the_others_named() -> None:
+    raw = pl.DataFrame(
+        {
+            "CustomerId": [f"c{place}" for place in range(9)],
+            "TransactionStartTime": ["2019-01-01"] * 9,
+            "Amount": [1.0] * 9,
+        }
+    )
+    few = explore(tidy_table(raw), present=raw.columns)
+    assert few.quality["column"].to_list() == raw.columns
+    assert few.absent == tuple(name for name in COLUMNS if name not in raw.columns)
+    assert few.amounts["amount"].to_list() == ["Amount"]
+    assert few.duplicates.is_empty()
+    assert few.levels.is_empty()
+    assert (
+        f"Optional columns that are absent: {', '.join(few.absent)}. Value is taken as the" in notes(few)[0]
+    )
+    made = pictures(few, tidy_table(raw))
+    assert not {"amount_against_value.png", "categories.png"} & set(made)
+    page = document(few, tidy_table(raw), made)
+    assert not any(f">{name}</td>" in page for name in few.absent)
+    assert "The transactions have no column of categories." in page
+    more = raw.with_columns(ProductCategory=pl.lit("tv"), TransactionId=pl.col("CustomerId"))
+    shown = explore(tidy_table(more), present=more.columns)
+    assert (shown.levels["level"].to_list(), shown.duplicates.height) == (["tv"], 2)
 
 
 def test_repeated_transactions_are_counted_by_content() -> None:
@@ -156,7 +184,7 @@ def test_an_unknown_outcome_counts_in_no_month() -> None:
 
 @pytest.mark.slow
 def test_the_command_logs_the_page(tmp_path: Path) -> None:
-    data().frame.write_parquet(tmp_path / "t.parquet")
+    data().frame.drop("BatchId").write_parquet(tmp_path / "t.parquet")
     environment = os.environ | {
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
         "PYTHONPATH": str(ROOT),
@@ -167,3 +195,4 @@ def test_the_command_logs_the_page(tmp_path: Path) -> None:
     written = (tmp_path / "page.html").read_text()
     assert next(tmp_path.rglob("exploration.html")).read_text() == written
     assert len(list(tmp_path.rglob("pictures/*.png"))) >= 7
+    assert "Optional columns that are absent: BatchId." in done.stdout

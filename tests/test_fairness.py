@@ -1,14 +1,21 @@
-"""Groups compared, against plain pandas and by hand."""
+"""Groups compared, against plain pandas, fairlearn and by hand."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from fairlearn.metrics import (
+    demographic_parity_difference,
+    demographic_parity_ratio,
+    equalized_odds_difference,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from credit_model.fairness import LEAST_GROUP, SMALL, Fairness, fairness
+from credit_model.fairness import LEAST_GROUP, RATES, SMALL, Fairness, Judged, fairness
 
 THRESHOLD, APPROVED_BELOW = 0.4, 0.25
 
@@ -22,15 +29,22 @@ def population(seed: int = 1, rows: int = 900) -> pd.DataFrame:
     return frame
 
 
-def compare(frame: pd.DataFrame) -> Fairness:
+def compare(frame: pd.DataFrame, times: int = 20) -> Fairness:
     risk = frame.probability.to_numpy()
-    return fairness(
-        pl.Series([name if isinstance(name, str) else None for name in frame.group], dtype=pl.String),
+    customers = frame.customer if "customer" in frame else pd.Series(np.arange(len(frame)))
+    judged = Judged(
+        customers.astype(str).to_numpy(dtype=object),
         frame.bad.to_numpy().astype(np.int8),
         risk,
         risk < APPROVED_BELOW,
         (risk >= THRESHOLD).astype(np.int8),
     )
+    names = [name if isinstance(name, str) else None for name in frame.group]
+    return fairness(pl.Series(names, dtype=pl.String), judged, 7, times)
+
+
+def values(found: Fairness) -> dict[str, float]:
+    return dict(found.disparities.select("measure", "value").iter_rows())
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -54,15 +68,70 @@ def test_every_number_is_that_of_plain_pandas(seed: int) -> None:
     assert found.table["group"].to_list() == oracle.index.tolist()
     for column in oracle.columns.astype(str):
         assert found.table[column].to_list() == pytest.approx(oracle[column].tolist()), column
-    rates = oracle.approval_rate
-    errors = oracle[["false_positive_rate", "false_negative_rate"]]
-    assert found.disparities == pytest.approx(
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_disparities_are_those_of_fairlearn(seed: int) -> None:
+    frame = population(seed)
+    approved = (frame.probability < APPROVED_BELOW).astype(int)
+    said = (frame.probability >= THRESHOLD).astype(int)
+    parity = {"y_true": frame.bad, "y_pred": approved, "sensitive_features": frame.group}
+    assert values(compare(frame)) == pytest.approx(
         {
-            "demographic_parity_difference": rates.max() - rates.min(),
-            "demographic_parity_ratio": rates.min() / rates.max(),
-            "equalized_odds_difference": (errors.max() - errors.min()).max(),
+            "demographic_parity_difference": demographic_parity_difference(**parity),
+            "demographic_parity_ratio": demographic_parity_ratio(**parity),
+            "equalized_odds_difference": equalized_odds_difference(
+                frame.bad, said, sensitive_features=frame.group
+            ),
         }
     )
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_an_interval_of_a_rate_is_as_wide_as_its_binomial(rate: str) -> None:
+    frame = population(11, 2000)
+    table = compare(frame, 500).table
+    cases = {"false_positive_rate": table["decisions"] - table["bads"], "false_negative_rate": table["bads"]}
+    width = 2 * 1.96 * (table[rate] * (1 - table[rate]) / cases.get(rate, table["decisions"])).sqrt()
+    assert (table[f"{rate}_high"] - table[f"{rate}_low"]).to_list() == pytest.approx(width.to_list(), rel=0.2)
+    assert table[rate].is_between(table[f"{rate}_low"], table[f"{rate}_high"]).all()
+
+
+def test_intervals_resample_customers_not_decisions() -> None:
+    frame = population(12).assign(customer=lambda found: found.index)
+    once, thrice = compare(frame, 100), compare(pd.concat([frame] * 3), 100)
+    rates = [f"{rate}_{end}" for rate in RATES for end in ("low", "high")]
+    for rate in rates:
+        assert thrice.table[rate].to_list() == pytest.approx(once.table[rate].to_list())
+    for end in ("value", "low", "high"):
+        assert thrice.disparities[end].to_list() == pytest.approx(once.disparities[end].to_list())
+
+
+def covered(truth: dict[str, float], drawn: Callable[[int], pd.DataFrame]) -> dict[str, int]:
+    """How often of 40 times the interval of a sample holds the truth of its population."""
+    hits = dict.fromkeys(truth, 0)
+    for seed in range(40):
+        for row in compare(drawn(100 + seed), 100).disparities.to_dicts():
+            hits[row["measure"]] += row["low"] <= truth[row["measure"]] <= row["high"]
+    return hits
+
+
+def test_an_interval_of_a_disparity_covers_what_is_true_of_the_population() -> None:
+    truth = values(compare(population(0, 200_000), 1))
+    assert min(covered(truth, population).values()) >= 33
+
+
+def test_even_groups_are_mostly_seen_to_be_even() -> None:
+    def mixed(seed: int) -> pd.DataFrame:
+        frame = population(seed)
+        return frame.assign(group=frame.group.sample(frac=1, random_state=seed).to_numpy())
+
+    even = {
+        "demographic_parity_difference": 0.0,
+        "demographic_parity_ratio": 1.0,
+        "equalized_odds_difference": 0.0,
+    }
+    assert min(covered(even, mixed).values()) >= 28
 
 
 @given(st.integers(0, 50))
@@ -70,12 +139,9 @@ def test_every_number_is_that_of_plain_pandas(seed: int) -> None:
 def test_the_order_of_decisions_does_not_matter(seed: int) -> None:
     frame = population(3, 300)
     mixed = frame.sample(frac=1, random_state=seed)
-    assert compare(mixed).disparities == pytest.approx(compare(frame).disparities)
-    assert (
-        compare(mixed)
-        .table.drop("observed_to_expected")
-        .equals(compare(frame).table.drop("observed_to_expected"))
-    )
+    assert values(compare(mixed)) == pytest.approx(values(compare(frame)))
+    points = ["group", "decisions", "bads", *RATES, "roc_auc"]
+    assert compare(mixed).table.select(points).equals(compare(frame).table.select(points))
 
 
 def test_small_groups_are_pooled_and_a_missing_one_is_its_own() -> None:
@@ -103,19 +169,19 @@ def test_a_rate_that_a_group_does_not_have_is_null_and_no_disparity() -> None:
     assert east["false_positive_rate"].item() is not None
     spread = [found.table[f"false_{kind}_rate"].drop_nulls() for kind in ("positive", "negative")]
     widest = max(rates.to_numpy().max() - rates.to_numpy().min() for rates in spread)
-    assert found.disparities["equalized_odds_difference"] == pytest.approx(widest)
+    assert values(found)["equalized_odds_difference"] == pytest.approx(widest)
 
 
 def test_where_nobody_is_approved_there_is_no_ratio() -> None:
     frame = population(6)
     frame["probability"] = frame.probability / 2 + 0.5
-    assert compare(frame).disparities == {"demographic_parity_difference": 0, "equalized_odds_difference": 0}
+    assert values(compare(frame)) == {"demographic_parity_difference": 0, "equalized_odds_difference": 0}
 
 
 def test_groups_treated_alike_are_even() -> None:
     half = population(7).assign(group="one")
     found = compare(pd.concat([half, half.assign(group="other")]))
-    assert found.disparities == {
+    assert values(found) == {
         "demographic_parity_difference": 0,
         "demographic_parity_ratio": 1,
         "equalized_odds_difference": 0,
@@ -125,4 +191,4 @@ def test_groups_treated_alike_are_even() -> None:
 def test_one_group_is_even_with_itself() -> None:
     found = compare(population(8).assign(group="all"))
     assert found.table.height == 1
-    assert found.disparities["demographic_parity_ratio"] == 1
+    assert values(found)["demographic_parity_ratio"] == 1

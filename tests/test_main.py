@@ -42,6 +42,25 @@ def test_generate_writes_transactions_and_their_truth(capsys: pytest.CaptureFixt
     assert tables.read("truth.csv").height == 30
 
 
+def test_generate_fills_a_folder_that_is_read_as_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["generate", "--customers", f"{CUSTOMERS + 1}", "--days=5"]
+    assert main([*command, "--output", "folder/"]) == 0
+    assert main([*command, "--output", "one.parquet"]) == 0
+    assert len(list(Path("folder").iterdir())) == 2
+    assert tables.read("folder").equals(tables.read("one.parquet"))
+    assert main([*command, "--output", "folder"]) == 2
+    assert "folder exists already and is not empty" in capsys.readouterr().err
+
+
+def test_a_pattern_that_the_shell_has_expanded_is_told_to_be_quoted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("1.csv", "2.csv"):
+        Path(name).touch()
+    assert main(["explore", "--transactions", "1.csv", "2.csv"]) == 2
+    assert "write --name value, and a pattern of files in quotes" in capsys.readouterr().err
+
+
 def test_the_generator_has_the_defaults_of_the_settings() -> None:
     assert (Settings().customers, Settings().days) == (CUSTOMERS, DAYS)
 

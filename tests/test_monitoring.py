@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import polars as pl
 import pytest
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from processes import ROOT, TrainedModel, run
 
 from credit_model import metrics
-from credit_model.monitoring import drift, had_history, performance
+from credit_model.monitoring import counts, drift, had_history, monitored, performance
+from credit_model.orders import Order
 from credit_model.profile import Profile, fit_distribution
+from credit_model.scoring import Scorer
 
 INPUTS, AS_OF = 40, datetime(2019, 1, 13)
 
@@ -39,7 +42,9 @@ def score(rows: int, seed: int) -> pl.Series:
 
 
 def drifted(features: pl.DataFrame, scores: pl.Series) -> list[str]:
-    return drift(profile(), features, scores).filter(pl.col("drifted"))["subject"].to_list()
+    return (
+        drift(profile(), counts(profile(), features, scores)).filter(pl.col("drifted"))["subject"].to_list()
+    )
 
 
 def test_without_drift_alarms_are_as_rare_as_promised() -> None:
@@ -54,7 +59,7 @@ def test_what_changed_is_named_first(rows: int) -> None:
     assert set(drifted(changed, score(rows, 7))) == {"n3", "text"}
     assert drifted(table, score(rows, 7) - 40) == ["score"]
     gone = table.with_columns(pl.when(pl.int_range(pl.len()) % 2 == 0).then("n5").alias("n5"))
-    row = drift(profile(), gone, score(rows, 7)).row(0, named=True)
+    row = drift(profile(), counts(profile(), gone, score(rows, 7))).row(0, named=True)
     assert (row["subject"], row["missing_then"], row["missing_now"]) == ("n5", 0, 0.5)
 
 
@@ -86,7 +91,7 @@ def test_no_bin_of_a_number_tells_of_fewer_than_ten(values: list[float]) -> None
 
 def one_input(reference: pl.Series, now: pl.Series) -> dict[str, object]:
     known = Profile({"x": fit_distribution(reference)}, fit_distribution(score(500, 1)), 0.0, 0.2, None)
-    found = drift(known, pl.DataFrame({"x": now}), score(300, 2))
+    found = drift(known, counts(known, pl.DataFrame({"x": now}), score(300, 2)))
     return found.row(by_predicate=pl.col("subject") == "x", named=True)
 
 
@@ -122,7 +127,9 @@ def test_a_change_in_who_has_a_history_is_drift(
     status = ["no_history"] * round(300 * now) + ["scored"] * round(300 * (1 - now)) + ["invalid"] * 50
     subject = had_history(known, pl.Series(status), all_judged=all_judged)
     assert sum(subject[0].counts) == (1500 if all_judged else round(1500 / (1 - then)))
-    row = drift(known, sample(300, 5), score(300, 5), subject).filter(pl.col("subject") == "history")
+    row = drift(known, counts(known, sample(300, 5), score(300, 5)), subject).filter(
+        pl.col("subject") == "history"
+    )
     assert row["drifted"].to_list() == [expected]
 
 
@@ -135,14 +142,41 @@ def test_what_became_of_decisions() -> None:
     risk = random.uniform(size=400)
     bad = (random.uniform(size=400) < risk).astype(np.int8)
     decision = np.where(risk < 0.3, "approve", np.where(risk < 0.6, "review", "reject"))
-    answers = pl.DataFrame({"probability": risk, "decision": decision})
-    outcomes = pl.DataFrame({"CustomerId": [str(k) for k in range(400)], "bad": bad})
-    found = performance(answers, outcomes, profile())
+    people = [str(k) for k in range(400)]
+    answers = pl.DataFrame({"CustomerId": people, "bad": bad, "probability": risk, "decision": decision})
+    found = performance(answers, profile())
     assert found["roc_auc"] == metrics.roc_auc(bad, risk)
     assert found["bad_rate_of_approve"] == pytest.approx(bad[risk < 0.3].mean())
     assert found["observed_to_expected"] == pytest.approx(bad.sum() / risk.sum())
-    few = performance(answers.head(15), outcomes.head(15), profile())
+    few = performance(answers.head(15), profile())
     assert few["roc_auc"] == "not estimable: fewer than 20 of a class"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", ["nothing", "decisions", "outcomes"])
+def test_pieces_change_no_figure(named: str, trained_model: TrainedModel, tmp_path: Path) -> None:
+    mlflow.set_tracking_uri(trained_model.tracking)
+    scorer = Scorer.load(
+        Path(mlflow.artifacts.download_artifacts(trained_model.uri)) / "artifacts" / "scorer"
+    )
+    people = pl.read_parquet(trained_model.transactions)["CustomerId"].unique(maintain_order=True)
+    table = pl.DataFrame({"CustomerId": people, "as_of": AS_OF})
+    for part in range(2):
+        mine = table.gather_every(2, part).with_columns(defaulted=pl.int_range(pl.len()) % 3 == 0)
+        mine.write_parquet(tmp_path / f"{part}.parquet")
+    given: dict[str, str | None] = {"decisions": None, "outcomes": None, named: str(tmp_path / "?.parquet")}
+    order = Order(
+        "",
+        str(trained_model.transactions),
+        given["decisions"],
+        given["outcomes"],
+        {},
+        AS_OF.isoformat(),
+        None,
+    )
+    whole, cut = (monitored(order, scorer, rows) for rows in (10**6, 1000))
+    assert cut == whole
+    assert ("roc auc:" in whole) == (named == "outcomes")
 
 
 @pytest.mark.slow

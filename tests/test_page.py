@@ -54,6 +54,15 @@ def test_it_needs_nothing_else() -> None:
     assert all(attrs.get("alt") for tag, attrs in reader.tags if tag == "img")
 
 
+def test_a_wide_table_scrolls_under_its_name_and_a_narrow_one_need_not_say_so() -> None:
+    tables = [Table(pl.DataFrame({f"c{n}": [1] for n in range(count)}), f"of {count}") for count in (4, 5)]
+    reader = read(page("t", "s", [Section("one", tables)]))
+    boxes = [attrs for tag, attrs in reader.tags if tag == "div"]
+    assert [box["aria-label"] for box in boxes] == ["of 4", "of 5"]
+    assert [box["class"] for box in boxes] == ["table narrow", "table wide"]
+    assert all(box["tabindex"] == "0" for box in boxes)
+
+
 def test_every_heading_is_linked() -> None:
     reader = read(page("t", "s", [Section("one", []), Section("two", [])]))
     anchors = [attrs["href"] for tag, attrs in reader.tags if tag == "a"]

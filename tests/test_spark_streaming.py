@@ -32,11 +32,13 @@ def folder(trained_model: TrainedModel, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def stream(folder: Path, trained_model: TrainedModel, more: str = "") -> None:
+def stream(folder: Path, trained_model: TrainedModel, more: str = "") -> str:
+    """Run the README's command; returns what it printed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": programs, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
     done = execute(["bash", "-ec", COMMAND.rstrip() + more], trained_model.environment | own, folder, 600)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def arrive(folder: Path, name: str, customers: list[str]) -> None:
@@ -68,7 +70,7 @@ def test_what_arrives_is_answered_once(trained_model: TrainedModel, folder: Path
     people = raw["CustomerId"].unique().sort().head(12).to_list()
     arrive(folder, "first.json", people[:4])
     arrive(folder, "second.json", people[4:8])
-    stream(folder, trained_model)
+    assert "8 decisions answered in answers" in stream(folder, trained_model)
     assert answered(folder).height == 8
     for commit in ("0", ".0.crc"):  # as if the answers were written and the power then failed
         (folder / "answers" / "_checkpoint" / "commits" / commit).unlink()

@@ -6,6 +6,7 @@ import json
 import string
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_model import lists, tables
+from credit_model import cells, lists, tables
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 WORDS = st.text(string.ascii_letters + '0123456789 ,"=;', min_size=1, max_size=8).filter(
@@ -131,10 +132,134 @@ def test_a_file_that_cannot_be_read_is_named_and_not_quoted(
     assert "secret" not in str(fault.value)
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "*.csv", ".", "absent/x.parquet"])
-def test_a_table_that_is_not_there(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"does not exist or holds no \.csv or \.parquet file"):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("absent.csv", "does not exist"),
+        ("absent/x.parquet", "does not exist"),
+        ("*.csv", "matches no file"),
+        (".", "holds no .csv, .csv.gz or .parquet file"),
+    ],
+)
+def test_a_table_that_is_not_there(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match=f"{tmp_path}.* {said}; check the path"):
         tables.scan(str(tmp_path / name))
+
+
+def test_a_folder_takes_endings_in_any_case_and_passes_other_files_over(tmp_path: Path) -> None:
+    for name in ("1.parquet", "2.PARQUET"):
+        pl.DataFrame({"a": [name]}).write_parquet(tmp_path / name)
+    (tmp_path / "notes.xlsx").write_text("no table")
+    assert tables.read(str(tmp_path))["a"].to_list() == ["1.parquet", "2.PARQUET"]
+
+
+def test_a_pattern_may_match_folders(tmp_path: Path) -> None:
+    for month in ("2019-01", "2019-02", "2020-01"):
+        (tmp_path / month).mkdir()
+        pl.DataFrame({"a": [month]}).write_parquet(tmp_path / month / "1.parquet")
+        (tmp_path / month / "_SUCCESS").touch()
+    for pattern in ("2019-*", "2019-*/*", "2019-*/**"):
+        assert tables.read(str(tmp_path / pattern))["a"].to_list() == ["2019-01", "2019-02"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        (pl.Series([7]), pl.Series(["8"]), ["7", "8"]),
+        (pl.Series([7]), pl.Series([8.5]), [7.0, 8.5]),
+        (pl.Series([Decimal("7.5")]), pl.Series([True]), [Decimal("7.5"), Decimal(1)]),
+        (pl.Series([None], dtype=pl.Null), pl.Series(["8"]), [None, "8"]),
+        (pl.Series(["7"], dtype=pl.Categorical), pl.Series(["8"], dtype=pl.Enum(["8"])), ["7", "8"]),
+    ],
+)
+def test_types_that_keep_their_values_go_together(
+    tmp_path: Path, first: pl.Series, second: pl.Series, together: list[object]
+) -> None:
+    pl.DataFrame({"a": first}).write_parquet(tmp_path / "1.parquet")
+    pl.DataFrame({"a": second}).write_parquet(tmp_path / "2.parquet")
+    assert tables.read(str(tmp_path))["a"].to_list() == together
+
+
+@given(moment=TIMES)
+def test_moments_of_every_type_are_the_same_moment(folder: Path, moment: datetime) -> None:
+    kinds = folder / "kinds"
+    kinds.mkdir(exist_ok=True)
+    naive = pl.Series("t", [moment], dtype=pl.Datetime("us"))
+    zoned = naive.dt.replace_time_zone("UTC").dt.convert_time_zone("Africa/Kampala")
+    for name, column in {"1": naive, "2": zoned, "3": naive.dt.cast_time_unit("ns")}.items():
+        column.to_frame().write_parquet(kinds / f"{name}.parquet")
+    (kinds / "4.parquet").unlink(missing_ok=True)
+    assert tables.read(str(kinds))["t"].to_list() == [moment] * 3
+    naive.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ").to_frame().write_parquet(kinds / "4.parquet")
+    texts = tables.read(str(kinds))["t"]
+    assert cells.read(texts, cells.times)[0].to_list() == [moment] * 4
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            pl.Series([1.0]),
+            pl.Series(["secret"]),
+            r"decimal numbers in 2 \(.*1.parquet\), text in 1 \(.*3.parquet\)",
+        ),
+        (pl.Series([datetime(2019, 1, 1)]), pl.Series([1546300800]), "times in 2 .*, whole numbers in 1"),
+        (pl.Series(["x"]), pl.Series([["secret"]]), r"text in 2 .*, List\(String\) in 1"),
+    ],
+)
+def test_types_that_could_change_a_value_are_refused_by_name_and_count(
+    tmp_path: Path, first: pl.Series, second: pl.Series, said: str
+) -> None:
+    for name, column in {"1": first, "2": first, "3": second}.items():
+        pl.DataFrame({"Amount": column}).write_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(
+        ValueError, match=f"Amount in types that do not go together: {said}.*; write it in one"
+    ) as fault:
+        tables.read(str(tmp_path))
+    assert "secret" not in str(fault.value)
+    assert tables.read(str(tmp_path), only=["CustomerId"]).is_empty()
+
+
+def test_every_file_must_have_what_is_needed_under_its_own_name(tmp_path: Path) -> None:
+    tables.write(pl.DataFrame({"client": ["a"], "Amount": [1]}), str(tmp_path / "1.csv"))
+    tables.write(pl.DataFrame({"CustomerId": ["b"], "Amount": [2]}), str(tmp_path / "2.csv"))
+    needed, mapped = ("CustomerId", "Amount"), {"CustomerId": "client"}
+    assert tables.read(str(tmp_path), mapped, needed)["CustomerId"].to_list() == ["a", "b"]
+    tables.write(pl.DataFrame({"CustomerId": ["c"], "amount": [3]}), str(tmp_path / "3.csv"))
+    said = r"1 of 3 files \(the first: .*3\.csv\) lacks the column Amount; did you mean amount"
+    with pytest.raises(ValueError, match=said):
+        tables.scan(str(tmp_path), mapped, needed)
+    (tmp_path / "3.csv").write_text("CustomerId;Amount\nc;3\n")
+    with pytest.raises(ValueError, match=r"3\.csv\) has semicolons"):
+        tables.scan(str(tmp_path), mapped, needed)
+
+
+def test_a_column_that_some_files_lack_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, table in {"1": {"a": [1], "b": [2]}, "2": {"a": [3]}}.items():
+        pl.DataFrame(table).write_parquet(tmp_path / f"{name}.parquet")
+    assert tables.read(str(tmp_path))["b"].to_list() == [2, None]
+    assert f"b is absent in 1 of 2 files, and missing there (the first: {tmp_path}/2.parquet)" in caplog.text
+    caplog.clear()
+    assert tables.read(str(tmp_path), only=["a"]).columns == ["a"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("2.csv", b""), ("2.csv", b"a\n1,secret\n"), ("2.csv", b"a\nsecret\xe9\n")]
+)
+def test_the_broken_one_of_several_files_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / "1.csv").write_text("a\n1\n")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{tmp_path}/{name} cannot be read as CSV") as fault:
+        tables.read(str(tmp_path))
+    assert "secret" not in str(fault.value)
+
+
+def test_a_fault_that_is_not_the_files_is_not_laid_on_them(tmp_path: Path) -> None:
+    tables.write(pl.DataFrame({"a": [1]}), str(tmp_path / "1.csv"))
+    with pytest.raises(OSError, match="No space left"), tables.reading(str(tmp_path)):
+        raise OSError(28, "No space left on device")
 
 
 def test_a_folder_of_both_kinds_is_refused(tmp_path: Path) -> None:
@@ -142,6 +267,16 @@ def test_a_folder_of_both_kinds_is_refused(tmp_path: Path) -> None:
     tables.write(pl.DataFrame({"a": [1]}), str(tmp_path / "1.parquet"))
     with pytest.raises(ValueError, match="both CSV and Parquet"):
         tables.read(str(tmp_path))
+
+
+def test_an_interrupted_folder_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[pl.DataFrame]:
+        yield pl.DataFrame({"a": [2]})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tables.write_frames(interrupted(), f"{tmp_path}/folder/")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -165,16 +300,22 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         tables.write(pl.DataFrame({"a": [1]}), str(tmp_path / "x.json"))
     with pytest.raises(ValueError, match="does not exist; create it first"):
         tables.write(pl.DataFrame({"a": [1]}), str(tmp_path / "absent" / "x.csv"))
-    with pytest.raises(ValueError, match="is a folder"):
-        tables.check_output(str(_folder(tmp_path / "x.csv")))
     with pytest.raises(ValueError, match="nothing to write"):
         tables.write_frames([], str(tmp_path / "y.csv"))
     assert not (tmp_path / "y.csv").exists()
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir()
-    return path
+def test_a_folder_gets_a_file_for_each_frame(tmp_path: Path) -> None:
+    frames = [pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [3]})]
+    new, there = f"{tmp_path}/new/", tmp_path / "there"
+    there.mkdir()
+    for path in (new, str(there)):
+        assert tables.write_frames(frames, path) == 3
+        assert [file.name for file in tables.files(path)] == ["part-00000.parquet", "part-00001.parquet"]
+        assert tables.read(path)["a"].to_list() == [1, 2, 3]
+        with pytest.raises(ValueError, match="exists already and is not empty; name a new folder"):
+            tables.write_frames(frames, path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["new", "there"]
 
 
 def test_a_mapped_column_wins_and_the_rest_stay() -> None:
@@ -201,7 +342,7 @@ def test_a_missing_column_is_named_with_its_neighbour() -> None:
 
 @given(columns=st.dictionaries(WORDS, TEXTS.map(str.strip).filter(bool), max_size=4))
 def test_a_mapping_reads_as_it_was_formatted(columns: dict[str, str]) -> None:
-    assert tables.parse_columns(tables.format_columns(columns)) == columns
+    assert lists.split_pairs(lists.join_pairs(columns)) == columns
 
 
 @given(items=st.lists(WORDS, max_size=4))
@@ -214,4 +355,4 @@ def test_a_list_reads_as_it_was_joined(items: list[str]) -> None:
 )
 def test_a_text_that_is_no_mapping(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        tables.parse_columns(text)
+        lists.split_pairs(text)
