@@ -6,15 +6,17 @@ collected into an array, one row per decision, and the model is told to refuse a
 
 import os
 import sys
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
 from credit_model import tables
 from credit_model.batch import warning
-from credit_model.cells import read, times
+from credit_model.cells import EARLIEST, LATEST, read, times
 from credit_model.orders import fetched
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
@@ -24,11 +26,18 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _ROW = "row_of_decision"
+_TIME = "TransactionStartTime"
+_MOMENTS = {_TIME, "as_of"}
 _NUMBERS = {"double", "float", "decimal", "bigint", "int", "smallint", "tinyint"}
+_INSTANTS = {"timestamp", "timestamp_ntz", "date"}
+_UTC_TEXT = r"^\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3])(:[0-5]\d){2}(\.\d{1,9})?Z?$"
 
 
 def decision_rows(
-    transactions: "DataFrame", decisions: "DataFrame | None" = None, as_of: datetime | str | None = None
+    transactions: "DataFrame",
+    decisions: "DataFrame | None" = None,
+    as_of: datetime | str | None = None,
+    window: tuple[datetime, datetime] | None = None,
 ) -> "DataFrame":
     """Collect raw transactions into one row per decision.
 
@@ -37,6 +46,7 @@ def decision_rows(
         decisions: ``CustomerId``, and where they are there ``as_of`` and attributes; without it every customer is a
             decision.
         as_of: the moment of decisions that give none.
+        window: what any of the decisions can see, in UTC; transactions that are surely outside are left behind early.
 
     Returns:
         One row per decision: its own columns, ``as_of``, and an array per transaction column, empty for a customer
@@ -53,8 +63,12 @@ def decision_rows(
             f"transactions lack {', '.join(absent)} (found: {', '.join(transactions.columns)}); rename them"
         )
     fields = [name for name in COLUMNS[1:] if name in transactions.columns]
-    rows = transactions.select(_identity(transactions), *(_cell(transactions, name) for name in fields))
-    grouped = rows.groupBy("CustomerId").agg(F.collect_list(F.struct(*fields)).alias("transactions"))
+    seen = transactions if window is None else transactions.where(_may_be_inside(transactions, window))
+    whole = F.struct(*(_cell(transactions, name) for name in fields)).alias("transaction")
+    rows = seen.select(_identity(seen), whole)
+    if window is not None and decisions is None:
+        rows = rows.unionByName(transactions.select(_identity(transactions)), allowMissingColumns=True)
+    grouped = rows.groupBy("CustomerId").agg(F.collect_list("transaction").alias("transactions"))
     if decisions is not None:
         kept = [_cell(decisions, name) for name in decisions.columns if name != "CustomerId"]
         asked = decisions.select(_identity(decisions), *kept)
@@ -112,13 +126,16 @@ def score_spark(settings: Settings) -> str:
     """Score files on Spark; the answers are those of ``score``, in the order of the decisions given."""
     tables.check_output(settings.output or "")
     model = fetched(settings.model).resolve()
-    known = Scorer.load(model / "artifacts" / "scorer").columns
-    columns = {**known, **settings.columns}
+    scorer = Scorer.load(model / "artifacts" / "scorer")
+    columns = {**scorer.columns, **settings.columns}
+    moment: datetime = read([settings.as_of or datetime.now(UTC)], times)[0][0]
+    asked = _asked(settings, columns)
+    window = _window(asked, moment, scorer.catalogue.history_days)
     session = _session(model / "code")
     try:
         transactions = _table(session, settings.transactions, columns)
-        decisions = _decisions(session, settings, columns)
-        rows = decision_rows(transactions, decisions, settings.as_of or datetime.now(UTC))
+        decisions = None if asked is None else session.createDataFrame(asked.to_pandas())
+        rows = decision_rows(transactions, decisions, moment, window)
         keep = (_ROW,) if decisions is not None else ()
         found = answers(rows, settings.model, keep).toArrow()
     finally:
@@ -132,13 +149,18 @@ def score_spark(settings: Settings) -> str:
 
 
 def _session(code: Path) -> "SparkSession":
-    """A session whose Python workers are of this Python, and run the code that the model carries."""
+    """A session whose Python workers are of this Python, and run the code that the model carries.
+
+    MLflow loads while the JVM starts: each takes seconds.
+    """
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ["PYTHONPATH"] = f"{code}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     builder = SparkSession.builder.appName("credit_model score").config("spark.sql.session.timeZone", "UTC")
-    return builder.config("spark.executorEnv.PYTHONPATH", str(code)).getOrCreate()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(import_module, "mlflow.pyfunc")
+        return builder.config("spark.executorEnv.PYTHONPATH", str(code)).getOrCreate()
 
 
 def _table(session: "SparkSession", path: str | None, columns: dict[str, str]) -> "DataFrame":
@@ -154,11 +176,20 @@ def _table(session: "SparkSession", path: str | None, columns: dict[str, str]) -
     return table
 
 
-def _decisions(session: "SparkSession", settings: Settings, columns: dict[str, str]) -> "DataFrame | None":
+def _asked(settings: Settings, columns: dict[str, str]) -> pl.DataFrame | None:
     if settings.decisions is None:
         return None
     table = tables.rename(tables.read(settings.decisions), columns, ("CustomerId",), settings.decisions)
-    return session.createDataFrame(table.with_row_index(_ROW).to_pandas())
+    return table.with_row_index(_ROW)
+
+
+def _window(asked: pl.DataFrame | None, moment: datetime, days: int) -> tuple[datetime, datetime]:
+    """What any decision can see."""
+    moments = pl.Series([moment])
+    if asked is not None and "as_of" in asked.columns:
+        moments = moments.append(read(asked["as_of"], times)[0])
+    first, last = cast(datetime, moments.min()), cast(datetime, moments.max())
+    return first - timedelta(days=days), last
 
 
 def _identity(table: "DataFrame") -> "Column":
@@ -180,9 +211,34 @@ def _cell(table: "DataFrame", name: str) -> "Column":
     kind, column = dict(table.dtypes)[name], F.col(name)
     if kind == "timestamp":
         column = F.unix_micros(column) / F.lit(1e6)
+    elif kind == "timestamp_ntz" and name in _MOMENTS:
+        since = column - F.lit("1970-01-01").cast("timestamp_ntz")
+        column = since.cast("interval second").cast("decimal(20,6)").cast("double")
     elif kind in {"timestamp_ntz", "date"}:
         column = column.cast("string")
     return column.alias(name)
+
+
+def _may_be_inside(table: "DataFrame", window: tuple[datetime, datetime]) -> "Column":
+    """Whether a transaction's time is inside a window, or unreadable: a fault that must be said."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    kind, time = dict(table.dtypes)[_TIME].partition("(")[0], F.col(_TIME)
+    if kind == "string":
+        kind, time = "date", F.when(time.rlike(_UTC_TEXT), time.substr(1, 10).try_cast("date"))
+    if kind not in _NUMBERS | _INSTANTS:
+        return F.lit(True)
+    rounded = timedelta(seconds=1)
+    moments = (window[0] - rounded, window[1] + rounded, EARLIEST, LATEST - rounded)
+    first, last, earliest, latest = (_literal(moment, kind) for moment in moments)
+    return F.coalesce(time.between(first, last) | ~time.between(earliest, latest), F.lit(True))
+
+
+def _literal(moment: datetime, kind: str) -> "Column":
+    from pyspark.sql import functions as F  # noqa: N812
+
+    instant = moment.replace(tzinfo=UTC)
+    return F.lit(instant.timestamp()) if kind in _NUMBERS else F.lit(instant.isoformat()).cast(kind)
 
 
 def _moment(decisions: "DataFrame", default: datetime | str | None) -> "Column":

@@ -1,26 +1,51 @@
 """``score_spark`` on one and on two local cores beside ``score``, on the same synthetic transactions.
 
-``python scripts/benchmark_spark.py`` trains the default model in a temporary store, or takes one by ``--model``, and runs the
-three in turn, each with processes of its own. Needs the extras ``train``, ``dev`` and ``spark``, and Java.
+``python scripts/benchmark_spark.py`` trains the default model in a temporary store, or takes one by ``--model``, and runs these
+in turn, each with processes of its own; and the floor, which is the stock tools alone: Spark collects the same transactions into
+arrays, and ``spark_udf`` scores them with a model that answers a constant. Needs the extras ``train``, ``dev`` and ``spark``, and
+Java.
 """
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import mlflow
+
 from benchmark_bulk import START, bulk_parser, generate, scoring, train
 from credit_model.synthetic_calibration import CUSTOMERS, TRANSACTIONS
-from measurement import Task, in_turn, markdown
+from measurement import ROOT, Task, in_turn, markdown
 
 FEW = 100 * TRANSACTIONS / CUSTOMERS / 1e6
 SCORE, SPARK_START = "score", "score_spark of 100 customers, local[2]"
 ONE, TWO = "score_spark, local[1]", "score_spark, local[2]"
-BASES = {SPARK_START: START, ONE: SCORE, TWO: SCORE}
+FLOOR_ONE, FLOOR_TWO = "floor, local[1]", "floor, local[2]"
+BASES = {SPARK_START: START, ONE: SCORE, TWO: SCORE, FLOOR_ONE: SCORE, FLOOR_TWO: SCORE}
+_CONSTANT = """
+import mlflow
+import pandas as pd
+
+ANSWER = {
+    "CustomerId": "C-1", "as_of": "2019-02-13T00:00:00.000000Z", "status": "scored", "message": None,
+    "probability": 0.25, "score": 520.5, "prediction": 0.0, "risk_level": "low", "decision": "approve",
+    "reasons": [{"code": "R01", "text": "You have not used the platform for some time."}] * 4,
+    "transaction_count": 30, "target": "rfm_proxy", "model_version": "0123456789ab",
+}
+
+
+class Constant(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return pd.DataFrame([ANSWER] * len(model_input))
+
+
+mlflow.models.set_model(Constant())
+"""
 
 
 def main() -> int:
@@ -31,7 +56,8 @@ def main() -> int:
         folder = Path(name)
         model = options.model or train(folder, options.candidate)
         transactions = generate(0.02 if options.quick else options.millions, folder)
-        tasks = _tasks(transactions, generate(FEW, folder), model)
+        constant = save_constant(model, folder)
+        tasks = _tasks(transactions, generate(FEW, folder), model, constant)
         costs = in_turn(tasks, 1 if options.quick else options.rounds, folder)
     options.output.write_text(
         json.dumps({n: [asdict(cost) for cost in found] for n, found in costs.items()}, indent=1)
@@ -40,26 +66,58 @@ def main() -> int:
     return 0
 
 
+def save_constant(model: str, folder: Path) -> str:
+    """Save a model with the signature of another that answers a constant; returns where."""
+    code, target = folder / "constant.py", folder / "constant"
+    code.write_text(_CONSTANT)
+    signature = mlflow.models.Model.load(model).signature
+    mlflow.pyfunc.save_model(target, python_model=code, signature=signature, pip_requirements=["mlflow"])
+    return str(target)
+
+
+def stock(transactions: str, model: str, output: str) -> None:
+    """What the stock tools do by themselves: collect into arrays, score by ``spark_udf``, write."""
+    from pyspark.sql import SparkSession
+    from pyspark.sql import functions as F  # noqa: N812
+
+    session = SparkSession.builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    table = session.read.parquet(transactions).withColumn(
+        "TransactionStartTime", F.col("TransactionStartTime").cast("string")
+    )
+    fields = [name for name in table.columns if name != "CustomerId"]
+    rows = table.groupBy("CustomerId").agg(F.collect_list(F.struct(*fields)).alias("all"))
+    judge = mlflow.pyfunc.spark_udf(session, model, env_manager="local")
+    arrays = F.struct("CustomerId", *(F.col(f"all.{name}").alias(name) for name in fields))
+    rows.select(judge(arrays).alias("answer")).select("answer.*").toPandas().to_parquet(output)
+    session.stop()
+
+
 def _options() -> argparse.Namespace:
     parser = bulk_parser(__doc__ or "", "benchmark_spark.json", "20 thousand transactions, one round")
     parser.add_argument("--millions", type=float, default=1.0, help="transactions, in millions")
     return parser.parse_args()
 
 
-def _tasks(transactions: Path, few: Path, model: str) -> Mapping[str, Task]:
+def _tasks(transactions: Path, few: Path, model: str, constant: str) -> Mapping[str, Task]:
+    ours = scoring(transactions, model, "score_spark")
+    call = "import sys; from benchmark_spark import stock; stock(*sys.argv[1:])"
+    floor = ["-c", call, str(transactions), constant, str(transactions.with_name("floor.parquet"))]
     return {
         START: Task(scoring(few, model)),
-        SPARK_START: _on_spark(few, model, 2),
+        SPARK_START: _on_spark(scoring(few, model, "score_spark"), 2),
         SCORE: Task(scoring(transactions, model)),
-        ONE: _on_spark(transactions, model, 1),
-        TWO: _on_spark(transactions, model, 2),
+        ONE: _on_spark(ours, 1),
+        TWO: _on_spark(ours, 2),
+        FLOOR_ONE: _on_spark(floor, 1),
+        FLOOR_TWO: _on_spark(floor, 2),
     }
 
 
-def _on_spark(transactions: Path, model: str, cores: int) -> Task:
+def _on_spark(command: Sequence[str], cores: int) -> Task:
     arguments = f"--master local[{cores}] --driver-memory 4g pyspark-shell"
-    environment = {"PYSPARK_SUBMIT_ARGS": arguments, "PYSPARK_PYTHON": sys.executable}
-    return Task(scoring(transactions, model, "score_spark"), environment)
+    here = os.pathsep.join([str(ROOT), str(ROOT / "scripts")])
+    environment = {"PYSPARK_SUBMIT_ARGS": arguments, "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": here}
+    return Task(command, environment)
 
 
 if __name__ == "__main__":
