@@ -5,6 +5,7 @@ and Spark each bring their own. Every reader here gives one meaning to one cell,
 reads the same alone and in a batch.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -28,7 +29,8 @@ Reader = Callable[[pl.Series], Reading]
 Cells = Union[pl.Series, "pd.Series", np.ndarray, Sequence[Any]]
 Column = pl.Series | list[Any]
 _FALSE = pl.Series([False])
-_ZULU, _ZULU_LENGTH = "%Y-%m-%dT%H:%M:%SZ", 20
+_ZULU = "%Y-%m-%dT%H:%M:%SZ"
+_UTC = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:Z|\+00:00)?", re.ASCII)
 _FEW = 256  # cells up to which NumPy reads times faster than Polars
 _EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
 _ISO = (
@@ -165,12 +167,10 @@ def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
 
 
 def plain_times(cells: list[Any]) -> np.ndarray | None:
-    """What ``times`` makes of cells that all look like ``2019-02-13T10:00:00Z``; null of any others."""
+    """What ``times`` makes of cells that are all text with seconds, in UTC; null of any others."""
     if set(map(type, cells)) != {str}:
         return None
-    clocks = [
-        cell[:19] for cell in cells if len(cell) == _ZULU_LENGTH and cell[19] == "Z" and cell[16] == ":"
-    ]
+    clocks = [found[1] for found in map(_UTC.fullmatch, cells) if found]
     if len(clocks) < len(cells):
         return None
     with suppress(ValueError):
