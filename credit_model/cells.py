@@ -30,6 +30,8 @@ Cells = Union[pl.Series, "pd.Series", np.ndarray, Sequence[Any]]
 Column = pl.Series | list[Any]
 _FALSE = pl.Series([False])
 _ZULU = "%Y-%m-%dT%H:%M:%SZ"
+_EXAMPLE = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
+_IS_DIGIT = np.equal(_EXAMPLE, ord("0"))
 _UTC = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:Z|\+00:00)?", re.ASCII)
 _FEW = 256  # cells up to which NumPy reads times faster than Polars
 _EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
@@ -170,13 +172,25 @@ def plain_times(cells: list[Any]) -> np.ndarray | None:
     """What ``times`` makes of cells that are all text with seconds, in UTC; null of any others."""
     if set(map(type, cells)) != {str}:
         return None
-    clocks = [found[1] for found in map(_UTC.fullmatch, cells) if found]
+    clocks = [cell[:19] for cell in cells]
+    if not _look_alike(cells):
+        clocks = [found[1] for found in map(_UTC.fullmatch, cells) if found]
     if len(clocks) < len(cells):
         return None
     with suppress(ValueError):
         moments = np.array(clocks, dtype="datetime64[us]")
         return moments if moments.min() >= _EARLIEST and moments.max() < _LATEST else None
     return None
+
+
+def _look_alike(cells: list[str]) -> bool:
+    """Whether all are like ``2019-02-13T10:00:00Z``: digits and signs in their places."""
+    text = "".join(cells)
+    if set(map(len, cells)) != {len(_EXAMPLE)} or not text.isascii():
+        return False
+    signs = np.frombuffer(text.encode(), dtype=np.uint8).reshape(-1, len(_EXAMPLE))
+    digits = signs[:, _IS_DIGIT] - ord("0")
+    return bool((digits < 10).all() and (signs[:, ~_IS_DIGIT] == _EXAMPLE[~_IS_DIGIT]).all())
 
 
 def _moments(series: pl.Series) -> pl.Series:

@@ -119,10 +119,10 @@ def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight
     order = _order(columns, moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
     given: dict[str, Any] = {name: numbers[order] for name, numbers in _numbers(columns).items()}
     given |= {_TIME: moments[order].view(np.int64), "as_of": int(moment.astype(np.int64))}
-    given["decision"], places = np.zeros(len(order)), order.tolist()
+    given["decision"] = np.zeros(len(order))
     for name in sight.inputs & columns.keys() - given.keys():
-        cells = _plain(plain_texts, columns[name])
-        given[name] = coded([cells[place] for place in places])
+        texts = coded(_plain(plain_texts, columns[name]))
+        given[name] = texts._replace(codes=texts.codes[order])
     absent = sight.inputs & SCHEMA.keys() - given.keys()
     return given | {name: coded([None] * len(order)) for name in absent}
 

@@ -26,10 +26,10 @@ _THURSDAY = 3  # 1970-01-01, counted from Monday
 
 
 class Texts(NamedTuple):
-    """A column of texts: its cells, the code of each, and the codes by text."""
+    """A column of texts: the code of each cell, the texts by code, and the codes by text; null has a code too."""
 
-    cells: list[str | None]
     codes: npt.NDArray[np.intp]
+    texts: list[str | None]
     places: dict[str | None, int]
 
 
@@ -134,10 +134,11 @@ class _Writer:
         return self._written[key]
 
 
-def coded(cells: list[str | None]) -> Texts:
+def coded(cells: Sequence[str | None]) -> Texts:
     """Texts with their codes, in order of first appearance."""
     places = {text: code for code, text in enumerate(dict.fromkeys(cells))}
-    return Texts(cells, np.array(list(map(places.__getitem__, cells)), dtype=np.intp), places)
+    codes = np.fromiter(map(places.__getitem__, cells), dtype=np.intp, count=len(cells))
+    return Texts(codes, list(places), places)
 
 
 def _constant(content: Mapping[str, Any]) -> Any:
@@ -181,7 +182,7 @@ def _shift_and_fill(values: npt.NDArray[Any], places: int, value: Any) -> npt.ND
 
 def _drop_nulls(values: npt.NDArray[Any] | Texts) -> Any:
     if isinstance(values, Texts):
-        return [cell for cell in values.places if cell is not None]
+        return values._replace(codes=values.codes[values.codes != values.places.get(None, -1)])
     return values[~np.isnan(values)]
 
 
@@ -203,7 +204,7 @@ def _last(values: Any) -> Any:
 
 def _item(values: Any, place: int) -> Any:
     if isinstance(values, Texts):
-        return values.cells[place]
+        return values.texts[values.codes[place]]
     return values[place].item() if len(values) else np.nan
 
 
@@ -235,8 +236,10 @@ def _max(values: npt.NDArray[Any]) -> float:
     return float(np.fmax.reduce(values))
 
 
-def _different(values: Any) -> int:
-    return len(set(values.tolist() if isinstance(values, np.ndarray) else values))
+def _different(values: npt.NDArray[Any] | Texts) -> int:
+    if isinstance(values, Texts):
+        return int(np.count_nonzero(np.bincount(values.codes)))
+    return len(set(values.tolist()))
 
 
 def _known_count(values: npt.NDArray[Any]) -> int:
