@@ -1,6 +1,7 @@
 """Transactions larger than memory -> pieces that each hold their customers completely."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,10 +94,13 @@ class _Store:
 
     def _write(self) -> None:
         table = self._together()
-        placed = table.with_columns(piece=_place(_customers(table), self._count))
-        for (piece,), part in placed.partition_by("piece", as_dict=True, include_key=False).items():
-            part.write_parquet(self.folder / f"{piece}-{self.written}.parquet", compression="lz4")
+        place = _place(_customers(table), self._count)
+        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+            list(pool.map(lambda piece: self._keep(table.filter(place == piece), piece), range(self._count)))
         self.written += 1
+
+    def _keep(self, part: pl.DataFrame, piece: int) -> None:
+        part.write_parquet(self.folder / f"{piece}-{self.written}.parquet", compression="lz4")
 
     def _table(self, piece: int) -> pl.LazyFrame:
         files = list(self.folder.glob(f"{piece}-*.parquet"))
