@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from credit_model import __version__, settings
+from credit_model import __version__, orders, settings
 from credit_model.environment import mlflow_defaults
+from credit_model.paths import check_output
 from credit_model.settings import Settings
 
 _BAD_INPUT = 2
@@ -24,7 +25,7 @@ def _generate(given: Settings) -> int:
 
     size = (given.customers, given.days, given.seed)
     for path in filter(None, (given.output, given.truth)):
-        tables.check_output(path)
+        check_output(path)
     rows = tables.write_frames(synthetic.generate(*size), given.output or "")
     print(f"{rows} transactions of {given.customers} customers written to {given.output}")
     if given.truth is not None:
@@ -59,9 +60,7 @@ def _promote(given: Settings) -> int:
 
 def _score(given: Settings) -> int:
     """Answer for every decision of a file."""
-    from credit_model import batch
-
-    return batch.score(given)
+    return orders.give("batch", given)
 
 
 def _score_spark(given: Settings) -> int:
@@ -74,9 +73,7 @@ def _score_spark(given: Settings) -> int:
 
 def _monitor(given: Settings) -> int:
     """Compare new decisions with those the model was trained on."""
-    from credit_model import monitoring
-
-    return monitoring.monitor(given)
+    return orders.give("monitoring", given)
 
 
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {

@@ -22,17 +22,11 @@ from credit_model.history import History
 from credit_model.orders import Order
 from credit_model.pieces import ROWS_AT_ONCE, Pieces, pieces
 from credit_model.scoring import ANSWER, Scorer
-from credit_model.settings import Settings
 from credit_model.transactions import Tidy, tidy_table
 
 _FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 20_000  # decisions of one thread
 _ANSWERS_AT_ONCE = 200_000
 _PLACE = "place of decision"
-
-
-def score(settings: Settings) -> int:
-    """Score files with a model, by the code that it carries; returns the exit code."""
-    return orders.give("batch", settings)
 
 
 def score_tables(

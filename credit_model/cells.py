@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 import polars as pl
 
+from credit_model.moments import EARLIEST, ISO, LATEST
+
 if TYPE_CHECKING:
     import pandas as pd
 
 TRUSTED_INTEGER = 2**53
 LARGEST_NUMBER = 1e15
 LARGEST_INTEGER, LARGEST_FLOAT = 2**63, 10**300
-EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
 
 Reading = tuple[pl.Series, pl.Series]
 Reader = Callable[[pl.Series], Reading]
@@ -35,10 +36,6 @@ _IS_DIGIT = np.equal(_EXAMPLE, ord("0"))
 _UTC = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:Z|\+00:00)?", re.ASCII)
 _FEW = 256  # cells up to which NumPy reads times faster than Polars
 _EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
-_ISO = (
-    r"^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
-    r" ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
-)
 
 
 def texts(series: pl.Series) -> Reading:
@@ -249,7 +246,7 @@ def _iso_times(series: pl.Series) -> pl.Series:
 
 
 def _any_iso_times(series: pl.Series) -> pl.Series:
-    parts = series.str.strip_chars().str.extract_groups(_ISO).struct.unnest()
+    parts = series.str.strip_chars().str.extract_groups(ISO).struct.unnest()
     date_ = (pl.col("1") + pl.col("2") + pl.col("3")).str.to_date("%Y%m%d", strict=False)
     hour, minute, second = (pl.col(place).cast(pl.Int64).fill_null(0) for place in ("4", "5", "6"))
     micros = pl.col("7").fill_null("0").str.pad_end(6, "0").str.head(6).cast(pl.Int64)

@@ -22,7 +22,6 @@ from credit_model.outcomes import REQUIRED, observed
 from credit_model.pieces import ROWS_AT_ONCE, pieces
 from credit_model.profile import SCORE, Counts, Distribution, Profile
 from credit_model.scoring import Scorer
-from credit_model.settings import Settings
 from credit_model.transactions import Tidy, tidy_table
 
 CHANCE = 0.05
@@ -124,11 +123,6 @@ def report(
     lines += [f"  {row['subject']}: PSI {row['psi']:.3f}, limit {row['limit']:.3f}" for row in shown]
     texts = {name: value if isinstance(value, str) else f"{value:.4g}" for name, value in became.items()}
     return lines + [f"{name.replace('_', ' ')}: {text}" for name, text in texts.items()]
-
-
-def monitor(settings: Settings) -> int:
-    """Compare new decisions with a model's reference, by the code that the model carries; returns the exit code."""
-    return orders.give("monitoring", settings)
 
 
 @dataclass(frozen=True)

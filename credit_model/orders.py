@@ -1,7 +1,7 @@
 """Work for a model's own code: an order that a command gives, carried out in a process that runs the code of the artifact.
 
 An installed or already imported copy of the package would answer in the artifact's place; so the process is a new one, with the
-artifact's code first on its path.
+artifact's code first on its path. What the giver does not need is loaded by the process alone.
 """
 
 import json
@@ -13,14 +13,16 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
-
-from credit_model import tables
-from credit_model.cells import read, times
-from credit_model.scoring import Scorer
+from credit_model.moments import read_iso
+from credit_model.paths import check_output
 from credit_model.settings import Settings
-from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from credit_model.scoring import Scorer
 
 _BAD_INPUT, _INTERRUPTED, _TERMINATED = 2, 130, 143
 
@@ -50,19 +52,30 @@ class Order:
     @property
     def moment(self) -> datetime:
         """``as_of``, read."""
-        found: datetime = read([self.as_of], times)[0][0]
-        return found
+        moment = read_iso(self.as_of)
+        if moment is None:
+            raise ValueError(
+                f"as_of: {self.as_of!r} is not a time; give ISO-8601 text such as 2019-02-13T00:00:00Z"
+            )
+        return moment
 
-    def scan(self, path: str, scorer: Scorer, needed: Collection[str]) -> pl.LazyFrame:
+    def scan(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.LazyFrame":
         """A file under the contract's names: those that the order gives, which must be there, then those the model knows."""
+        from credit_model import tables
+        from credit_model.transactions import COLUMNS, REQUIRED
+
         transactions = set(REQUIRED) <= set(needed)
         known = {*needed, *COLUMNS} if transactions else set(needed)
         every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in known)])
         only = COLUMNS if transactions else None
         return tables.scan(path, {**scorer.columns, **self.columns}, every, only)
 
-    def scan_transactions(self, scorer: Scorer) -> pl.LazyFrame:
+    def scan_transactions(self, scorer: "Scorer") -> "pl.LazyFrame":
         """The transactions; none where the order names none."""
+        import polars as pl
+
+        from credit_model.transactions import REQUIRED, SCHEMA
+
         if self.transactions is None:
             return pl.LazyFrame(schema=SCHEMA)
         return self.scan(self.transactions, scorer, REQUIRED)
@@ -71,7 +84,7 @@ class Order:
 def give(module: str, settings: Settings) -> int:
     """Fetch a model and let a module of its own code carry out the order; returns the exit code."""
     if settings.output is not None:
-        tables.check_output(settings.output)
+        check_output(settings.output)
     model = fetched(settings.model)
     order = Order(
         str((model / "artifacts" / "scorer").resolve()),
@@ -122,8 +135,10 @@ def obey(command: list[str], environment: dict[str, str]) -> int:
             signal.signal(sign, handler)
 
 
-def carry_out(work: Callable[[Order, Scorer], str], argv: list[str] | None = None) -> int:
+def carry_out(work: Callable[[Order, "Scorer"], str], argv: list[str] | None = None) -> int:
     """Carry out the order that is the process's one argument; prints what the work says, returns the exit code."""
+    from credit_model.scoring import Scorer
+
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # leaves no unfinished file behind
     order = Order(**json.loads((sys.argv[1:] if argv is None else argv)[0]))
     try:

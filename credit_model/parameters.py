@@ -11,7 +11,8 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, NamedTuple
 
-from credit_model import cells, lists
+from credit_model import lists
+from credit_model.moments import read_iso
 from credit_model.spelling import suggest
 
 Raw = str | list[Any] | dict[str, Any]
@@ -113,7 +114,7 @@ def _read_columns(raw: Raw) -> dict[str, str]:
 
 def _read_moment(raw: Raw) -> datetime:
     text = _text(raw, "a time")
-    moment: datetime | None = cells.read([text], cells.times)[0][0]
+    moment = read_iso(text)
     if moment is None:
         raise ValueError(f"{text!r} is not a time; give ISO-8601 text such as 2019-02-13T00:00:00Z")
     return moment

@@ -1,5 +1,6 @@
 """The files of tables that a path names: one file, those of a folder, or those that a pattern matches."""
 
+import os
 from pathlib import Path
 
 _ENDINGS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
@@ -42,6 +43,32 @@ def kind_of(file: Path) -> str:
         if file.name.lower().endswith(ending):
             return kind
     raise ValueError(f"{file} is neither CSV nor Parquet by its ending; name it .csv or .parquet")
+
+
+def check_output(path: str) -> None:
+    """Find out before the work whether its result can be written.
+
+    Raises:
+        ValueError: the path ends neither in ``.csv`` nor in ``.parquet`` and is no folder, the folder holds something,
+            or the folder around it is absent or not writable.
+    """
+    target = Path(path)
+    if is_folder(path):
+        if target.is_file() or (target.is_dir() and any(target.iterdir())):
+            raise ValueError(f"{path} exists already and is not empty; name a new folder")
+    elif target.suffix.lower() not in {".csv", ".parquet"}:
+        raise ValueError(
+            f"{path} is neither CSV nor Parquet by its ending; name it .csv or .parquet, or a folder: {path}/"
+        )
+    if not target.parent.is_dir():
+        raise ValueError(f"the folder of {path} does not exist; create it first")
+    if not os.access(target.parent, os.W_OK):
+        raise ValueError(f"the folder of {path} is not writable; choose another")
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path is, or is meant to be, a folder."""
+    return path.endswith("/") or Path(path).is_dir()
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -17,8 +17,8 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
-from credit_model.cells import read, times
 from credit_model.decisions import Attribute
+from credit_model.moments import read_iso
 from credit_model.plain import read_plain
 from credit_model.requests import UnreadableRequestError, read_request
 from credit_model.scoring import ANSWER, Scorer
@@ -125,7 +125,7 @@ def _output_type(name: str) -> DataType | Array:
 def _moment(as_of: str | None) -> datetime:
     if as_of is None:
         return datetime.now(UTC).replace(tzinfo=None)
-    moment: datetime | None = read([as_of], times)[0][0]
+    moment = read_iso(as_of)
     if moment is None:
         raise UnreadableRequestError(
             "the parameter as_of is not a time; send ISO-8601 text such as 2019-02-13T00:00:00Z"

@@ -14,7 +14,6 @@ import yaml
 
 from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
 from credit_model.spelling import suggest
-from credit_model.transactions import COLUMNS as CONTRACT
 
 COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
 CONFIG = "YAML file of parameters; the command line beats it"
@@ -209,6 +208,10 @@ def _read_config(path: str) -> dict[str, Any]:
 
 def _check_columns(settings: Settings) -> None:
     """A name that differs from one of the contract in case alone was meant to be it."""
+    if not settings.columns:
+        return
+    from credit_model.transactions import COLUMNS as CONTRACT
+
     known = {name.lower(): name for name in (*CONTRACT, "as_of", "defaulted", "outcome_known_at")}
     for name in settings.columns:
         meant = known.get(name.lower(), name)

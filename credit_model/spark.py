@@ -16,8 +16,10 @@ import polars as pl
 
 from credit_model import tables
 from credit_model.batch import warning
-from credit_model.cells import EARLIEST, LATEST, read, times
+from credit_model.cells import read, times
+from credit_model.moments import EARLIEST, LATEST
 from credit_model.orders import fetched
+from credit_model.paths import check_output
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import COLUMNS, REQUIRED
@@ -124,7 +126,7 @@ def _field(name: str) -> "Column":
 
 def score_spark(settings: Settings) -> str:
     """Score files on Spark; the answers are those of ``score``, in the order of the decisions given."""
-    tables.check_output(settings.output or "")
+    check_output(settings.output or "")
     model = fetched(settings.model).resolve()
     scorer = Scorer.load(model / "artifacts" / "scorer")
     columns = {**scorer.columns, **settings.columns}

@@ -6,7 +6,6 @@ A table is one file, a folder of files (and of folders, as Spark leaves them) or
 """
 
 import logging
-import os
 import shutil
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from credit_model.paths import kind_of, named
+from credit_model.paths import check_output, is_folder, kind_of, named
 from credit_model.spelling import suggest
 from credit_model.union import gaps, union
 from credit_model.writers import write_csv, write_folder, write_parquet
@@ -144,7 +143,7 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
         raise ValueError(f"there is nothing to write to {path}; give at least one frame")
     target = Path(path).absolute()
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    kind = "folder" if _is_folder(path) else kind_of(target)
+    kind = "folder" if is_folder(path) else kind_of(target)
     stream = {"folder": write_folder, "CSV": write_csv, "Parquet": write_parquet}[kind]
     try:
         rows = stream(chain(first, pieces), unfinished)
@@ -152,27 +151,6 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
     finally:
         _remove(unfinished)
     return rows
-
-
-def check_output(path: str) -> None:
-    """Find out before the work whether its result can be written.
-
-    Raises:
-        ValueError: the path ends neither in ``.csv`` nor in ``.parquet`` and is no folder, the folder holds something,
-            or the folder around it is absent or not writable.
-    """
-    target = Path(path)
-    if _is_folder(path):
-        if target.is_file() or (target.is_dir() and any(target.iterdir())):
-            raise ValueError(f"{path} exists already and is not empty; name a new folder")
-    elif target.suffix.lower() not in {".csv", ".parquet"}:
-        raise ValueError(
-            f"{path} is neither CSV nor Parquet by its ending; name it .csv or .parquet, or a folder: {path}/"
-        )
-    if not target.parent.is_dir():
-        raise ValueError(f"the folder of {path} does not exist; create it first")
-    if not os.access(target.parent, os.W_OK):
-        raise ValueError(f"the folder of {path} is not writable; choose another")
 
 
 def files(path: str) -> list[Path]:
@@ -236,10 +214,6 @@ def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> st
     if theirs is not None:
         return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, found)}"
     return f"{source} lacks the column {ours}; {suggest(ours, found)}, and say so: columns={ours}=yours"
-
-
-def _is_folder(path: str) -> bool:
-    return path.endswith("/") or Path(path).is_dir()
 
 
 def _remove(path: Path) -> None:

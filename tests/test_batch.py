@@ -155,8 +155,8 @@ def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, t
 
 _CHILD = """
 import json, select, sys, tempfile
-from credit_model import orders
-orders.Scorer.load = lambda _: None
+from credit_model import orders, scoring
+scoring.Scorer.load = lambda _: None
 def work(order, scorer):
     with tempfile.TemporaryDirectory(dir=order.output):
         print("ready", flush=True)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_model.cells import numbers, read, texts, times
+from credit_model.cells import numbers, plain_times, read, texts, times
+from credit_model.moments import read_iso
 
 anything = st.one_of(
     st.none(),
@@ -102,3 +103,38 @@ def test_a_whole_number_prints_without_a_fraction(cell: object, text: str) -> No
 @pytest.mark.parametrize("cell", [2**53 + 1, float(2**60), -(2**53), 1e300])
 def test_a_number_beyond_2_53_is_no_identity(cell: object) -> None:
     assert read([cell], texts)[2].to_list() == [True]
+
+
+@st.composite
+def nearly_iso(draw: st.DrawFn) -> str:
+    """ISO-8601 text in its forms, with up to three marks changed, put in or left out."""
+    marks = list(draw(st.sampled_from(FORMS)))
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(marks) - 1))
+        marks[place : place + draw(st.integers(0, 1))] = draw(st.text("0123456789:+-TZz .,", max_size=1))
+    return "".join(marks)
+
+
+FORMS = (
+    *(
+        "2019-02-13",
+        "2019-02-13T10:11",
+        "2019-02-13 10:11:12",
+        "2019-02-13T10:11:12Z",
+        "2019-02-13T10:11:12.5+00:00",
+    ),
+    *(
+        "2019-02-13T10:11:12.123456789-0330",
+        "2019-02-13t10:11:12,25z",
+        "2019-02-13T10+00:00Z",
+        "1899-12-31T23:00:00-02",
+    ),
+)
+
+
+@given(text=nearly_iso())
+def test_one_moment_is_read_alike_by_python_by_numpy_and_by_polars(text: str) -> None:
+    moment = times(pl.Series([text], dtype=pl.String))[0][0]
+    assert read_iso(text) == moment
+    plain = plain_times([text])
+    assert plain is None or plain[0].item() == moment

@@ -1,0 +1,38 @@
+"""One moment of ISO-8601 text -> UTC, by Python alone: what ``cells.times`` makes of it, with no library to load."""
+
+import re
+from datetime import datetime, timedelta
+
+EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+ISO = (
+    r"^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+    r" ?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+
+
+def read_iso(text: str) -> datetime | None:
+    """The moment, to the microsecond; no zone means UTC. Null where it cannot be read or lies outside 1900-2200."""
+    found = re.fullmatch(ISO, text.strip(), re.ASCII)
+    if not found:
+        return None
+    *clock, fraction, zone = found.groups(default="")
+    year, month, day, hour, minute, second = (int(part or 0) for part in clock)
+    micros = int(fraction.ljust(6, "0")[:6])
+    try:
+        moment = datetime(year, month, day, hour, minute, second, micros) - _offset(zone)
+    except (ValueError, OverflowError):
+        return None
+    return moment if EARLIEST <= moment < LATEST else None
+
+
+def _offset(zone: str) -> timedelta:
+    """Of a zone such as ``+03:00``; a day or more is no offset.
+
+    Raises:
+        ValueError: it is a day or more.
+    """
+    digits = re.sub(r"\D", "", zone).ljust(4, "0")
+    minutes = 60 * int(digits[:2]) + int(digits[2:])
+    if minutes >= 24 * 60:
+        raise ValueError
+    return timedelta(minutes=-minutes if zone.startswith("-") else minutes)
