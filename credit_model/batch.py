@@ -24,7 +24,7 @@ from credit_model.pieces import ROWS_AT_ONCE, Pieces, pieces
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.transactions import Tidy, tidy_table
 
-_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 20_000  # decisions of one thread
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 40_000  # decisions of one thread
 _ANSWERS_AT_ONCE = 200_000
 _PLACE = "place of decision"
 

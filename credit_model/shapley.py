@@ -67,7 +67,7 @@ class Lookup:
             return np.array([self._margin_of(self._pattern_of(row)) for row in cells], dtype=np.float64)
         found = np.zeros(len(cells))
         for pattern, leaves in zip(self._patterns(cells), self.leaves, strict=True):
-            found += leaves.take(pattern)
+            found += leaves.take(pattern, mode="clip")
         return found + self.base
 
     def judge(self, cells: _Cells) -> tuple[FloatArray, FloatArray]:
@@ -81,13 +81,13 @@ class Lookup:
         margin, shares = np.zeros(len(cells)), np.zeros(cells.shape[::-1])
         tables = zip(self._patterns(cells), self.leaves, self.places, self.values, strict=True)
         for pattern, leaves, places, values in tables:
-            margin += leaves.take(pattern)
+            margin += leaves.take(pattern, mode="clip")
             for place, value in zip(places, values.T, strict=True):
                 if value.any():
-                    shares[place] += value.take(pattern)
+                    shares[place] += value.take(pattern, mode="clip")
         return margin + self.base, shares.T
 
-    def _patterns(self, cells: _Cells) -> Iterator[npt.NDArray[np.uint8]]:
+    def _patterns(self, cells: _Cells) -> Iterator[npt.NDArray[np.intp]]:
         """The answers of each tree's splits, a bit per split."""
         columns = np.ascontiguousarray(cells.T)
         missing = np.isnan(columns)
@@ -96,7 +96,7 @@ class Lookup:
             for bit, place in enumerate(places):
                 below = columns[place] < limits[bit]
                 pattern |= ((below | missing[place]) if left[bit] else below).view(np.uint8) << bit
-            yield pattern
+            yield pattern.astype(np.intp)
 
     def _pattern_of(self, row: _Cells) -> npt.NDArray[np.intp]:
         asked = row[self.places]

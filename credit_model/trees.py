@@ -117,14 +117,13 @@ def encode(
     """A feature table as the trees' matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
     if isinstance(table, Case):
         values = table.values
-        wide = np.array([[codes[n].get(values[n], np.nan) if n in codes else values[n] for n in inputs]])
-    else:
-        columns = [
-            _encode(table[name], codes[name]) if name in codes else table[name].to_numpy() for name in inputs
-        ]
-        wide = np.stack(columns, axis=1)
-    matrix: npt.NDArray[np.float32] = np.clip(wide, -_LARGEST, _LARGEST).astype(np.float32)
-    return matrix
+        row = [codes[name].get(values[name], np.nan) if name in codes else values[name] for name in inputs]
+        return np.array(np.clip([row], -_LARGEST, _LARGEST), dtype=np.float32)
+    columns = np.empty((len(inputs), len(table)), dtype=np.float32)
+    for column, name in zip(columns, inputs, strict=True):
+        cells = _encode(table[name], codes[name]) if name in codes else table[name].to_numpy()
+        column[:] = np.clip(cells, -_LARGEST, _LARGEST)
+    return columns.T
 
 
 def _encode(texts: pl.Series, codes: Mapping[str, float]) -> FloatArray:
