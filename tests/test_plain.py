@@ -121,7 +121,14 @@ def test_the_usual_request_is_plain(raw: bool) -> None:
         "BatchId": [None] * 3,
     }
     same = {"TransactionStartTime": ["2019-02-27T10:00:00Z"] * 2 + ["2018-02-20T10:00:00Z"]}
-    for columns in (PLAIN, PLAIN | more, PLAIN | more | same, PLAIN | {"as_of": "2019-02-28T00:00:00Z"}):
+    ends = {"TransactionStartTime": ["2018-12-31T12:00:00Z", "2019-02-01T00:00:00Z", "2019-03-01T12:00:00Z"]}
+    for columns in (
+        PLAIN,
+        PLAIN | ends,
+        PLAIN | more,
+        PLAIN | more | same,
+        PLAIN | {"as_of": "2019-02-28T00:00:00Z"},
+    ):
         table = pd.DataFrame(columns) if raw else pd.DataFrame([columns])
         plain = short(table)
         assert plain is not None
