@@ -5,7 +5,6 @@ and Spark each bring their own. Every reader here gives one meaning to one cell,
 reads the same alone and in a batch.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -31,11 +30,6 @@ Cells = Union[pl.Series, "pd.Series", np.ndarray, Sequence[Any]]
 Column = pl.Series | list[Any]
 _FALSE = pl.Series([False])
 _ZULU = "%Y-%m-%dT%H:%M:%SZ"
-_EXAMPLE = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
-_IS_DIGIT = np.equal(_EXAMPLE, ord("0"))
-_UTC = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?:Z|\+00:00)?", re.ASCII)
-_FEW = 256  # cells up to which NumPy reads times faster than Polars
-_EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
 
 
 def texts(series: pl.Series) -> Reading:
@@ -97,10 +91,6 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
         empty text) and where it was there but unreadable.
     """
     column = unwrapped(cells)
-    plain = _plain(column, reader)
-    if plain is not None:
-        never = _never(plain)
-        return plain, never, never
     if not isinstance(column, pl.Series):
         series = _homogeneous(column)
         return _read_mixed(column, reader) if series is None else _read_series(series, reader)
@@ -122,72 +112,6 @@ def unwrapped(cells: Cells) -> Column:
     if isinstance(cells, np.ndarray):
         return cells.tolist() if cells.dtype == object else pl.Series(cells)
     return cells if isinstance(cells, pl.Series) else list(cells)
-
-
-def _plain(column: Column, reader: Reader) -> pl.Series | None:
-    """The values of a column where nothing is missing and nothing unreadable, if that is quick to see."""
-    if isinstance(column, pl.Series):
-        return None if column.null_count() else _plain_series(column, reader)
-    if reader is texts:
-        cells = plain_texts(column)
-        return None if cells is None or None in cells else pl.Series(cells, dtype=pl.String)
-    values = plain_times(column) if reader is times and len(column) <= _FEW else None
-    if reader is numbers:
-        values = plain_numbers(column)
-    return None if values is None else pl.Series(values)
-
-
-def _plain_series(column: pl.Series, reader: Reader) -> pl.Series | None:
-    if reader is texts and column.dtype == pl.String and not (column == "").any():
-        return column
-    if reader is times and column.dtype == pl.String and len(column) <= _FEW:
-        return _plain(column.to_list(), reader)
-    if reader is numbers and column.dtype == pl.Float64 and plain_numbers(column.to_numpy()) is not None:
-        return column
-    return None
-
-
-def plain_texts(cells: list[Any]) -> list[str | None] | None:
-    """What ``texts`` makes of cells that are all text or missing, or all whole numbers; null of any others."""
-    kinds = set(map(type, cells))
-    if kinds <= {str, type(None)}:
-        return [cell or None for cell in cells] if "" in cells else cells
-    return list(map(str, cells)) if kinds == {int} and max(map(abs, cells)) < TRUSTED_INTEGER else None
-
-
-def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
-    """What ``numbers`` makes of cells that are all numbers within its limits; null of any others."""
-    if isinstance(cells, list) and not set(map(type, cells)) <= {int, float}:
-        return None
-    with suppress(OverflowError):
-        values = np.array(cells, dtype=np.float64)
-        return values if (np.abs(values) <= LARGEST_NUMBER).all() else None
-    return None
-
-
-def plain_times(cells: list[Any]) -> np.ndarray | None:
-    """What ``times`` makes of cells that are all text with seconds, in UTC; null of any others."""
-    if set(map(type, cells)) != {str}:
-        return None
-    clocks = [cell[:19] for cell in cells]
-    if not _look_alike(cells):
-        clocks = [found[1] for found in map(_UTC.fullmatch, cells) if found]
-    if len(clocks) < len(cells):
-        return None
-    with suppress(ValueError):
-        moments = np.array(clocks, dtype="datetime64[us]")
-        return moments if moments.min() >= _EARLIEST and moments.max() < _LATEST else None
-    return None
-
-
-def _look_alike(cells: list[str]) -> bool:
-    """Whether all are like ``2019-02-13T10:00:00Z``: digits and signs in their places."""
-    text = "".join(cells)
-    if set(map(len, cells)) != {len(_EXAMPLE)} or not text.isascii():
-        return False
-    signs = np.frombuffer(text.encode(), dtype=np.uint8).reshape(-1, len(_EXAMPLE))
-    digits = signs[:, _IS_DIGIT] - ord("0")
-    return bool((digits < 10).all() and (signs[:, ~_IS_DIGIT] == _EXAMPLE[~_IS_DIGIT]).all())
 
 
 def _moments(series: pl.Series) -> pl.Series:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from credit_model.cells import plain_numbers, plain_texts, plain_times
 from credit_model.decisions import Attribute
-from credit_model.program import coded
+from credit_model.plain_cells import plain_numbers, plain_texts, plain_times
+from credit_model.row_functions import coded
 from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
 
 if TYPE_CHECKING:

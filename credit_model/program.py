@@ -3,34 +3,22 @@
 Polars is made for many rows: for one customer its fixed cost per expression exceeds the work. So the catalogue's expressions
 are translated, once, into NumPy calls on the customer's rows and plain arithmetic on their results. Nothing is defined here:
 a feature means what its Polars expression says, to the last bit.
-
-A row's number is null where it is NaN; a text is null where it is None.
 """
 
 import json
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Value = float | str | None
+from credit_model import row_functions
+from credit_model.row_functions import Value
+
 _Node = Any  # of Polars' JSON: a name, or one name with its operands
 _Step = tuple[Callable[..., Any], int, tuple[int, ...]]
-
-_HOUR, _DAY = 3_600_000_000, 86_400_000_000
-_THURSDAY = 3  # 1970-01-01, counted from Monday
-
-
-class Texts(NamedTuple):
-    """A column of texts: the code of each cell, the texts by code, and the codes by text; null has a code too."""
-
-    codes: npt.NDArray[np.intp]
-    texts: list[str | None]
-    places: dict[str | None, int]
+_Part = tuple[Callable[..., Any], Sequence[_Node]]
 
 
 @dataclass(frozen=True)
@@ -121,8 +109,8 @@ class _Writer:
         return self.inputs[name]
 
     def _step(self, function: Callable[..., Any], *arguments: int) -> int:
-        if function in _OF_SERIES:
-            arguments = (self._step(_series, *arguments),)
+        if function in row_functions.OF_SERIES:
+            arguments = (self._step(row_functions.series, *arguments),)
         if (function, arguments) not in self._written:
             self.steps.append((function, self._slot(None, function, arguments), arguments))
         return self._written[function, arguments]
@@ -134,209 +122,11 @@ class _Writer:
         return self._written[key]
 
 
-def coded(cells: Sequence[str | None]) -> Texts:
-    """Texts with their codes, in order of first appearance."""
-    places = {text: code for code, text in enumerate(dict.fromkeys(cells))}
-    codes = np.fromiter(map(places.__getitem__, cells), dtype=np.intp, count=len(cells))
-    return Texts(codes, list(places), places)
-
-
 def _constant(content: Mapping[str, Any]) -> Any:
     (value,) = content.values()
     if isinstance(value, Mapping):
         return _constant(value)
     return np.nan if value == "Null" and "Null" in content else value
-
-
-def _series(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | pl.Series:
-    return values if values.dtype == np.bool_ else pl.Series(values, nan_to_null=True)
-
-
-def _float(value: Any) -> Any:
-    return value.astype(np.float64) if isinstance(value, np.ndarray) else float(value)
-
-
-def _differs(left: Any, right: Any) -> Any:
-    return (left < right) | (left > right)
-
-
-def _is(left: Any, right: Any) -> Any:
-    """Equal, where null is equal to nothing but null."""
-    return left.codes == left.places.get(right, -1) if isinstance(left, Texts) else left == right
-
-
-def _choose(condition: Any, then: Any, otherwise: Any) -> Any:
-    if isinstance(condition, np.ndarray):
-        return np.where(condition, then, otherwise)
-    return then if condition else otherwise
-
-
-def _shift(values: npt.NDArray[Any], places: int) -> npt.NDArray[np.float64]:
-    """Later by some rows; whole numbers below 2^53, as microseconds until 2255 are, stay exact."""
-    return np.concatenate([np.full(places, np.nan), values[:-places]])
-
-
-def _shift_and_fill(values: npt.NDArray[Any], places: int, value: Any) -> npt.NDArray[Any]:
-    return np.concatenate([np.full(places, value), values[:-places]])
-
-
-def _drop_nulls(values: npt.NDArray[Any] | Texts) -> Any:
-    if isinstance(values, Texts):
-        return values._replace(codes=values.codes[values.codes != values.places.get(None, -1)])
-    return values[~np.isnan(values)]
-
-
-def _is_known(value: Any) -> bool:
-    return value is not None and value == value  # noqa: PLR0124, NaN is null
-
-
-def _fill_null(value: Value, other: Value) -> Value:
-    return value if _is_known(value) else other
-
-
-def _first(values: Any) -> Any:
-    return _item(values, 0)
-
-
-def _last(values: Any) -> Any:
-    return _item(values, -1)
-
-
-def _item(values: Any, place: int) -> Any:
-    if isinstance(values, Texts):
-        return values.texts[values.codes[place]]
-    return values[place].item() if len(values) else np.nan
-
-
-def _sum(values: npt.NDArray[np.bool_] | pl.Series) -> float:
-    return float(np.count_nonzero(values) if isinstance(values, np.ndarray) else values.sum())
-
-
-def _mean(values: pl.Series) -> Value:
-    return _number(values.mean())
-
-
-def _std(values: pl.Series) -> Value:
-    return _number(values.std())
-
-
-def _median(values: pl.Series) -> Value:
-    return _number(values.median())
-
-
-def _number(value: Any) -> float:
-    return np.nan if value is None else float(value)
-
-
-def _min(values: npt.NDArray[Any]) -> float:
-    return float(np.fmin.reduce(values))
-
-
-def _max(values: npt.NDArray[Any]) -> float:
-    return float(np.fmax.reduce(values))
-
-
-def _different(values: npt.NDArray[Any] | Texts) -> int:
-    if isinstance(values, Texts):
-        return int(np.count_nonzero(np.bincount(values.codes)))
-    return len(set(values.tolist()))
-
-
-def _known_count(values: npt.NDArray[Any]) -> int:
-    return int(np.count_nonzero(~np.isnan(values)))
-
-
-def _hour(moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return moments // _HOUR % 24
-
-
-def _weekday(moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return (moments // _DAY + _THURSDAY) % 7 + 1
-
-
-def _date(moments: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return moments // _DAY
-
-
-def _day(moments: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _moments(moments).dt.day().to_numpy()
-
-
-def _month(moments: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _moments(moments).dt.month().to_numpy()
-
-
-def _year(moments: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _moments(moments).dt.year().to_numpy()
-
-
-def _week(moments: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    return _moments(moments).dt.week().to_numpy()
-
-
-def _moments(moments: npt.NDArray[np.int64]) -> pl.Series:
-    return pl.Series(moments).cast(pl.Datetime("us"))
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _negative(value: Any) -> Any:
-    return -value
-
-
-_OF_SERIES = {_sum, _mean, _std, _median}  # added up as Polars does
-_OPERATORS: dict[str, Callable[..., Any]] = {
-    "Plus": operator.add,
-    "Minus": operator.sub,
-    "Multiply": operator.mul,
-    "TrueDivide": operator.truediv,
-    "Lt": operator.lt,
-    "LtEq": operator.le,
-    "Gt": operator.gt,
-    "GtEq": operator.ge,
-    "Eq": operator.eq,
-    "NotEq": _differs,
-    "EqValidity": _is,
-    "And": operator.and_,
-    "Or": operator.or_,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "Negate": _negative,
-    "Boolean Not": np.logical_not,
-    "Boolean IsNotNull": _is_known,
-    "FillNull": _fill_null,
-    "Clip has_min": np.maximum,
-    "Clip has_max": np.minimum,
-    "Shift": _shift,
-    "ShiftAndFill": _shift_and_fill,
-    "CumSum": np.cumsum,
-    "CumMax": np.maximum.accumulate,
-    "DropNulls": _drop_nulls,
-    "ArgWhere": np.flatnonzero,
-    "TemporalExpr Hour": _hour,
-    "TemporalExpr WeekDay": _weekday,
-    "TemporalExpr Date": _date,
-    "TemporalExpr Day": _day,
-    "TemporalExpr Month": _month,
-    "TemporalExpr Year": _year,
-    "TemporalExpr Week": _week,
-}
-_AGGREGATES: dict[str, Callable[..., Any]] = {
-    "Sum": _sum,
-    "Mean": _mean,
-    "Std 1": _std,
-    "Median": _median,
-    "Min": _min,
-    "Max": _max,
-    "First": _first,
-    "Last": _last,
-    "NUnique": _different,
-    "Count": _known_count,
-}
-_CASTS: dict[str, Callable[..., Any]] = {"Float64": _float, "Int64": _same}
-_Part = tuple[Callable[..., Any], Sequence[_Node]]
 
 
 def _aggregate(content: Mapping[str, Any]) -> _Part:
@@ -346,13 +136,13 @@ def _aggregate(content: Mapping[str, Any]) -> _Part:
         operand, *flags = operand
     elif "input" in operand:
         operand, flags = operand["input"], {flag: value for flag, value in operand.items() if flag != "input"}
-    return _AGGREGATES[_label(name, flags)], [operand]
+    return row_functions.AGGREGATES[_label(name, flags)], [operand]
 
 
 def _function(content: Mapping[str, Any]) -> _Part:
     function = content["function"]
     name, flags = (function, {}) if isinstance(function, str) else next(iter(function.items()))
-    return _FUNCTIONS[_label(name, flags)], content["input"]
+    return row_functions.FUNCTIONS[_label(name, flags)], content["input"]
 
 
 def _label(name: str, flags: Any) -> str:
@@ -364,9 +154,9 @@ def _label(name: str, flags: Any) -> str:
 
 _PARTS: dict[str, Callable[[Any], _Part]] = {
     "Len": lambda _: (len, [{"Column": "TransactionStartTime"}]),
-    "BinaryExpr": lambda c: (_OPERATORS[c["op"]], [c["left"], c["right"]]),
-    "Cast": lambda c: (_CASTS[c["dtype"]["Literal"]], [c["expr"]]),
-    "Ternary": lambda c: (_choose, [c["predicate"], c["truthy"], c["falsy"]]),
+    "BinaryExpr": lambda c: (row_functions.OPERATORS[c["op"]], [c["left"], c["right"]]),
+    "Cast": lambda c: (row_functions.CASTS[c["dtype"]["Literal"]], [c["expr"]]),
+    "Ternary": lambda c: (row_functions.choose, [c["predicate"], c["truthy"], c["falsy"]]),
     "Function": _function,
     "Agg": _aggregate,
 }

@@ -19,7 +19,6 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 from credit_model.decisions import Attribute
 from credit_model.moments import read_iso
-from credit_model.plain import read_plain
 from credit_model.requests import UnreadableRequestError, read_request
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.transactions import COLUMNS
@@ -79,11 +78,10 @@ class CreditModel(PythonModel):
             raise RefusedRequestError(str(refusal)) from None
 
     def _answers(self, table: pd.DataFrame, as_of: datetime, *, arrays_only: bool) -> dict[str, list[Any]]:
-        sight = self.scorer.sight
-        if sight and not (arrays_only and len(table) > 1):
-            plain = read_plain(table, as_of, sight)
-            if plain:
-                return {name: [cell] for name, cell in self.scorer.answer_plain(plain).items()}
+        if not (arrays_only and len(table) > 1):
+            plain = self.scorer.answer_plain(table, as_of)
+            if plain is not None:
+                return {name: [cell] for name, cell in plain.items()}
         request = read_request(table, as_of, self.scorer.catalogue.attributes, arrays_only=arrays_only)
         answer = self.scorer.answer(request.transactions, request.decisions)
         return answer.to_dict(as_series=False)

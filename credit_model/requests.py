@@ -55,7 +55,7 @@ def read_request(
     Raises:
         UnreadableRequestError: no rows, a required column absent, or raw rows where only arrays are allowed.
     """
-    columns = _columns(table)
+    columns = {str(name): unwrapped(column) for name, column in table.items()}
     if not len(table):
         raise UnreadableRequestError("the request has no rows; send at least one")
     without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
@@ -70,14 +70,6 @@ def read_request(
             "group them first: one row per customer, each column collected into an array"
         )
     return _one_row_per_transaction(columns, len(table), as_of, attributes)
-
-
-def _columns(table: pd.DataFrame) -> dict[str, Column]:
-    if len(table) == 1:
-        return {
-            str(n): [cell] for n, cell in zip(table.columns, table.to_numpy(dtype=object)[0], strict=True)
-        }
-    return {str(name): unwrapped(column) for name, column in table.items()}
 
 
 def _holds_arrays(columns: Mapping[str, Column]) -> bool:

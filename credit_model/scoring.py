@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,11 +19,14 @@ from credit_model.classifiers import load_classifier
 from credit_model.decisions import Decisions
 from credit_model.features import FeaturePlan
 from credit_model.history import History, history, messages, together
-from credit_model.plain import Plain, Sight
+from credit_model.plain import Sight, read_plain
 from credit_model.profile import Profile
 from credit_model.reasons import Reasons
 from credit_model.scorecard import Bands, Scale
 from credit_model.transactions import Tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 1
 _SCORER, _MANIFEST = "scorer.json", "manifest.json"
@@ -94,23 +98,13 @@ class Scorer:
         probability, reasons = self._judge(features, status)
         return self._table(decisions.frame, status, message, count, probability, reasons)
 
-    @cached_property
-    def sight(self) -> Sight | None:
-        """What ``answer_plain`` needs to know of a request; null where every request goes the long way."""
-        if self._plan.program is None:
+    def answer_plain(self, table: "pd.DataFrame", as_of: datetime) -> dict[str, Any] | None:
+        """One row of ``ANSWER`` for a plain request, as ``answer`` gives it for the same; null if it is not plain."""
+        program = self._plan.program
+        case = read_plain(table, as_of, self._sight) if program else None
+        if program is None or case is None:
             return None
-        inputs = frozenset(self._plan.program.inputs)
-        return Sight(self.catalogue.history_days, self.currency, self.catalogue.attributes, inputs)
-
-    def answer_plain(self, case: Plain) -> dict[str, Any]:
-        """One row of ``ANSWER``, as ``answer`` gives it for the same request.
-
-        Raises:
-            ValueError: the model has no ``sight``.
-        """
-        if self._plan.program is None:
-            raise ValueError("the model's features have no program; ask answer()")
-        margin, contributions = self.classifier.judge(Case(self._plan.program.run(case.given)))
+        margin, contributions = self.classifier.judge(Case(program.run(case.given)))
         probability = self.calibrator.probability(margin)
         bands = self.bands.assign(probability)
         return {
@@ -128,6 +122,11 @@ class Scorer:
             "target": self.target,
             "model_version": self.version,
         }
+
+    @cached_property
+    def _sight(self) -> Sight:
+        inputs = frozenset(self._plan.program.inputs if self._plan.program else ())
+        return Sight(self.catalogue.history_days, self.currency, self.catalogue.attributes, inputs)
 
     @cached_property
     def _plan(self) -> FeaturePlan:
@@ -227,7 +226,7 @@ class Scorer:
             **parts,
             **scalars,
         )
-        _ = found.sight  # its program is translated here, not by the first request
+        _ = found._sight  # its program is translated here, not by the first request
         return found
 
 

@@ -8,7 +8,6 @@ where a cell was missing or unreadable; what may not be null is listed in the fa
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from credit_model.cells import Cells, Reader, numbers, read, texts, times
@@ -116,8 +115,7 @@ def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[
 
 def _value(value: pl.Series, amount: pl.Series) -> pl.Series:
     if value.null_count() == len(value):
-        sizes = amount.abs() if amount.null_count() else pl.Series(np.abs(amount.to_numpy()))
-        return sizes.alias("Value")
+        return amount.abs().alias("Value")
     if value.null_count() == 0:
         return value.abs() if (value < 0).any() else value
     return value.abs().zip_with(value.is_not_null(), amount.abs()).alias("Value")

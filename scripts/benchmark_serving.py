@@ -81,7 +81,7 @@ def main() -> int:
         environment = _environment(Path(folder), options.tracking)
         model = options.model or _train(Path(folder), environment, options.candidate)
         floor = Path(folder) / "floor"
-        _python(["-c", _FLOOR, model, str(floor)], environment, Path(folder))
+        _python([str(HERE / "constant_model.py"), model, str(floor)], environment, Path(folder))
         commands = {"model": _stock(model), "floor": _stock(str(floor))}
         starts: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(1 if options.quick else options.starts):
@@ -293,35 +293,6 @@ def _markdown(figures: list[Figure], starts: Mapping[str, list[float]]) -> str:
     lines += ["", *(f"start to first answer, {n}: {medians[n]:.2f} s ({spread[n]})" for n in medians)]
     return "\n".join([*lines, f"model over floor: {medians['model'] / medians['floor']:.2f}"])
 
-
-_FLOOR = '''
-import sys
-import mlflow
-code = """
-import mlflow
-import pandas as pd
-
-ANSWER = {
-    "CustomerId": "C-1", "as_of": "2019-02-13T00:00:00.000000Z", "status": "scored", "message": None,
-    "probability": 0.25, "score": 520.5, "prediction": 0.0, "risk_level": "low", "decision": "approve",
-    "reasons": [{"code": "R01", "text": "You have not used the platform for some time."}] * 4,
-    "transaction_count": 30, "target": "rfm_proxy", "model_version": "0123456789ab",
-}
-
-
-class Floor(mlflow.pyfunc.PythonModel):
-    def predict(self, context, model_input, params=None):
-        return pd.DataFrame([ANSWER])
-
-
-mlflow.models.set_model(Floor())
-"""
-model, folder = sys.argv[1:]
-with open("floor_model.py", "w") as file:
-    file.write(code)
-signature = mlflow.models.get_model_info(model).signature
-mlflow.pyfunc.save_model(folder, python_model="floor_model.py", signature=signature, pip_requirements=["mlflow"])
-'''
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -20,32 +20,13 @@ import mlflow
 
 from benchmark_bulk import START, bulk_parser, generate, scoring, train
 from credit_model.synthetic_calibration import CUSTOMERS, TRANSACTIONS
-from measurement import ROOT, Task, in_turn, markdown
+from measurement import ROOT, Task, in_turn, markdown, measure
 
 FEW = 100 * TRANSACTIONS / CUSTOMERS / 1e6
 SCORE, SPARK_START = "score", "score_spark of 100 customers, local[2]"
 ONE, TWO = "score_spark, local[1]", "score_spark, local[2]"
 FLOOR_ONE, FLOOR_TWO = "floor, local[1]", "floor, local[2]"
 BASES = {SPARK_START: START, ONE: SCORE, TWO: SCORE, FLOOR_ONE: SCORE, FLOOR_TWO: SCORE}
-_CONSTANT = """
-import mlflow
-import pandas as pd
-
-ANSWER = {
-    "CustomerId": "C-1", "as_of": "2019-02-13T00:00:00.000000Z", "status": "scored", "message": None,
-    "probability": 0.25, "score": 520.5, "prediction": 0.0, "risk_level": "low", "decision": "approve",
-    "reasons": [{"code": "R01", "text": "You have not used the platform for some time."}] * 4,
-    "transaction_count": 30, "target": "rfm_proxy", "model_version": "0123456789ab",
-}
-
-
-class Constant(mlflow.pyfunc.PythonModel):
-    def predict(self, context, model_input, params=None):
-        return pd.DataFrame([ANSWER] * len(model_input))
-
-
-mlflow.models.set_model(Constant())
-"""
 
 
 def main() -> int:
@@ -68,11 +49,9 @@ def main() -> int:
 
 def save_constant(model: str, folder: Path) -> str:
     """Save a model with the signature of another that answers a constant; returns where."""
-    code, target = folder / "constant.py", folder / "constant"
-    code.write_text(_CONSTANT)
-    signature = mlflow.models.Model.load(model).signature
-    mlflow.pyfunc.save_model(target, python_model=code, signature=signature, pip_requirements=["mlflow"])
-    return str(target)
+    target = str(folder / "constant")
+    measure(Task([str(ROOT / "scripts" / "constant_model.py"), model, target]), folder)
+    return target
 
 
 def stock(transactions: str, model: str, output: str) -> None:

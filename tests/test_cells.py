@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_model.cells import numbers, plain_times, read, texts, times
+from credit_model.cells import numbers, read, texts, times
 from credit_model.moments import read_iso
+from credit_model.plain_cells import plain_times
 
 anything = st.one_of(
     st.none(),

@@ -10,7 +10,8 @@ from credit_model.catalogue import Catalogue
 from credit_model.decisions import Attribute
 from credit_model.features import FeaturePlan
 from credit_model.history import history
-from credit_model.program import Program, Value, coded, translate
+from credit_model.program import Program, translate
+from credit_model.row_functions import Value, coded
 from credit_model.transactions import tidy_table
 
 ATTRIBUTES = (
