@@ -29,6 +29,8 @@ Reader = Callable[[pl.Series], Reading]
 Cells = Union[pl.Series, "pd.Series", np.ndarray, Sequence[Any]]
 Column = pl.Series | list[Any]
 _FALSE = pl.Series([False])
+_ARRAY_TYPES = {"bool", "float16", "float32", "float64", "datetime64[ms]", "datetime64[us]", "datetime64[ns]"}
+_ARRAY_TYPES |= {f"{sign}int{size}" for sign in ("", "u") for size in (8, 16, 32, 64)}
 _ZULU = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -43,14 +45,14 @@ def texts(series: pl.Series) -> Reading:
         return (series.set(empty, None) if empty.any() else series), _never(series)
     if series.dtype == pl.Boolean:
         return series.cast(pl.String), _never(series)
-    if series.dtype.is_temporal():
+    if isinstance(series.dtype, pl.Date | pl.Datetime):
         return _moments(series).cast(pl.String), _never(series)
     if not series.dtype.is_numeric():
         return _nulls(series, pl.String()), series.is_not_null()
     if series.dtype.is_integer() and not _untrusted(series).any():
         return series.cast(pl.String), _never(series)
     values = series.cast(pl.Float64)
-    fractional = (values != values.round()) | (values.abs() >= 2**63)
+    fractional = (values != values.round()) | (values.abs() >= LARGEST_INTEGER)
     whole = _without(values, fractional | values.is_nan()).cast(pl.Int64).cast(pl.String)
     printed = whole.zip_with(whole.is_not_null(), _without(values, values.is_nan()).cast(pl.String))
     return printed, _untrusted(values) & values.is_not_nan()
@@ -97,7 +99,23 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
     return _read_series(column, reader)
 
 
+def decoded(series: pl.Series) -> pl.Series:
+    """Text that is stored otherwise, as codes of a dictionary or as bytes, as text; anything else as it is.
+
+    Bytes of which some are no UTF-8 stay bytes: ``read`` tells which.
+    """
+    if isinstance(series.dtype, pl.Categorical | pl.Enum):
+        return series.cast(pl.String)
+    if series.dtype == pl.Binary:
+        with suppress(pl.exceptions.ComputeError):
+            return series.cast(pl.String)
+    return series
+
+
 def _read_series(series: pl.Series, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
+    series = decoded(series)
+    if isinstance(series.dtype, pl.Binary | pl.Object):
+        return _read_mixed(series.to_list(), reader)
     values, unreadable = reader(series)
     missing = _missing(series)
     return values, missing, unreadable & ~missing if unreadable.any() else unreadable
@@ -108,10 +126,23 @@ def unwrapped(cells: Cells) -> Column:
     if isinstance(cells, pl.Series | list):
         return cells
     if not isinstance(cells, np.ndarray | Sequence):
-        cells = cells.to_numpy() if isinstance(cells.dtype, np.dtype) else pl.from_pandas(cells)
+        if not isinstance(cells.dtype, np.dtype):
+            return _of_extension(cells)
+        cells = cells.to_numpy()
     if isinstance(cells, np.ndarray):
-        return cells.tolist() if cells.dtype == object else pl.Series(cells)
-    return cells if isinstance(cells, pl.Series) else list(cells)
+        whole = cells.dtype.name in _ARRAY_TYPES and cells.dtype.isnative and cells.ndim == 1
+        return pl.Series(cells) if whole else list(cells)
+    return list(cells)
+
+
+def _of_extension(cells: "pd.Series") -> Column:
+    """A column of one of pandas' own types, or of Arrow's; a list where Polars does not know it."""
+    try:
+        series = pl.from_pandas(cells)
+        strange = series.dtype.is_nested() or isinstance(series.dtype, pl.BaseExtension)
+        return list(cells) if strange else series
+    except (Exception, pl.exceptions.PanicException):  # noqa: BLE001, each type fails in its own way
+        return list(cells)
 
 
 def _moments(series: pl.Series) -> pl.Series:
@@ -143,7 +174,8 @@ def _without(series: pl.Series, places: pl.Series) -> pl.Series:
 
 
 def _untrusted(series: pl.Series) -> pl.Series:
-    return ~((series > -TRUSTED_INTEGER) & (series < TRUSTED_INTEGER))
+    values = series.cast(pl.Float64)
+    return ~((values > -TRUSTED_INTEGER) & (values < TRUSTED_INTEGER))
 
 
 def _never(series: pl.Series) -> pl.Series:
@@ -210,49 +242,66 @@ _WHOLE_COLUMNS: tuple[
 )
 
 
-def _read_mixed(cells: list[object], reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
-    kinds = np.array([_kind(cell) for cell in cells])
+def _read_mixed(cells: list[Any], reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
+    plain = list(map(_plain, cells))
+    kinds = np.array([kind for kind, _ in plain])
     values = pl.Series([None], dtype=reader(pl.Series([""]))[0].dtype).new_from_index(0, len(cells))
-    unreadable = pl.Series(kinds == "unreadable")
-    for kind, convert in _KINDS.items():
+    unreadable = pl.Series((kinds == "garbled") | (kinds == "unreadable"))
+    for kind in _READABLE & set(kinds.tolist()):
         places = np.flatnonzero(kinds == kind)
-        if len(places):
-            same_values, same_unreadable = reader(pl.Series([convert(cells[place]) for place in places]))
-            values = values.scatter(places, same_values)
-            unreadable = unreadable.scatter(places, same_unreadable)
+        same_values, same_unreadable = reader(pl.Series([plain[place][1] for place in places]))
+        values = values.scatter(places, same_values)
+        unreadable = unreadable.scatter(places, same_unreadable)
+    if values.dtype == pl.String:
+        garbled = np.flatnonzero(kinds == "garbled")
+        values = values.scatter(garbled, pl.Series([plain[place][1] for place in garbled], dtype=pl.String))
     return values, pl.Series(kinds == "missing"), unreadable
 
 
-def _kind(value: Any) -> str:  # noqa: PLR0911, one line per kind of cell
+_READABLE = {"text", "boolean", "integer", "number", "time"}
+
+
+def _plain(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, one line per kind of cell
+    """The kind of a cell, and the cell as Python's own type of that kind."""
     if value is None or type(value).__name__ in {"NaTType", "NAType"}:
-        return "missing"
-    if (isinstance(value, float) and np.isnan(value)) or (isinstance(value, Decimal) and value.is_nan()):
-        return "missing"
-    if isinstance(value, str):
-        return "text" if value else "missing"
+        return "missing", None
+    if isinstance(value, str | bytes):
+        return _text(value)
     if isinstance(value, bool | np.bool_):
-        return "boolean"
-    if isinstance(value, int | np.integer):
-        size = abs(int(value))
-        return "integer" if size < LARGEST_INTEGER else "number" if size < LARGEST_FLOAT else "unreadable"
+        return "boolean", bool(value)
+    if isinstance(value, int | np.integer) and not isinstance(value, np.timedelta64):
+        return _whole(int(value))
     if isinstance(value, float | np.floating | Decimal):
-        return "number"
+        missing = value.is_nan() if isinstance(value, Decimal) else np.isnan(value)
+        return ("missing", None) if missing else ("number", float(value))
     if isinstance(value, datetime | date | np.datetime64):
-        return "time"
-    return "unreadable"
+        return _utc(value)
+    return "unreadable", None
 
 
-def _utc(value: Any) -> datetime:
+def _text(value: str | bytes) -> tuple[str, str | None]:
+    """Text that UTF-8 cannot hold is garbled: no identity, but printed, so that an answer can name the row it refuses."""
+    try:
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        text.encode()
+    except UnicodeError:
+        raw = value if isinstance(value, bytes) else value.encode(errors="surrogatepass")
+        return "garbled", raw.decode(errors="backslashreplace")
+    return ("text", text) if text else ("missing", None)
+
+
+def _whole(value: int) -> tuple[str, int | float | None]:
+    if abs(value) < LARGEST_INTEGER:
+        return "integer", value
+    return ("number", float(value)) if abs(value) < LARGEST_FLOAT else ("unreadable", None)
+
+
+def _utc(value: Any) -> tuple[str, datetime | None]:
     import pandas as pd
 
-    stamp = pd.Timestamp(value)
-    return (stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp).to_pydatetime(warn=False)
-
-
-_KINDS: dict[str, Callable[[Any], object]] = {
-    "text": str,
-    "boolean": bool,
-    "integer": int,
-    "number": float,
-    "time": _utc,
-}
+    try:
+        stamp = pd.Timestamp(value)
+        naive = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
+        return ("missing", None) if naive is pd.NaT else ("time", naive.to_pydatetime(warn=False))
+    except (ValueError, OverflowError):  # outside the years that a datetime has
+        return "unreadable", None

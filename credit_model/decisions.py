@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from credit_model.cells import Cells, Reader, numbers, read, texts, times
+from credit_model.cells import Cells, Reader, decoded, numbers, read, texts, times
 from credit_model.history import FAULTS, NO_FAULTS, together
 from credit_model.spelling import suggest
 from credit_model.transactions import COLUMNS
@@ -62,7 +62,7 @@ def read_decisions(
         default_as_of: the moment of decisions that give none.
 
     Returns:
-        The decisions, with a fault wherever an identity, a moment or a numeric attribute cannot be read.
+        The decisions, with a fault wherever an identity, a moment or an attribute cannot be read.
     """
     customer, nobody, unknown = read(columns["CustomerId"], texts)
     moment, faults = _moments(columns, height, default_as_of)
@@ -126,6 +126,7 @@ def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.D
 
 
 def _kind(cells: pl.Series) -> str:
+    cells = decoded(cells)
     if cells.dtype == pl.String and cells.str.contains(r"^\s*0\d").any():
         return "category"
     values, _, unreadable = read(cells, numbers)
@@ -139,4 +140,4 @@ def _read_attribute(
         unknown = pl.Series([None], dtype=attribute.dtype).new_from_index(0, height)
         return unknown, pl.Series([False]).new_from_index(0, height)
     values, _, unreadable = read(columns[attribute.name], reader_for(attribute))
-    return values, unreadable & (attribute.kind == "number")
+    return values, unreadable

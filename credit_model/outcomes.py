@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from credit_model.cells import Cells, Reader, numbers, read, texts, times
+from credit_model.cells import Cells, Reader, decoded, numbers, read, texts, times
 from credit_model.labels import Labels
 
 REQUIRED = ("CustomerId", "as_of", "defaulted")
@@ -56,6 +56,7 @@ def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
 
 
 def _bad(defaulted: pl.Series) -> pl.Series:
+    defaulted = decoded(defaulted)
     if defaulted.dtype == pl.Boolean:
         defaulted = defaulted.cast(pl.Int8)
     if defaulted.dtype == pl.String:

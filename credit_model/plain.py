@@ -120,9 +120,11 @@ def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight
     given: dict[str, Any] = {name: numbers[order] for name, numbers in _numbers(columns).items()}
     given |= {_TIME: moments[order].view(np.int64), "as_of": int(moment.astype(np.int64))}
     given["decision"] = np.zeros(len(order))
-    for name in sight.inputs & columns.keys() - given.keys():
-        texts = coded(_plain(plain_texts, columns[name]))
-        given[name] = texts._replace(codes=texts.codes[order])
+    for name in columns.keys() - given.keys():
+        cells = _plain(plain_texts, columns[name])  # also of those that no feature reads
+        if name in sight.inputs:
+            texts = coded(cells)
+            given[name] = texts._replace(codes=texts.codes[order])
     absent = sight.inputs & SCHEMA.keys() - given.keys()
     return given | {name: coded([None] * len(order)) for name in absent}
 

@@ -1,6 +1,7 @@
 """The MLflow door: the scorer as a pyfunc model, written in code (no pickle)."""
 
 import sys
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,7 @@ class CreditModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the scorer beside the model."""
+        _keep_text_as_it_comes()
         self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
 
     def predict(
@@ -129,6 +131,19 @@ def _moment(as_of: str | None) -> datetime:
             "the parameter as_of is not a time; send ISO-8601 text such as 2019-02-13T00:00:00Z"
         )
     return moment
+
+
+def _keep_text_as_it_comes() -> None:
+    """Let MLflow's scoring server make tables that hold text of any kind; elsewhere pandas stays as it is set.
+
+    pandas' own type of text refuses a whole request for one lone surrogate, which JSON may carry; as Python's text it
+    reaches the model, which answers that its customer is invalid.
+    """
+    if "mlflow.pyfunc.scoring_server.app" in sys.modules:
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # pandas 4 will not have the option; our requirement stops before
+            pd.set_option("future.infer_string", False)
 
 
 def _in_spark_task() -> bool:

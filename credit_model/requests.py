@@ -1,7 +1,8 @@
 """A scoring request in either shape -> tidy transactions, each tied to its decision.
 
 One row per decision: the transactions' columns are parallel arrays. One row per transaction: the raw table as it is, grouped
-by ``CustomerId`` and, where the column is present, ``as_of``, in order of first appearance.
+by ``CustomerId`` and, where the column is present, ``as_of``, in order of first appearance. Where rows of both kinds come
+together, each row is what it is, whatever the others are: a customer's answer does not depend on who else is asked about.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +20,9 @@ from credit_model.decisions import Attribute, Decisions, read_decisions, reader_
 from credit_model.history import together
 from credit_model.transactions import COLUMNS, REQUIRED, Tidy, tidy
 
-_ARRAYS = (list, tuple, np.ndarray)
 _FIELDS = COLUMNS[1:]
 _TIME = "TransactionStartTime"
+_KEYS = ["customer", "unknown", "as_of", "unreadable", "apart"]
 _MISFIT = "array of another length than TransactionStartTime"
 
 
@@ -56,29 +57,46 @@ def read_request(
         UnreadableRequestError: no rows, a required column absent, or raw rows where only arrays are allowed.
     """
     columns = {str(name): unwrapped(column) for name, column in table.items()}
+    if not columns.keys() & {*COLUMNS, *_names(attributes)}:
+        raise UnreadableRequestError(
+            f"the request has no rows with the columns {', '.join(REQUIRED)}; send them under these names"
+        )
     if not len(table):
         raise UnreadableRequestError("the request has no rows; send at least one")
     without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
     absent = [name for name in REQUIRED if name not in columns]
     if absent and not (without_transactions and "CustomerId" in columns):
         raise UnreadableRequestError(f"the request lacks the required column {', '.join(absent)}; add it")
-    if without_transactions or _holds_arrays(columns) or (arrays_only and _holds_nothing(columns)):
+    if without_transactions:
         return _one_row_per_decision(columns, len(table), as_of, attributes)
-    if arrays_only:
+    arrays = np.add(*(_arrays(columns[name]) for name in REQUIRED[1:]))
+    raw = (arrays == 0) & ~_nothing(columns) if arrays_only or arrays.any() else np.True_
+    if arrays_only and raw.any() and not arrays.any():
         raise UnreadableRequestError(
             "rows of single transactions cannot be scored here, because a customer's rows may be split over batches; "
             "group them first: one row per customer, each column collected into an array"
         )
+    if arrays_only or not raw.any():
+        return _one_row_per_decision(columns, len(table), as_of, attributes)
+    if arrays.any():
+        return _rows_of_both_kinds(columns, arrays == len(REQUIRED[1:]), as_of, attributes)
     return _one_row_per_transaction(columns, len(table), as_of, attributes)
 
 
-def _holds_arrays(columns: Mapping[str, Column]) -> bool:
-    required = (columns[name] for name in REQUIRED[1:] if isinstance(columns[name], list))
-    return any(isinstance(cell, _ARRAYS) for column in required for cell in column)
+def _is_array(cell: Any) -> bool:
+    return isinstance(cell, list | tuple) or (isinstance(cell, np.ndarray) and cell.ndim > 0)
 
 
-def _holds_nothing(columns: Mapping[str, Column]) -> bool:
-    return all(pd.isna(list(columns[name])).all() for name in REQUIRED[1:])
+def _arrays(column: Column) -> np.ndarray:
+    """1 where a column holds an array, 0 elsewhere; one of a known type holds none."""
+    if isinstance(column, list):
+        return np.array([_is_array(cell) for cell in column], dtype=np.int64)
+    return np.zeros(len(column), dtype=np.int64)
+
+
+def _nothing(columns: Mapping[str, Column]) -> np.ndarray:
+    """Where a row has neither time nor amount, as a decision without transactions may come."""
+    return np.logical_and(*(read(columns[name], texts)[1].to_numpy() for name in REQUIRED[1:]))
 
 
 def _one_row_per_decision(
@@ -86,9 +104,7 @@ def _one_row_per_decision(
 ) -> Request:
     decisions = read_decisions(columns, height, attributes, as_of)
     given = {name: columns[name] for name in _FIELDS if name in columns}
-    arrays = {
-        name: [cell if isinstance(cell, _ARRAYS) else None for cell in cells] for name, cells in given.items()
-    }
+    arrays = {name: [cell if _is_array(cell) else None for cell in cells] for name, cells in given.items()}
     lengths = [0 if cell is None else len(cell) for cell in arrays.get(_TIME, [None] * height)]
     faults, misfits = [decisions.faults], np.zeros(height, dtype=np.bool_)
     for name, cells in arrays.items():
@@ -134,33 +150,55 @@ def _one_row_per_transaction(
     columns: Mapping[str, Column], height: int, as_of: datetime, attributes: Sequence[Attribute]
 ) -> Request:
     owner, first = _grouped(columns, height, as_of)
-    heads = {
-        name: _at(columns[name], first)
-        for name in ("CustomerId", "as_of", *_names(attributes))
-        if name in columns
-    }
-    decisions = read_decisions(heads, len(first), attributes, as_of)
-    faults = [
-        decisions.faults,
-        *(_contradictions(columns, a, owner) for a in attributes if a.name in columns),
-    ]
+    decisions = read_decisions(_heads(columns, first, attributes), len(first), attributes, as_of)
+    faults = [decisions.faults, *_contradictions(columns, attributes, owner)]
     return _request(columns, owner, Decisions(decisions.frame, together(faults)))
 
 
-def _grouped(columns: Mapping[str, Column], height: int, as_of: datetime) -> tuple[np.ndarray, np.ndarray]:
-    """The group of every row, numbered in order of first appearance, and the first row of every group."""
-    customer, _, _ = read(columns["CustomerId"], texts)
-    alone = _is_one(customer)
+def _rows_of_both_kinds(
+    columns: Mapping[str, Column], whole: np.ndarray, as_of: datetime, attributes: Sequence[Attribute]
+) -> Request:
+    """A row whose time and amount are arrays is a decision of its own; the other rows are grouped, and become one each."""
+    owner, first = _grouped(columns, len(whole), as_of, np.where(whole, np.arange(1, len(whole) + 1), 0))
+    members = np.split(np.argsort(owner, kind="stable"), np.cumsum(np.bincount(owner))[:-1])
+    fields = {name: list(columns[name]) for name in _FIELDS if name in columns}
+    arrays: dict[str, Column] = {
+        name: [cells[rows[0]] if whole[rows[0]] else [cells[row] for row in rows] for rows in members]
+        for name, cells in fields.items()
+    }
+    request = _one_row_per_decision(
+        _heads(columns, first, attributes) | arrays, len(first), as_of, attributes
+    )
+    faults = [request.decisions.faults, *_contradictions(columns, attributes, owner)]
+    return Request(request.transactions, Decisions(request.decisions.frame, together(faults)))
+
+
+def _heads(
+    columns: Mapping[str, Column], first: np.ndarray, attributes: Sequence[Attribute]
+) -> dict[str, Column]:
+    """What belongs to the decision itself, from the first row of each."""
+    names = ("CustomerId", "as_of", *_names(attributes))
+    return {name: _at(columns[name], first) for name in names if name in columns}
+
+
+def _grouped(
+    columns: Mapping[str, Column], height: int, as_of: datetime, apart: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The group of every row, numbered in order of first appearance, and the first row of every group.
+
+    Rows whose number in ``apart`` differs are never of one group.
+    """
+    customer, _, unknown = read(columns["CustomerId"], texts)
+    alone = apart is None and _is_one(customer) and not unknown.any()
     if alone and "as_of" not in columns:
         return _one_group(height)
     moment, missing, unreadable = read(columns.get("as_of", [None] * height), times)
     if alone and _is_one(moment):
         return _one_group(height)
     moment = moment.zip_with(~missing, pl.Series([as_of], dtype=pl.Datetime("us")))
-    keys = pl.DataFrame({"customer": customer, "as_of": moment, "unreadable": unreadable})
-    groups = (
-        keys.with_row_index("row").group_by("customer", "as_of", "unreadable", maintain_order=True).agg("row")
-    )
+    apart = np.zeros(height) if apart is None else apart
+    keys = pl.DataFrame([customer, unknown, moment, unreadable, pl.Series(apart)], _KEYS)
+    groups = keys.with_row_index("row").group_by(_KEYS, maintain_order=True).agg("row")
     owner = groups.with_row_index("group").explode("row").sort("row")["group"]
     return owner.to_numpy().astype(np.int64), groups["row"].list.first().to_numpy()
 
@@ -179,12 +217,16 @@ def _one_group(height: int) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(height, dtype=np.int64), np.zeros(1, dtype=np.int64)
 
 
-def _contradictions(columns: Mapping[str, Column], attribute: Attribute, owner: np.ndarray) -> pl.DataFrame:
-    values, _, _ = read(columns[attribute.name], reader_for(attribute))
-    versions = pl.DataFrame({"owner": owner, "value": values}).unique().group_by("owner").len()
-    return row_faults(
-        attribute.name, "different values in one decision", versions.sort("owner")["len"].to_numpy() > 1
-    )
+def _contradictions(
+    columns: Mapping[str, Column], attributes: Sequence[Attribute], owner: np.ndarray
+) -> Iterator[pl.DataFrame]:
+    """A fault for each attribute of which the rows of a decision give several values."""
+    for attribute in attributes:
+        if attribute.name in columns:
+            values, _, _ = read(columns[attribute.name], reader_for(attribute))
+            versions = pl.DataFrame({"owner": owner, "value": values}).unique().group_by("owner").len()
+            several = versions.sort("owner")["len"].to_numpy() > 1
+            yield row_faults(attribute.name, "different values in one decision", several)
 
 
 def _names(attributes: Sequence[Attribute]) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from credit_model import labels, scorecard, splits
+from credit_model import cells, labels, scorecard, splits
 from credit_model.cutoffs import Cutoffs, automatic_windows, cutoffs
 from credit_model.decisions import Attribute, learn_attributes, read_decisions
 from credit_model.outcomes import KNOWN_AT, observed
@@ -82,6 +82,7 @@ def observed_sample(
     if attributes is None:
         attributes = learn_attributes(table, given.attributes)
     read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
+    _check_attributes(read.faults)
     decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, given.group)))
     recipe = replace(
         _recipe(given, given.history_days or OBSERVED_HISTORY, found.target), attributes=attributes
@@ -99,6 +100,14 @@ def observed_sample(
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
     )
     return Sample(parted, recipe, wait, None, lines)
+
+
+def _check_attributes(faults: pl.DataFrame) -> None:
+    if faults.height:
+        name, count = faults["field"].value_counts(sort=True).row(0)
+        raise ValueError(
+            f"attribute {name}: {count} cells of the outcomes are neither text nor numbers; correct them"
+        )
 
 
 def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
@@ -134,7 +143,7 @@ def _group(table: pl.DataFrame, name: str | None) -> list[pl.Series]:
     if name not in table.columns:
         found = [column for column in table.columns if column not in {"bad", "known_at"}]
         raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, found)}")
-    return [table[name].cast(pl.String).alias(GROUP)]
+    return [cells.read(table[name], cells.texts)[0].alias(GROUP)]
 
 
 def _spans_less_than(moments: pl.Series, days: int) -> bool:

@@ -38,7 +38,6 @@ FAULTS: dict[str, pl.DataType] = {"row": pl.UInt32(), "field": pl.String(), "pro
 
 _UNKNOWN = {name: pl.Series(name, [None], dtype=dtype) for name, dtype in SCHEMA.items()}
 _NO_FAULTS = pl.DataFrame(schema=FAULTS)
-_IDENTITIES = ("CustomerId", "TransactionId")
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def tidy(columns: Mapping[str, Cells], height: int) -> Tidy:
         height: number of rows.
 
     Returns:
-        The tidy frame and its faults: a required cell that is missing, and any number or time or identity that
-        cannot be read. ``Value`` defaults to the absolute amount.
+        The tidy frame and its faults: a required cell that is missing, and any cell that cannot be read. ``Value``
+        defaults to the absolute amount.
     """
     frame: dict[str, pl.Series] = {}
     faults = []
@@ -102,10 +101,8 @@ def reader_of(name: str) -> Reader:
 
 
 def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[pl.DataFrame]:
-    """The faults of one column, as frames of ``FAULTS``; optional columns may be missing, and other text is free."""
-    places = {"missing": missing} if field in REQUIRED else {}
-    if field in _IDENTITIES or not isinstance(SCHEMA[field], pl.String):
-        places["unreadable"] = unreadable
+    """The faults of one column, as frames of ``FAULTS``; cells of optional columns may be missing."""
+    places = {"unreadable": unreadable} | ({"missing": missing} if field in REQUIRED else {})
     return [
         pl.DataFrame({"row": mask.arg_true()}).with_columns(field=pl.lit(field), problem=pl.lit(problem))
         for problem, mask in places.items()

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from credit_model.transactions import COLUMNS
+
+_READ = {*COLUMNS, "as_of", "defaulted", "outcome_known_at"}
 _WHOLE, _DECIMAL, _TRUTH = "whole numbers", "decimal numbers", "true and false"
 _TEXT, _TIMES = "text", "times"
 _TOGETHER = ({_WHOLE, _DECIMAL, _TRUTH}, {_WHOLE, _TEXT}, {_TIMES, _TEXT})
@@ -22,12 +25,15 @@ def union(frames: Mapping[str, pl.LazyFrame], source: str) -> pl.LazyFrame:
         source: what to call them together in an error.
 
     Raises:
-        ValueError: files hold a column in types that do not go together.
+        ValueError: files hold a column in types that do not go together, or one of the contract in a type that is neither
+            text, number nor time.
     """
     schemas = {file: frame.collect_schema() for file, frame in frames.items()}
     differing = [name for name in _names(schemas) if len(set(_types(schemas, name).values())) > 1]
     for name in differing:
         _check(name, _types(schemas, name), source)
+    for file, schema in schemas.items():
+        _check_readable(file, schema)
     alike = [
         frame.with_columns(_plain(name, schemas[file][name]) for name in differing if name in schemas[file])
         for file, frame in frames.items()
@@ -56,6 +62,13 @@ def _types(schemas: Mapping[str, pl.Schema], name: str) -> dict[str, pl.DataType
     """The type of a column by file; a column without any value has none."""
     types = {file: schema[name] for file, schema in schemas.items() if name in schema}
     return {file: dtype for file, dtype in types.items() if dtype != pl.Null}
+
+
+def _check_readable(file: str, schema: pl.Schema) -> None:
+    for name in _READ & schema.keys():
+        dtype = schema[name]
+        if dtype.is_nested() or isinstance(dtype, pl.Time | pl.Duration | pl.Object | pl.BaseExtension):
+            raise ValueError(f"{file} holds {name} as {dtype}; write it as text, a number or a time")
 
 
 def _check(name: str, types: Mapping[str, pl.DataType], source: str) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,7 +138,12 @@ def test_numpy_arrays_as_spark_sends_them() -> None:
             pd.DataFrame([{"CustomerId": "secret", "Amount": 1}]),
             "lacks the required column TransactionStartTime",
         ),
-        (pd.DataFrame(columns=["CustomerId", "TransactionStartTime", "Amount"]), "has no rows"),
+        (pd.DataFrame(columns=["CustomerId", "TransactionStartTime", "Amount"]), "has no rows; send"),
+        (
+            pd.DataFrame([{"client": "secret"}]),
+            "the columns CustomerId, TransactionStartTime, Amount; send them under",
+        ),
+        (pd.DataFrame(), "the columns CustomerId, TransactionStartTime, Amount; send them under"),
     ],
 )
 def test_a_request_that_no_row_can_be_read_from(table: pd.DataFrame, said: str) -> None:
@@ -166,3 +172,60 @@ def test_an_attribute_must_be_one_per_decision() -> None:
     flat = pd.DataFrame([BASE | {"income": 1}, BASE | {"income": 2}])
     faults = read_request(flat, NOW, (Attribute("income", "number"),)).decisions.faults
     assert faults["problem"].to_list() == ["different values in one decision"]
+
+
+LIST = {"CustomerId": "bad", "TransactionStartTime": "2019-02-01", "Amount": [5]}
+WHOLE = {"CustomerId": "w", "TransactionStartTime": ["2019-02-01", "2019-02-02"], "Amount": [5, 6.5]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "customers", "said"),
+    [
+        ([BASE, LIST], ["a", "bad"], {1: "Amount: 1 unreadable"}),
+        ([LIST, BASE, BASE], ["bad", "a"], {0: "Amount: 1 unreadable"}),
+        ([BASE, LIST | {"CustomerId": "a"}], ["a"], {0: "Amount: 1 unreadable"}),
+        (
+            [BASE, LIST | {"TransactionStartTime": ["2019-02-01"], "Amount": 5}],
+            ["a", "bad"],
+            {1: "TransactionStartTime: 1 unreadable"},
+        ),
+        ([BASE, WHOLE, BASE, WHOLE], ["a", "w", "w"], {}),
+        ([BASE, WHOLE | {"ProductCategory": "tv"}], ["a", "w"], {1: "ProductCategory: 1 not an array"}),
+        (
+            [BASE, WHOLE, BASE | {"Amount": None, "TransactionStartTime": None}],
+            ["a", "w"],
+            {0: "Amount: 1 missing; TransactionStartTime: 1 missing"},
+        ),
+    ],
+)
+def test_each_row_is_what_it_is_whatever_the_others_are(
+    rows: list[dict[str, object]], customers: list[str], said: dict[int, str]
+) -> None:
+    request = read_request(pd.DataFrame(rows), NOW)
+    assert request.decisions.frame["CustomerId"].to_list() == customers
+    assert message(rows) == said
+
+
+@given(rows=rows, bad=st.sampled_from([LIST, WHOLE, LIST | {"CustomerId": "\ud800"}, WHOLE | {"Amount": 5}]))
+def test_a_customer_reads_the_same_beside_any_other(
+    rows: list[dict[str, object]], bad: dict[str, object]
+) -> None:
+    def own(request: Request) -> list[tuple[object, ...]]:
+        joined = request.transactions.frame.drop("decision").filter(
+            pl.col("CustomerId").is_in(["1", "2", "a"])
+        )
+        return joined.sort("CustomerId", maintain_order=True).rows()
+
+    flat = pd.DataFrame(rows).astype(object)
+    beside = pd.DataFrame([*rows, bad]).astype(object)
+    assert own(read_request(beside, NOW)) == own(read_request(flat, NOW))
+
+
+def test_an_identity_that_utf8_cannot_hold_is_echoed_in_ascii_and_refused() -> None:
+    ids = pd.Series(["\ud800", "\udfff", r"\ud800"], dtype=object)
+    request = read_request(pd.DataFrame([BASE] * 3).assign(CustomerId=ids), NOW)
+    assert request.decisions.frame["CustomerId"].to_list() == [r"\xed\xa0\x80", r"\xed\xbf\xbf", r"\ud800"]
+    assert request.decisions.faults.select("decision", "problem").rows() == [
+        (0, "unreadable"),
+        (1, "unreadable"),
+    ]
