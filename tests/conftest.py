@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
-from processes import ROOT, TrainedModel, run
+from processes import ROOT, TrainedModel, make_champion, run
 
 from credit_model import synthetic
 
@@ -27,4 +27,5 @@ def trained_model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     command = ["-m", "credit_model", "train", "--transactions", str(transactions)]
     done = run(command, model.environment | {"PYTHONPATH": str(ROOT)}, folder)
     assert done.returncode == 0, done.stderr
+    make_champion(model, "credit-risk")
     return TrainedModel(model.uri, model.tracking, transactions, done.stdout)
