@@ -27,7 +27,7 @@ _Result = TypeVar("_Result")
 _SECONDS, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _WAITS = {_SECONDS: "5", _RETRIES: "0"}
 _DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
-_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+_PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 _TERMINATED = 143
 _LOOK = "check that it is there and its permissions, or name another in MLFLOW_TRACKING_URI"
 
@@ -73,6 +73,12 @@ _MEANINGS = (
         "cannot be opened as a database",
         "check the file, its folder and their permissions, or name another in MLFLOW_TRACKING_URI",
     ),
+    (
+        "out-of-date database schema",
+        "was made by another version of MLflow",
+        "make a copy of it and run mlflow db upgrade with its URL",
+    ),
+    ("INVALID_PARAMETER_VALUE", "does not take this: SAID", "give it what it asks for"),
     ("database is locked", "is locked by another process", "try again once that has ended"),
     (
         "[Cc]redentials",
@@ -142,7 +148,7 @@ def reach(*, create: bool) -> None:
 
 
 def _connect(database: str, *, create: bool) -> None:
-    from sqlalchemy import create_engine
+    from sqlalchemy import create_engine, inspect
     from sqlalchemy.pool import NullPool
 
     engine = create_engine(database, poolclass=NullPool)
@@ -153,7 +159,7 @@ def _connect(database: str, *, create: bool) -> None:
         raise ValueError(
             f"there is no MLflow store {shown(database)}; train one first, or name another in MLFLOW_TRACKING_URI"
         )
-    within_time(lambda: engine.connect().close())
+    within_time(lambda: inspect(engine).get_table_names())
 
 
 def _file(url: "URL") -> Path | None:

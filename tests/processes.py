@@ -63,15 +63,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def listening(command: list[str], port: int, environment: dict[str, str], folder: Path) -> Iterator[str]:
-    """A scoring server from when it answers; yields its address. What it prints is in ``server.log`` of the folder."""
+def listening(
+    command: list[str], port: int, environment: dict[str, str], folder: Path, asked: str = "ping"
+) -> Iterator[str]:
+    """A server from when it answers; yields its address. What it prints is in ``server.log`` of the folder."""
     address, log = f"http://127.0.0.1:{port}", folder / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             command, env=environment, cwd=folder, stdout=out, stderr=out, start_new_session=True
         )
     try:
-        _await(address, process, log)
+        _await(f"{address}/{asked}", process, log)
         yield address
     finally:
         with suppress(ProcessLookupError):
@@ -91,7 +93,7 @@ def serving(model: TrainedModel, folder: Path) -> Iterator[str]:
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(3_000):  # ten minutes at most, on the busiest machine
         with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            urllib.request.urlopen(f"{address}/ping", timeout=5).close()
+            urllib.request.urlopen(address, timeout=5).close()
             return
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.2)

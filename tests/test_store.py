@@ -1,7 +1,9 @@
 """The MLflow store is asked before the work, and what is wrong with it is one sentence that names the fault."""
 
+import json
 import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -13,7 +15,7 @@ import mlflow
 import pytest
 import sqlalchemy
 from mlflow import MlflowClient
-from processes import free_port
+from processes import ROOT, TrainedModel, free_port, listening, run
 
 from credit_model import registry, store
 from credit_model.orders import fetched
@@ -54,19 +56,24 @@ def said(ask: Callable[[], object]) -> str:
 
 
 @pytest.fixture
-def server() -> Iterator[Callable[[int], str]]:
-    """Starts a server that answers everything with one status; gives its URL, with a password."""
+def server() -> Iterator[Callable[..., str]]:
+    """Starts a server that answers with one status, or only refuses writing; gives its URL, with a password."""
     servers = []
 
-    def start(status: int) -> str:
+    def start(status: int, read: bytes = b"") -> str:
         class Answer(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.answer(200 if read else status, read)
 
-            do_POST = do_DELETE = do_GET  # noqa: N815
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.answer(status, b"")
+
+            def answer(self, code: int, body: bytes) -> None:
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -92,7 +99,7 @@ def server() -> Iterator[Callable[[int], str]]:
     ],
 )
 def test_what_a_server_answers(
-    use: Callable[[str], None], server: Callable[[int], str], status: int, fault: str
+    use: Callable[[str], None], server: Callable[..., str], status: int, fault: str
 ) -> None:
     address = server(status)
     use(address)
@@ -100,6 +107,15 @@ def test_what_a_server_answers(
         text = said(ask)
         assert text.startswith(f"the MLflow store {address.replace('user:secret@', '')} ")
         assert re.search(fault, text)
+
+
+def test_a_user_who_may_only_read(
+    use: Callable[[str], None], server: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = {"run_id": "0" * 32, "experiment_id": "1", "lifecycle_stage": "active", "status": "RUNNING"}
+    use(server(403, read=json.dumps({"run": {"info": info, "data": {}}}).encode()))
+    monkeypatch.setenv("MLFLOW_RUN_ID", info["run_id"])
+    assert "does not let you write runs; ask its owner for the right" in said(write)
 
 
 def test_a_server_that_is_down(use: Callable[[str], None]) -> None:
@@ -180,7 +196,8 @@ def test_what_a_database_answers(
 @pytest.mark.parametrize(
     ("database", "driver", "package"),
     [
-        ("postgresql", "psycopg2", "psycopg2-binary"),
+        ("postgresql+psycopg2", "psycopg2", "psycopg2-binary"),
+        ("postgresql+psycopg", "psycopg", "'psycopg[binary]'"),
         ("mysql", "MySQLdb", "mysqlclient"),
         ("mysql+pymysql", "pymysql", "pymysql"),
     ],
@@ -207,18 +224,7 @@ def test_a_file_that_is_no_store(use: Callable[[str], None], tmp_path: Path, kin
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with an experiment."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").create_experiment("credit-risk")
-    return path
-
-
-def test_a_store_that_may_only_be_read(
-    use: Callable[[str], None], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    use(f"sqlite:///file:{database}?mode=ro&uri=true")
-    assert "does not let you write runs; ask its owner for the right" in said(write)
+    return tmp_path_factory.mktemp("store") / "mlflow.db"
 
 
 def begun(database: Path, location: str) -> str:
@@ -226,6 +232,15 @@ def begun(database: Path, location: str) -> str:
     client = MlflowClient(f"sqlite:///{database}")
     experiment = client.create_experiment(location, artifact_location=location)
     return str(client.create_run(experiment).info.run_id)
+
+
+def test_a_store_that_may_only_be_read(
+    use: Callable[[str], None], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", begun(database, tmp_path.as_uri()))
+    monkeypatch.chdir(tmp_path)
+    use(f"sqlite:///file:{database}?mode=ro&uri=true")
+    assert "does not let you write runs; ask its owner for the right" in said(write)
 
 
 @pytest.mark.parametrize("kind", ["no folder", "no library"])
@@ -266,7 +281,7 @@ def test_a_run_keeps_its_settings_and_ends(
     [
         (ValueError("too few customers"), "too few customers"),
         (ZeroDivisionError("a cell: 17"), "ZeroDivisionError"),
-        (SystemExit(143), "SystemExit"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
 )
 def test_a_run_whose_work_fails_says_why(
@@ -284,6 +299,49 @@ def test_a_run_whose_work_fails_says_why(
         raise fault
     ended = MlflowClient().get_run(run_id)
     assert (ended.info.status, ended.data.tags["mlflow.note.content"]) == ("FAILED", reason)
+
+
+def test_a_run_that_is_terminated_ends(
+    use: Callable[[str], None], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = begun(database, tmp_path.as_uri())
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+    use(f"sqlite:///{database}")
+    with pytest.raises(SystemExit, match="143"), store.run("credit-risk", {}):
+        signal.raise_signal(signal.SIGTERM)
+    assert MlflowClient().get_run(run_id).info.status == "FAILED"
+
+
+def test_a_name_that_the_registry_does_not_take(use: Callable[[str], None], database: Path) -> None:
+    use(f"sqlite:///{database}")
+    assert "does not take this: " in said(lambda: registry.check_writable("a/b"))
+
+
+@pytest.mark.slow
+def test_commands_and_a_real_server(trained_model: TrainedModel, tmp_path: Path) -> None:
+    port = free_port()
+    server = ["mlflow", "server", "--port", str(port), "--workers", "1", "--backend-store-uri"]
+    own = [f"sqlite:///{tmp_path / 'server.db'}", "--artifacts-destination", str(tmp_path / "artifacts")]
+    given = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60", "PYTHONPATH": str(ROOT)}
+    explore = ["-m", "credit_model", "explore", "--transactions", str(trained_model.transactions)]
+    score = ["-m", "credit_model", "score", *explore[3:], "--as_of", "2019-02-01", "--output", "a.csv"]
+    with listening(
+        [sys.executable, "-m", *server, *own], port, trained_model.environment, tmp_path, "health"
+    ) as url:
+        environment = trained_model.environment | given | {"MLFLOW_TRACKING_URI": url}
+        explored = run(explore, environment, tmp_path)
+        assert explored.returncode == 0, explored.stderr
+        assert (
+            f"credit_model: there is no model credit-risk in {url}; train one first\n"
+            in run(score, environment, tmp_path).stderr
+        )
+    kept = {path.name for path in (tmp_path / "artifacts").rglob("*")}
+    assert {"settings.yaml", "exploration.html"} <= kept
+    for command in (explore, score):
+        down = run(command, environment, tmp_path)
+        assert down.returncode == 2
+        expected = f"the MLflow store {url} cannot be reached; start it, or check MLFLOW_TRACKING_URI"
+        assert down.stderr == f"credit_model: {expected}\n"
 
 
 @pytest.mark.parametrize(
