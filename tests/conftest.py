@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,3 +30,9 @@ def trained_model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     assert done.returncode == 0, done.stderr
     make_champion(model, "credit-risk")
     return TrainedModel(model.uri, model.tracking, transactions, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store for tests that leave no model there; to make its tables takes seconds."""
+    return tmp_path_factory.mktemp("store") / "mlflow.db"

@@ -11,16 +11,11 @@ from credit_model import registry, store
 from credit_model.orders import fetched
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
-
-
 @pytest.fixture
-def client(database: str) -> Iterator[MlflowClient]:
+def client(database: Path) -> Iterator[MlflowClient]:
     """A client of the store in use, which holds no model."""
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(database)
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
     client = MlflowClient()
     yield client
     for model in client.search_registered_models():
