@@ -7,6 +7,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
 from credit_model import store
 
@@ -77,14 +78,22 @@ def fetched(uri: str) -> Path:
         named = re.fullmatch(r"models:/([^/]+)(?:@([^/@]+)|/(\d+))", uri)
         if named:
             _version(named[1], named[2] or named[3])
-    with store.asking("read artifacts", f"the artifact store of {store.shown(uri)}"):
-        if not store.within_time(lambda: mlflow.artifacts.list_artifacts(uri)):
+        files = _place(uri)
+    with store.asking("read artifacts", f"the artifact store {store.shown(files)}"):
+        if not store.within_time(lambda: mlflow.artifacts.list_artifacts(files), files):
             raise ValueError(
-                f"the files of {store.shown(uri)} are not where the MLflow store {store.uri()} says; "
-                "make that place reachable from here, or name another model"
+                f"the files of {store.shown(uri)} are not in {store.shown(files)}, where the MLflow store {store.uri()} "
+                "has them; make that place reachable from here, or name another model"
             )
     with store.using("read artifacts"):
         return Path(mlflow.artifacts.download_artifacts(uri))
+
+
+def _place(uri: str) -> str:
+    """Where the files of a model are."""
+    while uri.startswith("models:"):
+        uri = ModelsArtifactRepository.get_underlying_uri(uri)
+    return uri
 
 
 def _version(name: str, wanted: str) -> ModelVersion:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 _SECONDS, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _WAITS = {_SECONDS: "8", _RETRIES: "0"}
+_LIMITED = {"", "file", "sqlite", "http", "https", "mlflow-artifacts", "runs"}
 _DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
 _PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 _TERMINATED = 143
@@ -159,7 +160,7 @@ def _connect(database: str, *, create: bool) -> None:
         raise ValueError(
             f"there is no MLflow store {shown(database)}; train one first, or name another in MLFLOW_TRACKING_URI"
         )
-    within_time(lambda: inspect(engine).get_table_names())
+    within_time(lambda: inspect(engine).get_table_names(), database)
 
 
 def _file(url: "URL") -> Path | None:
@@ -169,9 +170,16 @@ def _file(url: "URL") -> Path | None:
     return Path(url.database)
 
 
-def within_time(call: Callable[[], _Result]) -> _Result:
-    """What a call gives inside ``asking``, if it ends in time; one that does not is left to end with the process."""
-    limit = None if int(os.environ[_RETRIES]) else int(os.environ[_SECONDS])
+def within_time(call: Callable[[], _Result], address: str) -> _Result:
+    """What a call gives inside ``asking``, if it ends in time; one that does not is left to end with the process.
+
+    Args:
+        call: asks a library that has no limit of its own.
+        address: URI of what is asked; files of this machine need no limit, and a server has that of MLflow's requests.
+    """
+    if address.partition(":")[0] in _LIMITED or int(os.environ[_RETRIES]):
+        return call()
+    limit = int(os.environ[_SECONDS])
     with ThreadPool(1) as pool:
         return pool.apply_async(call).get(limit)
 
@@ -207,8 +215,9 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
 
 def _keep(started: "RunInfo", text: str) -> None:
     """Write the first artifact, to find out whether one can be written."""
-    with asking("write artifacts", f"the artifact store {shown(started.artifact_uri)}"):
-        within_time(lambda: mlflow.MlflowClient().log_text(started.run_id, text, "settings.yaml"))
+    place = started.artifact_uri
+    with asking("write artifacts", f"the artifact store {shown(place)}"):
+        within_time(lambda: mlflow.MlflowClient().log_text(started.run_id, text, "settings.yaml"), place)
 
 
 def _fail(run_id: str, fault: BaseException) -> None:

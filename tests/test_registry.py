@@ -99,7 +99,7 @@ def test_what_cannot_be_promoted(client: MlflowClient, wanted: str, said: str) -
         ),
         (
             "models:/m/1",
-            "the files of models:/m/1 are not where the MLflow store sqlite:.* says; make that place",
+            "the files of models:/m/1 are not in file:/nowhere, where the MLflow store sqlite:.* has them; make that place",
         ),
     ],
 )

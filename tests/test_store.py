@@ -153,7 +153,7 @@ def test_what_never_returns_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
 
     def ask() -> None:
         with store.asking("read models"):
-            store.within_time(never.wait)
+            store.within_time(never.wait, "s3://bucket")
 
     assert "did not answer within 1 s" in said(ask)
     never.set()
