@@ -52,9 +52,9 @@ def _train(given: Settings) -> int:
 
 def _promote(given: Settings) -> int:
     """Make a registered version the champion, if it passes the gates."""
-    from credit_model import tracking
+    from credit_model import registry
 
-    print(tracking.promote(given))
+    print(registry.promote(given.name, given.version or registry.CHALLENGER))
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def mlflow_defaults(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment variables to add: no telemetry, no progress bars in logs, and a sqlite store beside the project.
+    """The environment variables to add: no telemetry, no progress bars or passwords in logs, a store.
 
     Args:
         folder: the project's folder; relative stores of MLflow's own tools are relative to it.
@@ -18,4 +18,6 @@ def mlflow_defaults(folder: Path, environment: Mapping[str, str]) -> dict[str, s
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": str(sys.stderr.isatty()).lower(),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder.resolve() / 'mlflow.db'}",
     }
+    if "@" in environment.get("MLFLOW_TRACKING_URI", ""):
+        defaults["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it would show the password
     return {name: value for name, value in defaults.items() if not environment.get(name)}

@@ -104,18 +104,17 @@ def fetched(model: str) -> Path:
     """The folder of a model: itself where it is one, else what MLflow finds under the URI; MLflow takes seconds to load.
 
     Raises:
-        ValueError: there is no such model.
+        ValueError: there is no such model, or the MLflow store does not give it.
     """
     if Path(model).is_dir():
         return Path(model)
-    import mlflow
-
-    try:
-        return Path(mlflow.artifacts.download_artifacts(model))
-    except (mlflow.exceptions.MlflowException, OSError):
+    if ":/" not in model:
         raise ValueError(
-            f"there is no model {model} in {mlflow.get_tracking_uri()}; train one first, or name another"
-        ) from None
+            f"there is no model {model}: no such folder; name one, or an MLflow URI such as models:/credit-risk@champion"
+        )
+    from credit_model import registry
+
+    return registry.fetched(model)
 
 
 def obey(command: list[str], environment: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""Runs, registered versions, promotion: what MLflow keeps of a training."""
+"""What MLflow keeps of a training and of an exploration."""
 
 import hashlib
 import hmac
@@ -15,14 +15,14 @@ import polars as pl
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.exceptions import MlflowException
 
-from credit_model import __version__, explore_page, pyfunc, report, settings, workflow
+from credit_model import __version__, explore_page, pyfunc, registry, report, settings, store, workflow
 from credit_model import explore as exploring
 from credit_model.candidates import CrossValidation
 from credit_model.documents import documents
 from credit_model.exploration_notes import notes
 from credit_model.model_document import Identity, model_document
+from credit_model.registry import CHALLENGER, CHAMPION
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.training import Trained
@@ -30,7 +30,6 @@ from credit_model.transactions import tidy_table
 from credit_model.workflow import Outcome
 
 EXPERIMENT = "credit-risk"
-CHAMPION, CHALLENGER = "champion", "challenger"
 _SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
 _PACKAGE = Path(__file__).parent
 
@@ -39,69 +38,44 @@ def train(given: Settings) -> str:
     """Train, track and register a model; returns what to print.
 
     Raises:
-        ValueError: the data cannot be trained on; nothing is registered then and no alias moves.
+        ValueError: the store does not take the run, or the data cannot be trained on; nothing is registered then and no
+            alias moves.
     """
-    outcome = workflow.run(given)
-    _choose_experiment()
-    with mlflow.start_run():
+    with store.run(EXPERIMENT, settings.texts("train", given)):
+        registry.check_writable(given.name)
+        outcome = workflow.run(given)
         pictures = report.pictures(outcome.trained, outcome.sample.recipe.costs)
-        _log_run(given, outcome, pictures)
-        registered = _log_model(given, outcome, pictures)
-    _tag(given.name, registered, outcome)
-    first = _set_aliases(given.name, registered, outcome.sample.recipe.target)
-    return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, first=first)])
+        with store.using(f"log the run and register {given.name}"):
+            _log_run(given, outcome, pictures)
+            registered = _log_model(given, outcome, pictures)
+            _tag(given.name, registered, outcome)
+            champion = registry.set_aliases(given.name, registered, passed=not outcome.failed_gates)
+    return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, champion=champion)])
 
 
 def explore(given: Settings) -> str:
     """Explore transactions; log the pictures and the page; returns what to print."""
     if given.output is not None and not given.output.endswith(".html"):
         raise ValueError(f"output: {given.output} is no page; name a file that ends in .html")
-    table, outcomes = workflow.read(given)
-    transactions = tidy_table(table)
-    found = exploring.explore(transactions, outcomes, given.seed, table.columns)
-    drawn = explore_page.pictures(found, transactions)
-    page = explore_page.document(found, transactions, drawn)
-    lines = notes(found)
-    if given.output is not None:
-        Path(given.output).write_text(page, encoding="utf-8")
-        lines.append(f"page written to {given.output}")
-    _choose_experiment()
-    with mlflow.start_run():
-        mlflow.log_text(page, "exploration.html")
-        for name, figure in drawn.items():
-            mlflow.log_figure(figure, f"pictures/{name}")
+    with store.run(EXPERIMENT, settings.texts("explore", given)):
+        table, outcomes = workflow.read(given)
+        transactions = tidy_table(table)
+        found = exploring.explore(transactions, outcomes, given.seed, table.columns)
+        drawn = explore_page.pictures(found, transactions)
+        page = explore_page.document(found, transactions, drawn)
+        lines = notes(found)
+        if given.output is not None:
+            Path(given.output).write_text(page, encoding="utf-8")
+            lines.append(f"page written to {given.output}")
+        with store.using("log the run"):
+            _log_exploration(page, drawn)
     return "\n".join([*lines, "page and pictures logged as an MLflow run: exploration.html"])
 
 
-def promote(given: Settings) -> str:
-    """Make a registered version the champion; returns what to print.
-
-    Raises:
-        ValueError: there is no such version, or its gates failed.
-    """
-    client = MlflowClient()
-    wanted = given.version or CHALLENGER
-    try:
-        found = (
-            client.get_model_version(given.name, wanted)
-            if wanted.isdecimal()
-            else client.get_model_version_by_alias(given.name, wanted)
-        )
-    except MlflowException:
-        raise ValueError(f"the model {given.name} has no version {wanted}; train one first") from None
-    if found.tags.get("gates") != "passed":
-        raise ValueError(
-            f"version {found.version} of {given.name} did not pass its gates ({found.tags.get('gates_failed', 'none known')}); "
-            "promote one that did"
-        )
-    client.set_registered_model_alias(given.name, CHAMPION, found.version)
-    return f"version {found.version} of {given.name} is the {CHAMPION}"
-
-
-def _choose_experiment() -> None:
-    """The package's own, unless ``mlflow run`` has chosen the experiment and begun the run."""
-    if not os.environ.get("MLFLOW_RUN_ID"):
-        mlflow.set_experiment(EXPERIMENT)
+def _log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
+    mlflow.log_text(page, "exploration.html")
+    for name, figure in drawn.items():
+        mlflow.log_figure(figure, f"pictures/{name}")
 
 
 def _log_run(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
@@ -232,26 +206,19 @@ def _tag(name: str, registered: int, outcome: Outcome) -> None:
         client.set_model_version_tag(name, str(registered), key, value)
 
 
-def _set_aliases(name: str, registered: int, target: str) -> bool:
-    """The newest version is the challenger, the first one the champion too; returns whether it became champion.
-
-    A model of the leaking ``same_window`` label never does.
-    """
-    client = MlflowClient()
-    client.set_registered_model_alias(name, CHALLENGER, str(registered))
-    first = CHAMPION not in client.get_registered_model(name).aliases and target != "same_window"
-    if first:
-        client.set_registered_model_alias(name, CHAMPION, str(registered))
-    return first
-
-
-def _standing(name: str, registered: int, outcome: Outcome, *, first: bool) -> list[str]:
-    aliases = f"{CHALLENGER} and {CHAMPION}" if first else CHALLENGER
-    lines = [f"registered as {name} version {registered}, {aliases}"]
+def _standing(name: str, registered: int, outcome: Outcome, *, champion: bool) -> list[str]:
+    """What the new version is, and what to do next."""
+    uri = f"models:/{name}/{registered}"
+    aliases = f"{CHALLENGER} and {CHAMPION}" if champion else CHALLENGER
+    score = f"python -m credit_model score --model {uri} --transactions FILE --output FILE"
+    lines = [f"registered as {name} version {registered}, {aliases}: {uri}"]
     if outcome.failed_gates:
-        lines.append(f"gates failed: {'; '.join(outcome.failed_gates)}")
-        if first:
-            lines.append(f"it is the {CHAMPION} only because there is no other; do not decide by it")
-    elif not first:
-        lines.append(f"gates passed; python -m credit_model promote --name {name} makes it the {CHAMPION}")
-    return lines
+        return [
+            *lines,
+            f"gates failed: {'; '.join(outcome.failed_gates)}",
+            f"so it does not become {CHAMPION}; to try it all the same: {score}",
+        ]
+    if champion:
+        return [*lines, f"gates passed; to score with it: {score}"]
+    promote = f"python -m credit_model promote --name {name} --version {registered}"
+    return [*lines, f"gates passed; to try it: {score}", f"to make it the {CHAMPION}: {promote}"]

@@ -88,7 +88,7 @@ def train(folder: Path, candidate: str = "auto") -> str:
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
     measure(Task(["-m", "credit_model", "train", "--candidate", candidate], store), folder)
     fetch = "import mlflow, sys; mlflow.artifacts.download_artifacts(sys.argv[1], dst_path=sys.argv[2])"
-    measure(Task(["-c", fetch, "models:/credit-risk@champion", str(folder / "model")], store), folder)
+    measure(Task(["-c", fetch, "models:/credit-risk/1", str(folder / "model")], store), folder)
     return str(folder / "model")
 
 

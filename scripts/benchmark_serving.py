@@ -131,7 +131,7 @@ def _python(command: list[str], environment: Mapping[str, str], folder: Path) ->
 
 def _train(folder: Path, environment: Mapping[str, str], candidate: str) -> str:
     _python(["-m", "credit_model", "train", "--candidate", candidate], environment, folder)
-    return "models:/credit-risk@champion"
+    return "models:/credit-risk/1"
 
 
 def _stock(model: str) -> list[str]:

@@ -2,10 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from processes import ROOT, TrainedModel, run
+from processes import ROOT, TrainedModel, make_champion, run
 
 from credit_model import synthetic
 
@@ -27,4 +28,11 @@ def trained_model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     command = ["-m", "credit_model", "train", "--transactions", str(transactions)]
     done = run(command, model.environment | {"PYTHONPATH": str(ROOT)}, folder)
     assert done.returncode == 0, done.stderr
+    make_champion(model, "credit-risk")
     return TrainedModel(model.uri, model.tracking, transactions, done.stdout)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store for tests that leave no model there; to make its tables takes seconds."""
+    return tmp_path_factory.mktemp("store") / "mlflow.db"

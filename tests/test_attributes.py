@@ -28,7 +28,7 @@ def lender(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     folder = tmp_path_factory.mktemp("applications")
     table, _ = applications(3000, seed=1)
     table.write_csv(folder / "outcomes.csv")
-    model = TrainedModel("models:/apply@champion", f"sqlite:///{folder / 'mlflow.db'}", folder, "")
+    model = TrainedModel("models:/apply/1", f"sqlite:///{folder / 'mlflow.db'}", folder, "")
     command = ["-m", "credit_model", "train", "--outcomes", str(folder / "outcomes.csv"), "--name", "apply"]
     done = run(
         [
@@ -187,7 +187,7 @@ def test_spark_answers_the_same(loaded: PyFuncModel, lender: TrainedModel) -> No
 
 def test_the_group_is_compared_and_no_feature(lender: TrainedModel, loaded: PyFuncModel) -> None:
     client = mlflow.MlflowClient(lender.tracking)
-    run_id = client.get_model_version_by_alias("apply", "champion").run_id
+    run_id = client.get_model_version("apply", "1").run_id
     folder = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="fairness.csv")
     table = pl.read_csv(folder)
     outcomes = applications(3000, seed=1)[0]

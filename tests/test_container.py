@@ -73,7 +73,7 @@ def deep(trained_model: TrainedModel) -> TrainedModel:
     folder = trained_model.transactions.parent
     done = run([*command, "--transactions", str(trained_model.transactions)], environment, folder)
     assert done.returncode == 0, done.stderr
-    return replace(trained_model, uri="models:/deep@champion")
+    return replace(trained_model, uri="models:/deep/1")
 
 
 @pytest.fixture(scope="module")

@@ -173,3 +173,5 @@ def test_mlflow_is_told_once_and_overrules_nobody(tmp_path: Path) -> None:
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     }
     assert mlflow_defaults(tmp_path, dict.fromkeys(added, "mine")) == {}
+    secret = mlflow_defaults(tmp_path, {"MLFLOW_TRACKING_URI": "http://user:secret@host"})
+    assert secret["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"

@@ -36,14 +36,14 @@ def kept(run_id: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_first_version_is_champion_and_challenger(client: MlflowClient) -> None:
-    model = client.get_registered_model("credit-risk")
-    assert {alias: int(version) for alias, version in model.aliases.items()} == {
-        "champion": 1,
-        "challenger": 1,
-    }
+def test_the_first_version_is_champion_only_if_its_gates_passed(
+    client: MlflowClient, trained_model: TrainedModel
+) -> None:
     tags = client.get_model_version("credit-risk", "1").tags
-    assert tags["gates"] in {"passed", "failed"}
+    told = trained_model.printed
+    aliases = {"passed": "challenger and champion", "failed": "challenger"}[tags["gates"]]
+    assert f"registered as credit-risk version 1, {aliases}: models:/credit-risk/1\n" in told
+    assert "score --model models:/credit-risk/1 " in told
     assert len(tags["model_version"]) == 12
     assert tags["target"] == "rfm_proxy"
 
@@ -127,6 +127,9 @@ def test_a_failed_training_registers_nothing_and_moves_no_alias(
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
     assert _registry(client) == before
+    (last,) = client.search_runs([client.get_experiment_by_name("credit-risk").experiment_id], max_results=1)
+    assert last.info.status == "FAILED"
+    assert last.data.tags["mlflow.note.content"] in done.stderr
 
 
 def test_one_class_of_outcomes_is_refused(
@@ -173,7 +176,8 @@ def test_decisions_of_one_moment_train_and_are_not_estimable_out_of_time(
     done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not estimable" in done.stdout
-    assert client.get_model_version_by_alias("one-moment", "champion").tags["gates"] == "failed"
+    assert client.get_model_version("one-moment", "1").tags["gates"] == "failed"
+    assert set(client.get_registered_model("one-moment").aliases) == {"challenger"}
 
 
 def test_a_leaking_label_makes_no_champion(
@@ -186,15 +190,21 @@ def test_a_leaking_label_makes_no_champion(
     assert set(client.get_registered_model("leaking").aliases) == {"challenger"}
 
 
-@pytest.mark.parametrize("model", ["models:/nobody@champion", "no-such-folder"])
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("models:/nobody@champion", "there is no model nobody in sqlite:"),
+        ("no-such-folder", "there is no model no-such-folder: no such folder; name one, or an MLflow URI"),
+    ],
+)
 def test_a_model_that_is_not_there_is_one_sentence(
-    model: str, trained_model: TrainedModel, tmp_path: Path
+    model: str, said: str, trained_model: TrainedModel, tmp_path: Path
 ) -> None:
     command = ["-m", "credit_model", "score", "--transactions", str(trained_model.transactions)]
     own = ["--as_of", "2019-02-01", "--model", model, "--output", "a.csv"]
     done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
     assert done.returncode == 2
-    assert f"credit_model: there is no model {model} in" in done.stderr
+    assert f"credit_model: {said}" in done.stderr
     assert not (tmp_path / "a.csv").exists()
 
 

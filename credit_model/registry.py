@@ -1,0 +1,128 @@
+"""Registered models: their versions, the champion among them, and their files."""
+
+import re
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
+
+from credit_model import store
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+
+
+def check_writable(name: str) -> None:
+    """Find out before the work whether a version can be registered.
+
+    Raises:
+        ValueError: the store does not allow it.
+    """
+    with store.asking(f"register versions of {name}"):
+        try:
+            # Taking away a tag that is not there needs the right to write, and changes nothing.
+            MlflowClient().delete_registered_model_tag(name, "credit_model.asked")
+        except MlflowException as fault:
+            if fault.error_code != _ABSENT:
+                raise
+
+
+def set_aliases(name: str, version: int, *, passed: bool) -> bool:
+    """Make a new version the challenger, and a model's very first one the champion if its gates passed.
+
+    A champion that is missing later was taken away; only ``promote`` makes a new one.
+
+    Returns:
+        Whether it became champion.
+    """
+    client = MlflowClient()
+    client.set_registered_model_alias(name, CHALLENGER, str(version))
+    first = version == 1 and passed
+    if first:
+        client.set_registered_model_alias(name, CHAMPION, str(version))
+    return first
+
+
+def promote(name: str, wanted: str) -> str:
+    """Make a version, or what an alias stands for, the champion; returns what to print.
+
+    Raises:
+        ValueError: there is no such model or version, or its gates failed.
+    """
+    with store.asking(f"promote versions of {name}"):
+        store.reach(create=False)
+        version = _version(name, wanted)
+        if version.tags.get("gates") != "passed":
+            raise ValueError(
+                f"version {version.version} of {name} did not pass its gates "
+                f"({version.tags.get('gates_failed', 'none known')}); promote one that did"
+            )
+        MlflowClient().set_registered_model_alias(name, CHAMPION, version.version)
+    return f"version {version.version} of {name} is the {CHAMPION}"
+
+
+def fetched(uri: str) -> Path:
+    """The folder of a model, downloaded where it is not on this machine.
+
+    Args:
+        uri: such as ``models:/credit-risk@champion`` or ``models:/credit-risk/3``, or any other that MLflow knows.
+
+    Raises:
+        ValueError: there is no such model, or the store does not give it.
+    """
+    with store.asking("read models"):
+        store.reach(create=False)
+        named = re.fullmatch(r"models:/([^/]+)(?:@([^/@]+)|/(\d+))", uri)
+        if named:
+            _version(named[1], named[2] or named[3])
+        files = _place(uri)
+    with store.asking("read artifacts", f"the artifact store {store.shown(files)}"):
+        if not store.within_time(lambda: mlflow.artifacts.list_artifacts(files), files):
+            raise ValueError(
+                f"the files of {store.shown(uri)} are not in {store.shown(files)}, where the MLflow store {store.uri()} "
+                "has them; make that place reachable from here, or name another model"
+            )
+    with store.using("read artifacts"):
+        return Path(mlflow.artifacts.download_artifacts(uri))
+
+
+def _place(uri: str) -> str:
+    """Where the files of a model are."""
+    while uri.startswith("models:"):
+        uri = ModelsArtifactRepository.get_underlying_uri(uri)
+    return uri
+
+
+def _version(name: str, wanted: str) -> ModelVersion:
+    """A version by its number or alias."""
+    model = _model(name)
+    latest = max((int(version.version) for version in model.latest_versions), default=None)
+    if latest is None:
+        raise ValueError(f"{name} has no version in {store.uri()}; train one first")
+    number = wanted if wanted.isdecimal() else model.aliases.get(wanted)
+    if number is None:
+        raise ValueError(
+            f"{name} has version {latest}, but no {wanted}; promote one that passed its gates with "
+            f"python -m credit_model promote --name {name} --version {latest}, or name models:/{name}/{latest}"
+        )
+    try:
+        return MlflowClient().get_model_version(name, number)
+    except MlflowException as fault:
+        if fault.error_code != _ABSENT:
+            raise
+    raise ValueError(f"{name} has no version {number}; its latest is {latest}: models:/{name}/{latest}")
+
+
+def _model(name: str) -> RegisteredModel:
+    client = MlflowClient()
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as fault:
+        if fault.error_code != _ABSENT:
+            raise
+    others = ", ".join(model.name for model in client.search_registered_models(max_results=5))
+    known = f", or name one that is there: {others}" if others else ""
+    raise ValueError(f"there is no model {name} in {store.uri()}; train one first{known}")
