@@ -169,10 +169,10 @@ def _check(misread: Mapping[str, pl.LazyFrame], formats: Formats) -> None:
     counts: dict[str, int] = {}
     firsts: dict[str, str] = {}
     for file, frame in misread.items():
-        for name, (count, first) in _counted(frame).items():
+        for name, (count, row_of_file) in _counted(frame).items():
             counts[name] = counts.get(name, 0) + count
             if count:
-                firsts.setdefault(name, f"row {first} of {file}")
+                firsts.setdefault(name, f"row {row_of_file} of {file}")
     for name, first in firsts.items():
         raise ValueError(_otherwise(name, counts[name], formats, first))
 

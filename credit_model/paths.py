@@ -80,13 +80,12 @@ def check_apart(output: str, inputs: Iterable[str]) -> None:
     target = final(output)
     for given in inputs:
         files, folders = _named(given)
-        inside = is_folder(output) and any(target.is_relative_to(final(str(folder))) for folder in folders)
-        if (
-            inside
-            or target in {final(given), *(final(str(file)) for file in files)}
-            or _linked(target, files)
-        ):
+        if target == final(given) or _is_one_of(target, files):
             raise ValueError(f"{output} would overwrite what {given} names; write to another place")
+        if is_folder(output) and any(target.is_relative_to(final(str(folder))) for folder in folders):
+            raise ValueError(
+                f"{output} would lie inside the folder that {given} names; write to another place"
+            )
 
 
 def final(path: str) -> Path:
@@ -99,8 +98,8 @@ def is_folder(path: str) -> bool:
     return path.endswith("/") or Path(path).is_dir()
 
 
-def _linked(target: Path, files: Iterable[Path]) -> bool:
-    """Whether a file that exists is one of others by another hard link."""
+def _is_one_of(target: Path, files: Iterable[Path]) -> bool:
+    """Whether a file that exists is one of others, under their names or by another hard link."""
     return target.exists() and any(target.samefile(file) for file in files)
 
 

@@ -4,13 +4,15 @@ import gzip
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credit_model import doubts, formats, tables, workflow
+from credit_model import doubts, formats, spark, tables, workflow
 from credit_model.date_formats import read_date_format
 from credit_model.formats import AS_READ, Formats
 from credit_model.settings import Settings
@@ -271,6 +273,33 @@ def test_every_format_reaches_the_outcomes_and_the_model(tmp_path: Path) -> None
         ValueError, match=r"as_of: 300 rows are unreadable .*row 1 of .*loans\.csv.*date_format="
     ):
         workflow._sample(replace(given_settings, date_format=None), tidy_table(pl.DataFrame(schema=SCHEMA)))
+
+
+@pytest.mark.parametrize(
+    ("written", "kinds", "odd"),
+    [
+        (
+            MARKED,
+            {"TransactionStartTime": "string", "Amount": "string", "ProductId": "string"},
+            "Amount, Tra",
+        ),
+        (Formats("%Y%m%d"), {"TransactionStartTime": "int", "Amount": "string"}, "TransactionStartTime of"),
+        (Formats(decimal="comma"), {"TransactionStartTime": "string", "Value": "string"}, "Value of"),
+        (MARKED, {"TransactionStartTime": "timestamp", "Amount": "double"}, None),
+        (AS_READ, {"TransactionStartTime": "string", "Amount": "string"}, None),
+    ],
+)
+def test_spark_refuses_what_it_would_read_otherwise(
+    written: Formats, kinds: dict[str, str], odd: str | None
+) -> None:
+    table: Any = SimpleNamespace(dtypes=list(kinds.items()))
+    if odd is None:
+        spark._check_formats(table, written)
+    else:
+        with pytest.raises(
+            ValueError, match=f"score_spark reads {odd}.*; convert them .* first, or use score"
+        ):
+            spark._check_formats(table, written)
 
 
 def test_what_is_said_comes_before_what_is_remembered() -> None:
