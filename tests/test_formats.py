@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit_model import doubts, formats, spark, tables, workflow
@@ -40,6 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 @given(moment=DAYS)
+@settings(max_examples=20)
 def test_a_moment_reads_as_it_was_written(folder: Path, date_format: str, moment: datetime) -> None:
     text = moment.strftime(date_format.replace("%z", "+0000"))
     path = folder / "moments.parquet"
@@ -48,6 +49,7 @@ def test_a_moment_reads_as_it_was_written(folder: Path, date_format: str, moment
     assert found["as_of"].to_list() == [moment, None, None]
 
 
+@settings(max_examples=50)
 @given(amount=st.decimals(-(10**9), 10**9, places=2))
 def test_a_number_reads_as_it_was_written_with_a_comma(folder: Path, amount: object) -> None:
     path = folder / "amounts.parquet"
