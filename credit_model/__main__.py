@@ -12,7 +12,7 @@ from pathlib import Path
 
 from credit_model import __version__, orders, settings
 from credit_model.environment import mlflow_defaults
-from credit_model.paths import check_output
+from credit_model.paths import check_apart, check_output
 from credit_model.settings import Settings
 
 _BAD_INPUT = 2
@@ -108,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, given: Settings) -> int:
+    _check_apart(given)
     os.environ.update(mlflow_defaults(Path.cwd(), os.environ))
     try:
         return _HANDLERS[command](given)
@@ -117,6 +118,15 @@ def _run(command: str, given: Settings) -> int:
             raise
         extra = _EXTRAS.get(library, "train")
         raise ValueError(f"{command} needs {library}; pip install 'credit-model[{extra}]'") from fault
+
+
+def _check_apart(given: Settings) -> None:
+    """What a command writes must not be what it reads, nor what it has just written."""
+    inputs = (given.transactions, given.decisions, given.outcomes, given.features)
+    if given.output is not None:
+        check_apart(given.output, filter(None, inputs))
+    if given.truth is not None:
+        check_apart(given.truth, filter(None, (given.output,)))
 
 
 def _pairs(words: Sequence[str]) -> dict[str, str]:

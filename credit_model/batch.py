@@ -88,14 +88,16 @@ def scored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> It
         pieces(order.scan_transactions(scorer), source, rows_at_once, window) as found,
         TemporaryDirectory(prefix="credit_model_") as folder,
     ):
-        asked = (found.customers.to_frame() if given is None else given).with_row_index(_PLACE)
+        whom = tables.filled(found.customers.to_frame(), source) if given is None else given
+        asked = whom.with_row_index(_PLACE)
         place = found.place(read(asked["CustomerId"], texts)[0])
         for number, table in enumerate(_watched(found)):
             mine = asked.filter(place == number)
             answer = score_tables(scorer, tidy_table(table), mine.drop(_PLACE), order.moment)
             _keep(answer.with_columns(mine[_PLACE]), Path(folder) / f"{number:06}.parquet")
         moments = [moment for moment in found.span if moment is not None]
-        yield Scored(pl.scan_parquet(f"{folder}/*.parquet"), asked.height, moments)
+        answers = pl.scan_parquet(sorted(Path(folder).iterdir()), glob=False)
+        yield Scored(answers, asked.height, moments)
 
 
 def _parts(known: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
@@ -121,10 +123,7 @@ def _renumbered(rows: pl.DataFrame, start: int) -> pl.DataFrame:
 
 
 def _decisions(order: Order, scorer: Scorer) -> pl.DataFrame | None:
-    if order.decisions is None:
-        return None
-    with tables.reading(order.decisions):
-        return order.scan(order.decisions, scorer, ("CustomerId",)).collect()
+    return None if order.decisions is None else order.read(order.decisions, scorer, ("CustomerId",))
 
 
 def _window(order: Order, scorer: Scorer, given: pl.DataFrame | None) -> tuple[datetime, datetime]:

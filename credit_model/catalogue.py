@@ -60,6 +60,11 @@ class Catalogue:
         """The aggregates that features are written in, by name."""
         return aggregates(self.history_days, self.levels)
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The attributes that are numbers."""
+        return tuple(known.name for known in self.attributes if known.kind == "number")
+
     def to_dict(self) -> dict[str, object]:
         """Plain JSON."""
         attributes = [{"name": attribute.name, "kind": attribute.kind} for attribute in self.attributes]

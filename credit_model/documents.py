@@ -14,6 +14,7 @@ from credit_model.training import Trained
 from credit_model.woe import binning_table
 from credit_model.woe_scorecard import Scorecard
 from credit_model.workflow import Outcome
+from credit_model.writers import csv_text
 
 
 def documents(outcome: Outcome) -> Mapping[str, str]:
@@ -23,21 +24,21 @@ def documents(outcome: Outcome) -> Mapping[str, str]:
     bad, probability = trained.prepared.bad[known], trained.probability[known]
     found = {
         "summary.txt": "\n".join(outcome.summary) + "\n",
-        "features.csv": features(trained).write_csv(),
-        "comparison.csv": comparison(trained).write_csv(),
-        "calibration_by_period.csv": by_period(trained.prepared, trained.probability).write_csv(),
-        "decisions_by_band.csv": scorecard.decision_table(trained.scorer.bands, probability, bad).write_csv(),
-        "cost_curve.csv": scorecard.cost_curve(probability, bad, *recipe.costs).write_csv(),
-        "scorecard/points.csv": points(trained).write_csv(),
+        "features.csv": csv_text(features(trained)),
+        "comparison.csv": csv_text(comparison(trained)),
+        "calibration_by_period.csv": csv_text(by_period(trained.prepared, trained.probability)),
+        "decisions_by_band.csv": csv_text(scorecard.decision_table(trained.scorer.bands, probability, bad)),
+        "cost_curve.csv": csv_text(scorecard.cost_curve(probability, bad, *recipe.costs)),
+        "scorecard/points.csv": csv_text(points(trained)),
         "scorecard/points.html": _points_page(trained, recipe.scale),
     } | _binnings(trained.scorecard)
     if outcome.fairness is not None:
-        found["fairness.csv"] = outcome.fairness.table.write_csv()
-        found["disparities.csv"] = outcome.fairness.disparities.write_csv()
+        found["fairness.csv"] = csv_text(outcome.fairness.table)
+        found["disparities.csv"] = csv_text(outcome.fairness.disparities)
     if outcome.sample.proxy is not None:
         labeller = outcome.sample.proxy.labeller
         found["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)
-        found["cohorts.csv"] = outcome.sample.proxy.cohorts.write_csv()
+        found["cohorts.csv"] = csv_text(outcome.sample.proxy.cohorts)
     return found
 
 

@@ -18,6 +18,7 @@ from credit_model.preparation import PARTS, Prepared, keep, only_currency, wante
 from credit_model.recipe import Recipe
 from credit_model.settings import Settings
 from credit_model.transactions import SCHEMA, tidy_table
+from credit_model.writers import write_text
 
 HEAD = ("CustomerId", "as_of", "status", "message", "CurrencyCode")
 INVALID = "invalid"
@@ -126,7 +127,7 @@ def schema(catalogue: Catalogue) -> dict[str, pl.DataType]:
 
 def write_catalogue(catalogue: Catalogue, path: str) -> None:
     """Write the catalogue of the table of features at a path, beside it."""
-    _beside(path).write_text(json.dumps(catalogue.to_dict(), indent=1, sort_keys=True), encoding="utf-8")
+    write_text(json.dumps(catalogue.to_dict(), indent=1, sort_keys=True), str(_beside(path)))
 
 
 def _catalogue(path: str) -> Catalogue:

@@ -170,7 +170,7 @@ def _seen(order: Order, scorer: Scorer, profile: Profile, rows_at_once: int) -> 
     given = _asked(order, scorer)
     source = order.transactions or "no transactions"
     with pieces(order.scan_transactions(scorer), source, rows_at_once) as found:
-        asked = found.customers.drop_nulls().to_frame() if given is None else given
+        asked = tables.filled(found.customers.to_frame(), source).drop_nulls() if given is None else given
         place = found.place(read(asked["CustomerId"], texts)[0])
         parts = [
             _part(order, scorer, profile, tidy_table(table.collect()), asked.filter(place == number))
@@ -195,16 +195,11 @@ def _part(order: Order, scorer: Scorer, profile: Profile, transactions: Tidy, as
 def _asked(order: Order, scorer: Scorer) -> pl.DataFrame | None:
     """The decisions to judge, with their outcomes where there are any; null is every customer."""
     if order.outcomes is not None:
-        outcomes = _collect(order.scan(order.outcomes, scorer, REQUIRED), order.outcomes)
-        return observed(outcomes, 0).decisions
+        outcomes = order.read(order.outcomes, scorer, REQUIRED)
+        return observed(outcomes, 0, order.bad_values, tables.place(order.outcomes)).decisions
     if order.decisions is not None:
-        return _collect(order.scan(order.decisions, scorer, ("CustomerId",)), order.decisions)
+        return order.read(order.decisions, scorer, ("CustomerId",))
     return None
-
-
-def _collect(scanned: pl.LazyFrame, source: str) -> pl.DataFrame:
-    with tables.reading(source):
-        return scanned.collect()
 
 
 def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

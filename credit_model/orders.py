@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from credit_model.date_formats import ISO
 from credit_model.moments import read_iso
 from credit_model.paths import check_output
 from credit_model.settings import Settings
@@ -39,6 +40,9 @@ class Order:
         columns: the files' own names of columns.
         as_of: ISO text: the moment of decisions that give none.
         output: file to write, or null.
+        date_format: how times of the files are written, or null: as the model was told.
+        decimal: decimal mark of the files, or null: as the model was told.
+        bad_values: values of defaulted that mean bad; none where 1 does.
     """
 
     scorer: str
@@ -48,6 +52,9 @@ class Order:
     columns: dict[str, str]
     as_of: str
     output: str | None
+    date_format: str | None = None
+    decimal: str | None = None
+    bad_values: list[str] = field(default_factory=list)
 
     @property
     def moment(self) -> datetime:
@@ -68,7 +75,22 @@ class Order:
         known = {*needed, *COLUMNS} if transactions else set(needed)
         every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in known)])
         only = COLUMNS if transactions else None
-        return tables.scan(path, {**scorer.columns, **self.columns}, every, only)
+        said = scorer.formats.said(self.date_format, self.decimal)
+        formats = said if transactions else said.of_numbers(scorer.catalogue.numbers)
+        return tables.scan(path, {**scorer.columns, **self.columns}, every, only, formats)
+
+    def read(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.DataFrame":
+        """A file of decisions as ``scan`` opens it, in memory; what seems to be written otherwise than it is read is told.
+
+        Raises:
+            ValueError: it has no rows, or cannot be read.
+        """
+        from credit_model import doubts, tables
+
+        with tables.reading(path):
+            table = tables.filled(self.scan(path, scorer, needed).collect(), path)
+        doubts.warn(table, scorer.catalogue.numbers, tables.place(path))
+        return table
 
     def scan_transactions(self, scorer: "Scorer") -> "pl.LazyFrame":
         """The transactions; none where the order names none."""
@@ -94,10 +116,38 @@ def give(module: str, settings: Settings) -> int:
         settings.columns,
         (settings.as_of or datetime.now(UTC)).isoformat(),
         settings.output,
+        settings.date_format,
+        settings.decimal,
+        list(settings.bad_values),
     )
     environment = os.environ | {"PYTHONPATH": str((model / "code").resolve())}
-    command = [sys.executable, "-P", "-m", f"credit_model.{module}", json.dumps(asdict(order))]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        f"credit_model.{module}",
+        json.dumps(_plain(order, settings.model)),
+    ]
     return obey(command, environment)
+
+
+def _plain(order: Order, model: str) -> dict[str, object]:
+    """An order as plain data that the model's code takes: code from before there were formats knows no field of them.
+
+    Raises:
+        ValueError: such a model cannot do what is asked.
+    """
+    plain = asdict(order)
+    if "formats" in json.loads((Path(order.scorer) / "scorer.json").read_text(encoding="utf-8")):
+        return plain
+    added = {name: plain.pop(name) for name in ("date_format", "decimal", "bad_values")}
+    asked = [name for name, value in added.items() if value not in (None, [], ISO, "point")]
+    if asked:
+        raise ValueError(
+            f"the model {model} is older than {', '.join(asked)} and cannot honour it; train it again, or give files with "
+            "ISO-8601 times, decimal points and 1 for bad"
+        )
+    return plain
 
 
 def fetched(model: str) -> Path:

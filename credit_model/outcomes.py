@@ -1,18 +1,27 @@
 """Real outcomes: a table of what became of each decision -> labelled decisions."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import polars as pl
 
-from credit_model.cells import Cells, Reader, decoded, numbers, read, texts, times
+from credit_model.cells import Reader, decoded, numbers, read, texts, times
+from credit_model.formats import SAY_DATE_FORMAT, Place, refuse, row
 from credit_model.labels import Labels
 
 REQUIRED = ("CustomerId", "as_of", "defaulted")
 KNOWN_AT = "outcome_known_at"
 _WORDS = {"true": "1", "false": "0"}
+_CORRECT = "correct or remove those rows"
+_UNREADABLE_TIMES = (
+    "unreadable in the outcomes as ISO-8601 times such as 2019-02-13",
+    f"{_CORRECT}, or {SAY_DATE_FORMAT}",
+)
 
 
-def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
+def observed(
+    outcomes: pl.DataFrame, outcome_days: int, bad_values: Sequence[str] = (), place: Place = row
+) -> Labels:
     """Read a table of real outcomes.
 
     Args:
@@ -20,6 +29,9 @@ def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
             missing is indeterminate), optionally ``outcome_known_at``; every other column is kept as it is.
             Cells of any kind that transactions may have.
         outcome_days: days after ``as_of`` at which an outcome without ``outcome_known_at`` was known.
+        bad_values: values of ``defaulted``, in any case, that mean bad, while every other one means good; 1 and 0 where
+            there are none.
+        place: row -> what to call it in an error.
 
     Returns:
         The labelled decisions in order, without indeterminate and repeated ones, which are counted. A row
@@ -27,8 +39,8 @@ def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
         loan's number or amount) are decisions of their own.
 
     Raises:
-        ValueError: a required column is absent, or cells of one cannot be used: the message names column and
-            count.
+        ValueError: a required column is absent, cells of one cannot be used (the message names column, count and the first
+            row), or a bad value never occurs.
     """
     absent = [name for name in REQUIRED if name not in outcomes.columns]
     if absent:
@@ -37,15 +49,16 @@ def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
             "name the columns that hold them, for example columns=CustomerId=client,defaulted=bad"
         )
     table = outcomes.with_columns(
-        _whole("CustomerId", outcomes["CustomerId"], texts),
-        _whole("as_of", outcomes["as_of"], times),
-        bad=_bad(outcomes["defaulted"]),
-        known_at=_known_at(outcomes),
+        _whole(outcomes["CustomerId"], texts, place),
+        _whole(outcomes["as_of"], times, place),
+        bad=_named_bad(outcomes["defaulted"], bad_values)
+        if bad_values
+        else _bad(outcomes["defaulted"], place),
+        known_at=_known_at(outcomes, place),
     )
     table = table.with_columns(pl.col("known_at").fill_null(pl.col("as_of") + timedelta(days=outcome_days)))
-    early = table.filter(pl.col("known_at") < pl.col("as_of")).height
-    if early:
-        raise ValueError(f"{KNOWN_AT}: {_times(early)} before as_of; an outcome is known after its decision")
+    early = table["known_at"] < table["as_of"]
+    refuse(KNOWN_AT, early, "before as_of", "an outcome is known after its decision", place)
     determinate = table.drop("defaulted", KNOWN_AT, strict=False).drop_nulls("bad")
     decisions = _distinct(determinate)
     left_out = {
@@ -55,7 +68,34 @@ def observed(outcomes: pl.DataFrame, outcome_days: int) -> Labels:
     return Labels(decisions, "observed_default", left_out=left_out)
 
 
-def _bad(defaulted: pl.Series) -> pl.Series:
+def counted(defaulted: pl.Series, bad_values: Sequence[str]) -> dict[str, int]:
+    """How many cells hold each of the values that mean bad, without regard to case and to spaces around them.
+
+    Raises:
+        ValueError: one of them never occurs.
+    """
+    written = _lowered(defaulted)
+    found = {value: int((written == value.strip().lower()).sum()) for value in bad_values}
+    for value, count in found.items():
+        if not count:
+            raise ValueError(
+                f"bad_values: {value!r} occurs in no row of defaulted; check its spelling, or leave it out"
+            )
+    return found
+
+
+def _named_bad(defaulted: pl.Series, bad_values: Sequence[str]) -> pl.Series:
+    return (
+        _lowered(defaulted).is_in([value.lower() for value in counted(defaulted, bad_values)]).cast(pl.Int8)
+    )
+
+
+def _lowered(defaulted: pl.Series) -> pl.Series:
+    plain = read(defaulted, texts)[0].str.strip_chars().str.to_lowercase()
+    return plain.set(plain == "", None)
+
+
+def _bad(defaulted: pl.Series, place: Place) -> pl.Series:
     defaulted = decoded(defaulted)
     if defaulted.dtype == pl.Boolean:
         defaulted = defaulted.cast(pl.Int8)
@@ -63,33 +103,26 @@ def _bad(defaulted: pl.Series) -> pl.Series:
         plain = defaulted.str.strip_chars().str.to_lowercase()
         defaulted = plain.replace(_WORDS)
     values, _, unreadable = read(defaulted, numbers)
-    wrong = int((unreadable | ~values.is_in([0.0, 1.0]).fill_null(value=True)).sum())
-    if wrong:
-        raise ValueError(
-            f"defaulted: {_times(wrong)} neither 0 nor 1; write 1 for a default, 0 for none, nothing for "
-            "undecided"
-        )
+    wrong = unreadable | ~values.is_in([0.0, 1.0]).fill_null(value=True)
+    remedy = "write 1 for a default, 0 for none, nothing for undecided, or say which values are bad: bad_values=yes,charged off"
+    refuse("defaulted", wrong, "neither 0 nor 1", remedy, place)
     return values.cast(pl.Int8)
 
 
-def _known_at(outcomes: pl.DataFrame) -> pl.Series:
+def _known_at(outcomes: pl.DataFrame, place: Place) -> pl.Series:
     if KNOWN_AT not in outcomes.columns:
         return pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, outcomes.height)
     moments, _, unreadable = read(outcomes[KNOWN_AT], times)
-    _refuse(KNOWN_AT, "unreadable", int(unreadable.sum()))
+    refuse(KNOWN_AT, unreadable, *_UNREADABLE_TIMES, place)
     return moments
 
 
-def _whole(name: str, cells: Cells, reader: Reader) -> pl.Series:
+def _whole(cells: pl.Series, reader: Reader, place: Place) -> pl.Series:
     values, missing, unreadable = read(cells, reader)
-    _refuse(name, "missing", int(missing.sum()))
-    _refuse(name, "unreadable", int(unreadable.sum()))
-    return values.alias(name)
-
-
-def _refuse(name: str, problem: str, count: int) -> None:
-    if count:
-        raise ValueError(f"{name}: {_times(count)} {problem} in the outcomes; correct or remove those rows")
+    refuse(cells.name, missing, "missing in the outcomes", _CORRECT, place)
+    problem = _UNREADABLE_TIMES if reader is times else ("unreadable in the outcomes", _CORRECT)
+    refuse(cells.name, unreadable, *problem, place)
+    return values.alias(cells.name)
 
 
 def _distinct(decisions: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from credit_model import lists
+from credit_model.date_formats import read_date_format
 from credit_model.moments import read_iso
 from credit_model.spelling import suggest
 
@@ -148,8 +149,13 @@ def _text(raw: Raw, what: str) -> str:
     return raw
 
 
+def _read_date_format(raw: Raw) -> str:
+    return read_date_format(_text(raw, "a format of dates"))
+
+
 TEXT = Kind(lambda raw: _text(raw, "one text"))
 NAMES = Kind(_read_names, lists.join)
 COLUMNS = Kind(_read_columns, lists.join_pairs)
 MOMENT = Kind(_read_moment, _write_moment)
+DATE_FORMAT = Kind(_read_date_format)
 LEVELS = Kind(_read_levels, _write_levels)

@@ -1,6 +1,7 @@
-"""The files of tables that a path names: one file, those of a folder, or those that a pattern matches."""
+"""The files of tables that a path names: one file, those of a folder, or those that a pattern matches; and where to write."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 _ENDINGS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
@@ -15,22 +16,12 @@ def named(path: str) -> list[Path]:
     Raises:
         ValueError: there are none.
     """
-    given = Path(path)
-    if given.is_file():
-        return [given]
-    if given.is_dir():
-        found = _inside(given)
-        problem = "holds no .csv, .csv.gz or .parquet file"
-    elif any(mark in path for mark in "*?["):
-        found = [
-            file for match in _matches(given) for file in (_inside(match) if match.is_dir() else [match])
-        ]
-        problem = "matches no file"
-    else:
-        found, problem = [], "does not exist"
+    found, folders = _named(path)
     if not found:
+        matched = "matches no file" if _is_pattern(path) else "does not exist"
+        problem = "holds no .csv, .csv.gz or .parquet file" if Path(path) in folders else matched
         raise ValueError(f"{path} {problem}; check the path")
-    return sorted(set(found))
+    return found
 
 
 def kind_of(file: Path) -> str:
@@ -60,15 +51,69 @@ def check_output(path: str) -> None:
         raise ValueError(
             f"{path} is neither CSV nor Parquet by its ending; name it .csv or .parquet, or a folder: {path}/"
         )
-    if not target.parent.is_dir():
+    check_place(path)
+
+
+def check_place(path: str) -> None:
+    """Find out before the work whether the folder around its result can be written to.
+
+    Raises:
+        ValueError: the folder is absent or not writable.
+    """
+    folder = final(path).parent
+    if not folder.is_dir():
         raise ValueError(f"the folder of {path} does not exist; create it first")
-    if not os.access(target.parent, os.W_OK):
+    if not os.access(folder, os.W_OK):
         raise ValueError(f"the folder of {path} is not writable; choose another")
+
+
+def check_apart(output: str, inputs: Iterable[str]) -> None:
+    """Find out before the work whether its result would overwrite what it reads, under any name: links are followed.
+
+    Args:
+        output: the file or folder to write.
+        inputs: files, folders and patterns that are read; one that does not exist is compared by its path.
+
+    Raises:
+        ValueError: the output is an input, one of the files that an input names, or a folder inside an input folder.
+    """
+    target = final(output)
+    for given in inputs:
+        files, folders = _named(given)
+        if target == final(given) or _is_one_of(target, files):
+            raise ValueError(f"{output} would overwrite what {given} names; write to another place")
+        if is_folder(output) and any(target.is_relative_to(final(str(folder))) for folder in folders):
+            raise ValueError(
+                f"{output} would lie inside the folder that {given} names; write to another place"
+            )
+
+
+def final(path: str) -> Path:
+    """The absolute path that a path leads to, through every link on it."""
+    return Path(os.path.realpath(path))
 
 
 def is_folder(path: str) -> bool:
     """Whether a path is, or is meant to be, a folder."""
     return path.endswith("/") or Path(path).is_dir()
+
+
+def _is_one_of(target: Path, files: Iterable[Path]) -> bool:
+    """Whether a file that exists is one of others, under their names or by another hard link."""
+    return target.exists() and any(target.samefile(file) for file in files)
+
+
+def _named(path: str) -> tuple[list[Path], list[Path]]:
+    """The files that a path names, in order, and the folders among what it names itself."""
+    given = Path(path)
+    matches = [given] if given.exists() else _matches(given) if _is_pattern(path) else []
+    folders = [match for match in matches if match.is_dir()]
+    files = [match for match in matches if match not in folders]
+    return sorted({*files, *(file for folder in folders for file in _inside(folder))}), folders
+
+
+def _is_pattern(path: str) -> bool:
+    return any(mark in path for mark in "*?[")
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from credit_model import tables
 from credit_model.cells import read, texts, times
+from credit_model.doubts import Doubts
 from credit_model.transactions import COLUMNS
 
 ROWS_AT_ONCE = 2_000_000
@@ -57,7 +58,9 @@ def pieces(
     known = [name for name in scanned.collect_schema().names() if name in COLUMNS]
     with TemporaryDirectory(prefix="credit_model_") as folder:
         with tables.reading(source):
-            found = _split(_Store(scanned.select(known), Path(folder), rows_at_once), window)
+            doubts = Doubts()
+            found = _split(_Store(scanned.select(known), Path(folder), rows_at_once), window, doubts)
+            doubts.warn(tables.place(source))
         yield found
 
 
@@ -104,13 +107,20 @@ class _Store:
 
     def _table(self, piece: int) -> pl.LazyFrame:
         files = list(self.folder.glob(f"{piece}-*.parquet"))
-        return pl.scan_parquet(files) if files else pl.LazyFrame(schema=self.scanned.collect_schema())
+        return (
+            pl.scan_parquet(files, glob=False)
+            if files
+            else pl.LazyFrame(schema=self.scanned.collect_schema())
+        )
 
 
-def _split(store: _Store, window: tuple[datetime, datetime] | None) -> Pieces:
+def _split(store: _Store, window: tuple[datetime, datetime] | None, doubts: Doubts) -> Pieces:
     seen, spans = [pl.Series("CustomerId", [], pl.String)], [pl.Series([], dtype=pl.Datetime("us"))]
+    rows = 0
     for batch in store.scanned.collect_batches(chunk_size=_BATCH, maintain_order=True):
-        moments = read(batch["TransactionStartTime"], times)[0]
+        moments, _, unreadable = read(batch["TransactionStartTime"], times)
+        doubts.see_transactions(batch, unreadable, rows)
+        rows += batch.height
         seen.append(_customers(batch).unique(maintain_order=True))
         spans.append(_ends(moments))
         inside = (

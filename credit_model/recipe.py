@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from credit_model.decisions import Attribute
+from credit_model.formats import AS_READ, Formats
 from credit_model.scorecard import Bands, Scale
 
 
@@ -22,6 +23,7 @@ class Recipe:
         costs: of a false negative and of a false positive.
         bands: risk levels and decisions.
         columns: the files' own names of columns, kept in the model.
+        formats: how cells of the files are written, kept in the model.
         seed: of everything random.
     """
 
@@ -35,4 +37,5 @@ class Recipe:
     costs: tuple[float, float] = (10.0, 1.0)
     bands: Bands = field(default_factory=Bands)
     columns: Mapping[str, str] = field(default_factory=dict)
+    formats: Formats = AS_READ
     seed: int = 42

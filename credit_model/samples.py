@@ -6,10 +6,11 @@ from datetime import datetime
 
 import polars as pl
 
-from credit_model import cells, labels, scorecard, splits
+from credit_model import cells, labels, scorecard, splits, tables
 from credit_model.cutoffs import Cutoffs, automatic_windows, cutoffs
 from credit_model.decisions import Attribute, learn_attributes, read_decisions
-from credit_model.outcomes import KNOWN_AT, observed
+from credit_model.formats import AS_READ, row
+from credit_model.outcomes import KNOWN_AT, counted, observed
 from credit_model.recipe import Recipe
 from credit_model.settings import Settings
 from credit_model.spelling import suggest
@@ -74,10 +75,11 @@ def observed_sample(
         ValueError: the table cannot be read, or lacks an attribute or the group.
     """
     wait = OBSERVED_OUTCOME if given.outcome_days is None else given.outcome_days
-    found = observed(outcomes, wait)
+    source = tables.place(given.outcomes) if given.outcomes else row
+    found = observed(outcomes, wait, given.bad_values, source)
     at_once = given.outcome_days is None and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME)
     if at_once:
-        found = observed(outcomes, 0)
+        found = observed(outcomes, 0, given.bad_values, source)
     table = found.decisions
     if attributes is None:
         attributes = learn_attributes(table, given.attributes)
@@ -98,6 +100,7 @@ def observed_sample(
     lines = (
         f"label: observed defaults, history {recipe.history_days} days; {known}",
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
+        *_bad_lines(outcomes, given),
     )
     return Sample(parted, recipe, wait, None, lines)
 
@@ -108,6 +111,13 @@ def _check_attributes(faults: pl.DataFrame) -> None:
         raise ValueError(
             f"attribute {name}: {count} cells of the outcomes are neither text nor numbers; correct them"
         )
+
+
+def _bad_lines(outcomes: pl.DataFrame, given: Settings) -> tuple[str, ...]:
+    """How many rows each value that means bad made so."""
+    found = counted(outcomes["defaulted"], given.bad_values)
+    parts = [f"{count} by {value!r}" for value, count in found.items()]
+    return (f"rows that are bad (bad_values): {', '.join(parts)}",) if parts else ()
 
 
 def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
@@ -123,6 +133,7 @@ def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
         costs=costs,
         bands=_bands(given, costs, target),
         columns=given.columns,
+        formats=AS_READ.said(given.date_format, given.decimal),
         seed=given.seed,
     )
 

@@ -18,6 +18,7 @@ from credit_model.classifier import Case, Classifier
 from credit_model.classifiers import load_classifier
 from credit_model.decisions import Decisions
 from credit_model.features import FeaturePlan
+from credit_model.formats import AS_READ, Formats
 from credit_model.history import History, history, messages, together
 from credit_model.plain import Sight, read_plain
 from credit_model.profile import Profile
@@ -63,6 +64,7 @@ class Scorer:
         currency: the only currency allowed, or null.
         no_history_probability: probability of a decision without transactions, or null where it is not known.
         columns: the files' own names of columns, as the training was told them; requests use the contract's names.
+        formats: how cells of the files are written, as the training was told; requests have ISO-8601 and decimal points.
         profile: how inputs and scores were distributed in training, or null.
         version: first 12 hex digits of the manifest's hash; empty before the scorer is saved.
     """
@@ -77,6 +79,7 @@ class Scorer:
     currency: str | None = None
     no_history_probability: float | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    formats: Formats = AS_READ
     profile: Profile | None = None
     version: str = ""
 
@@ -196,7 +199,8 @@ class Scorer:
         parts = {name: getattr(self, name).to_dict() for name in _PARTS}
         scalars = {name: getattr(self, name) for name in _SCALARS}
         profile = None if self.profile is None else self.profile.to_dict()
-        return parts | scalars | {"columns": dict(self.columns), "profile": profile}
+        files = {"columns": dict(self.columns), "formats": self.formats.to_dict()}
+        return parts | scalars | files | {"profile": profile}
 
     @classmethod
     def load(cls, folder: Path) -> "Scorer":
@@ -222,6 +226,7 @@ class Scorer:
             classifier=load_classifier(folder / "classifier"),
             version=_digest(folder / _MANIFEST)[:12],
             columns=plain.get("columns", {}),
+            formats=Formats.from_dict(plain.get("formats", {})),
             profile=profile,
             **parts,
             **scalars,

@@ -12,7 +12,19 @@ from typing import Any
 
 import yaml
 
-from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
+from credit_model.parameters import (
+    COLUMNS,
+    DATE_FORMAT,
+    LEVELS,
+    MOMENT,
+    NAMES,
+    TEXT,
+    Kind,
+    Levels,
+    choice,
+    number,
+    whole,
+)
 from credit_model.spelling import suggest
 
 COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
@@ -60,6 +72,24 @@ class Settings:
     )
     columns: dict[str, str] = _parameter(
         COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
+    )
+    date_format: str | None = _parameter(
+        DATE_FORMAT,
+        None,
+        _FILES,
+        "how times in files are written: iso, or codes such as %d.%m.%Y; else as the model's training was told, else iso",
+    )
+    decimal: str | None = _parameter(
+        choice("point", "comma"),
+        None,
+        _FILES,
+        "decimal mark of numbers held as text: point or comma; else as the model's training was told, else point",
+    )
+    bad_values: tuple[str, ...] = _parameter(
+        NAMES,
+        (),
+        "explore train monitor",
+        "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
     )
     attributes: tuple[str, ...] = _parameter(
         NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
@@ -230,3 +260,5 @@ def _check(command: str, settings: Settings) -> None:
         raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
     if settings.features is not None and settings.transactions is not None:
         raise ValueError("features: they stand for the transactions; leave --transactions out")
+    if settings.bad_values and settings.outcomes is None:
+        raise ValueError("bad_values: they are values of outcomes; give --outcomes FILE")

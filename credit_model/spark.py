@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
-from credit_model import tables
+from credit_model import csv_files, tables
 from credit_model.batch import warning
 from credit_model.cells import read, times
+from credit_model.date_formats import ISO
+from credit_model.formats import COMMA, NUMBERS, Formats
 from credit_model.moments import EARLIEST, LATEST
 from credit_model.orders import fetched
-from credit_model.paths import check_output
+from credit_model.paths import check_output, kind_of
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
 from credit_model.transactions import COLUMNS, REQUIRED
@@ -130,12 +132,14 @@ def score_spark(settings: Settings) -> str:
     model = fetched(settings.model).resolve()
     scorer = Scorer.load(model / "artifacts" / "scorer")
     columns = {**scorer.columns, **settings.columns}
+    formats = scorer.formats.said(settings.date_format, settings.decimal)
     moment: datetime = read([settings.as_of or datetime.now(UTC)], times)[0][0]
-    asked = _asked(settings, columns)
+    asked = _asked(settings, columns, formats.of_numbers(scorer.catalogue.numbers))
     window = _window(asked, moment, scorer.catalogue.history_days)
     session = _session(model / "code")
     try:
         transactions = _table(session, settings.transactions, columns)
+        _check_formats(transactions, formats)
         decisions = None if asked is None else session.createDataFrame(asked.to_pandas())
         rows = decision_rows(transactions, decisions, moment, window)
         keep = (_ROW,) if decisions is not None else ()
@@ -171,6 +175,7 @@ def _table(session: "SparkSession", path: str | None, columns: dict[str, str]) -
         raise ValueError("score_spark needs transactions; give a CSV or Parquet file or folder")
     files = [str(file) for file in tables.files(path)]
     reader = session.read.option("header", "true").option("multiLine", "true").option("escape", '"')
+    reader = reader.option("sep", _separator(files))
     table = reader.parquet(*files) if files[0].lower().endswith(".parquet") else reader.csv(files)
     for ours, theirs in columns.items():
         if theirs in table.columns:
@@ -178,11 +183,35 @@ def _table(session: "SparkSession", path: str | None, columns: dict[str, str]) -
     return table
 
 
-def _asked(settings: Settings, columns: dict[str, str]) -> pl.DataFrame | None:
+def _separator(files: list[str]) -> str:
+    """What stands between the cells of CSV files, which is the same in all that Spark reads at once."""
+    found = {csv_files.separator(Path(file)) for file in files if kind_of(Path(file)) == "CSV"}
+    if len(found) > 1:
+        raise ValueError(
+            "the files of transactions have different marks between their cells; write them alike for Spark"
+        )
+    return next(iter(found), ",")
+
+
+def _check_formats(transactions: "DataFrame", formats: Formats) -> None:
+    """Spark reads text cells as they are everywhere; other ways of writing them are for the other commands."""
+    texts = {
+        name for name, kind in transactions.dtypes if kind == "string" or (name == _TIME and kind in _NUMBERS)
+    }
+    times = {_TIME} & texts if formats.date_format != ISO else set()
+    odd = sorted(times | ({*NUMBERS} & texts if formats.decimal == COMMA else set()))
+    if odd:
+        raise ValueError(
+            f"score_spark reads {', '.join(odd)} of transactions neither by date_format nor by decimal; "
+            "convert them to times and numbers first, or use score"
+        )
+
+
+def _asked(settings: Settings, columns: dict[str, str], formats: Formats) -> pl.DataFrame | None:
     if settings.decisions is None:
         return None
-    table = tables.rename(tables.read(settings.decisions), columns, ("CustomerId",), settings.decisions)
-    return table.with_row_index(_ROW)
+    table = tables.read(settings.decisions, columns, ("CustomerId",), formats=formats)
+    return tables.filled(table, settings.decisions).with_row_index(_ROW)
 
 
 def _window(asked: pl.DataFrame | None, moment: datetime, days: int) -> tuple[datetime, datetime]:

@@ -2,13 +2,11 @@
 
 A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern of both such as
 ``2019-*.parquet``. CSV is read as text throughout, because guessed types damage data: the id ``00012`` is not
-12. Empty cells are null.
+12. Empty cells are null. ``formats`` says how times and numbers are written, where that is not as everywhere.
 """
 
 import logging
-import shutil
-import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -17,19 +15,18 @@ from typing import TypeVar
 
 import polars as pl
 
+from credit_model import csv_files
+from credit_model.formats import AS_READ, Formats, converted
 from credit_model.paths import check_output, is_folder, kind_of, named
 from credit_model.spelling import suggest
 from credit_model.union import gaps, union
-from credit_model.writers import write_csv, write_folder, write_parquet
+from credit_model.writers import whole, write_csv, write_folder, write_parquet
 
 Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
 
 _LOG = logging.getLogger(__name__)
 _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
-_REMEDIES = {
-    "CSV": "it needs UTF-8 text, one header line, commas between cells, and no row longer than the header",
-    "Parquet": "it may be cut short or of another format; write it again",
-}
+_PARQUET_REMEDY = "it may be cut short or of another format; write it again"
 
 
 def read(
@@ -37,10 +34,11 @@ def read(
     columns: Mapping[str, str] = _AS_THEY_ARE,
     needed: Collection[str] = (),
     only: Collection[str] | None = None,
+    formats: Formats = AS_READ,
 ) -> pl.DataFrame:
     """Read a table into memory; arguments and errors as in ``scan``, or a file cannot be read to its end."""
     with reading(path):
-        return scan(path, columns, needed, only).collect()
+        return scan(path, columns, needed, only, formats).collect()
 
 
 def scan(
@@ -48,8 +46,9 @@ def scan(
     columns: Mapping[str, str] = _AS_THEY_ARE,
     needed: Collection[str] = (),
     only: Collection[str] | None = None,
+    formats: Formats = AS_READ,
 ) -> pl.LazyFrame:
-    """Open a table without reading its rows; collect it inside ``reading(path)``.
+    """Open a table without reading its rows, but those that ``formats`` is about; collect it inside ``reading(path)``.
 
     Files of one table are matched by column name, after each has got the names of the contract as by ``rename``. One
     that lacks a column has nulls there, which a warning tells, unless the column is needed.
@@ -59,10 +58,11 @@ def scan(
         columns: contract name -> the files' own name.
         needed: contract names that every file must have.
         only: contract names to read; every column where not given.
+        formats: how times and numbers are written.
 
     Raises:
-        ValueError: the table is absent, a header cannot be read, a needed column is absent, or files hold a column in
-            types that do not go together.
+        ValueError: the table is absent, a header cannot be read, a needed column is absent, a cell is written otherwise than
+            ``formats`` says, or files hold a column in types that do not go together.
     """
     found = files(path)
     with reading(path):
@@ -73,7 +73,32 @@ def scan(
             renamed = {file: _chosen(frame, only) for file, frame in renamed.items()}
         for text in gaps(renamed):
             _LOG.warning("warning: %s", text)
-        return union(renamed, path)
+        return union(converted(renamed, formats), path)
+
+
+def filled(table: pl.DataFrame, path: str) -> pl.DataFrame:
+    """A table, if it has rows.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if table.is_empty():
+        raise ValueError(f"{path} has a header and no rows; give a table with rows")
+    return table
+
+
+def place(path: str) -> Callable[[int], str]:
+    """What to call a row of a table in an error: its number in its file, from 1; files are read only when it is asked for."""
+
+    def where(row: int) -> str:
+        for file in files(path):
+            height = int(_scan_file(file, path).select(pl.len()).collect().item())
+            if row < height:
+                return f"row {row + 1} of {file}"
+            row -= height
+        return f"a row of {path}"
+
+    return where
 
 
 @contextmanager
@@ -83,11 +108,12 @@ def reading(path: str) -> Iterator[None]:
         yield
     except (pl.exceptions.PolarsError, OSError) as fault:
         found = files(path)
-        broken = next((file for file in found if _is_broken(file)), None)
+        faults = ((file, _fault(file)) for file in found)
+        broken, own = next(((file, own) for file, own in faults if own), (None, None))
         if broken is None and isinstance(fault, OSError):
             raise
         kind = kind_of(broken or found[0])
-        remedy = "allow this user to read it" if isinstance(fault, PermissionError) else _REMEDIES[kind]
+        remedy = _remedy(broken or found[0], own or fault)
         raise ValueError(f"{broken or path} cannot be read as {kind}: {remedy}") from fault
 
 
@@ -141,16 +167,10 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
     first = list(islice(pieces := iter(frames), 1))
     if not first:
         raise ValueError(f"there is nothing to write to {path}; give at least one frame")
-    target = Path(path).absolute()
-    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    kind = "folder" if is_folder(path) else kind_of(target)
+    kind = "folder" if is_folder(path) else kind_of(Path(path))
     stream = {"folder": write_folder, "CSV": write_csv, "Parquet": write_parquet}[kind]
-    try:
-        rows = stream(chain(first, pieces), unfinished)
-        unfinished.replace(target)
-    finally:
-        _remove(unfinished)
-    return rows
+    with whole(path) as unfinished:
+        return stream(chain(first, pieces), unfinished)
 
 
 def files(path: str) -> list[Path]:
@@ -168,22 +188,26 @@ def files(path: str) -> list[Path]:
 
 def _scan_file(file: Path, path: str) -> pl.LazyFrame:
     if kind_of(file) == "Parquet":
-        return pl.scan_parquet(file, hive_partitioning=str(file) != path)
-    frame = pl.scan_csv(file, infer_schema=False, null_values=[""])
-    for name in frame.collect_schema().names():
-        if "_duplicated_" in name:
-            column = name.partition("_duplicated_")[0]
-            raise ValueError(f"{file} has two columns named {column!r}; rename or remove one")
-    return frame
+        return pl.scan_parquet(file, hive_partitioning=str(file) != path, glob=False)
+    return csv_files.scan(file)
 
 
-def _is_broken(file: Path) -> bool:
+def _fault(file: Path) -> Exception | None:
+    """What goes wrong while a file is read to its end."""
     try:
         for _ in _scan_file(file, str(file)).collect_batches():
             pass
-    except (pl.exceptions.PolarsError, OSError):
-        return True
-    return False
+    except (pl.exceptions.PolarsError, OSError) as fault:
+        return fault
+    return None
+
+
+def _remedy(file: Path, fault: Exception) -> str:
+    if isinstance(fault, PermissionError):
+        return "allow this user to read it"
+    if kind_of(file) == "Parquet":
+        return _PARQUET_REMEDY
+    return csv_files.CUT if isinstance(fault, OSError) and csv_files.is_gzip(file) else csv_files.NEEDS
 
 
 def _check_needed(
@@ -209,14 +233,10 @@ def _absent(found: Collection[str], columns: Mapping[str, str], needed: Collecti
 
 
 def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> str:
-    if len(found) == 1 and ";" in found[0]:
-        return f"{source} has semicolons between its cells; write it with commas"
+    if any(map(csv_files.is_value, found)):
+        return (
+            f"{source} lacks the column {theirs or ours}; its first line must hold the names of the columns"
+        )
     if theirs is not None:
         return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, found)}"
     return f"{source} lacks the column {ours}; {suggest(ours, found)}, and say so: columns={ours}=yours"
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    path.unlink(missing_ok=True)

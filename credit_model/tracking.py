@@ -22,12 +22,14 @@ from credit_model.candidates import CrossValidation
 from credit_model.documents import documents
 from credit_model.exploration_notes import notes
 from credit_model.model_document import Identity, model_document
+from credit_model.paths import check_place
 from credit_model.registry import CHALLENGER, CHAMPION
 from credit_model.scoring import Scorer
 from credit_model.settings import Settings
 from credit_model.training import Trained
 from credit_model.transactions import tidy_table
 from credit_model.workflow import Outcome
+from credit_model.writers import write_text
 
 EXPERIMENT = "credit-risk"
 _SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
@@ -57,6 +59,8 @@ def explore(given: Settings) -> str:
     """Explore transactions; log the pictures and the page; returns what to print."""
     if given.output is not None and not given.output.endswith(".html"):
         raise ValueError(f"output: {given.output} is no page; name a file that ends in .html")
+    if given.output is not None:
+        check_place(given.output)
     with store.run(EXPERIMENT, settings.texts("explore", given)):
         table, outcomes = workflow.read(given)
         transactions = tidy_table(table)
@@ -65,7 +69,7 @@ def explore(given: Settings) -> str:
         page = explore_page.document(found, transactions, drawn)
         lines = notes(found)
         if given.output is not None:
-            Path(given.output).write_text(page, encoding="utf-8")
+            write_text(page, given.output)
             lines.append(f"page written to {given.output}")
         with store.using("log the run"):
             _log_exploration(page, drawn)

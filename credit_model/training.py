@@ -165,6 +165,7 @@ def _scorer(
         currency=prepared.currency,
         no_history_probability=_no_history_probability(prepared, parts),
         columns=recipe.columns,
+        formats=recipe.formats,
     )
 
 

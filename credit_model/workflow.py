@@ -10,8 +10,10 @@ from tqdm import tqdm
 
 from credit_model import feature_table, gates, labels, metrics, outcomes, synthetic, tables, training
 from credit_model.comparison import Advance, Cases, cross_validated
+from credit_model.doubts import refuse_doubtful
 from credit_model.fairness import Fairness, Judged, fairness
 from credit_model.feature_table import FeatureTable
+from credit_model.formats import AS_READ, attributes
 from credit_model.preparation import PARTS, Prepared, prepare
 from credit_model.samples import GROUP, Sample, observed_sample, proxy_sample
 from credit_model.settings import Settings
@@ -67,9 +69,12 @@ def read(given: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
         ValueError: a file cannot be read.
     """
     transactions = _table(given)
+    if given.transactions is not None:
+        tables.filled(transactions, given.transactions)
     if given.outcomes is None:
         return transactions, None
-    return transactions, outcomes.observed(_outcomes(given), 0).decisions
+    place = tables.place(given.outcomes)
+    return transactions, outcomes.observed(_outcomes(given), 0, given.bad_values, place).decisions
 
 
 def _outcome(
@@ -128,11 +133,18 @@ def _transactions(given: Settings) -> Tidy:
 def _table(given: Settings) -> pl.DataFrame:
     """Transactions as their files have them, under the contract's names; columns that it does not know are left out."""
     if given.transactions is not None:
-        needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
-        return tables.read(given.transactions, given.columns, needed, COLUMNS)
+        return _filed(given, given.transactions)
     if given.outcomes is not None:
         return pl.DataFrame(schema=SCHEMA)
     return synthetic.transactions(seed=given.seed)
+
+
+def _filed(given: Settings, path: str) -> pl.DataFrame:
+    needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
+    formats = AS_READ.said(given.date_format, given.decimal)
+    table = tables.read(path, given.columns, needed, COLUMNS, formats)
+    refuse_doubtful(table, given.decimal, tables.place(path))
+    return table if given.target == "observed" else tables.filled(table, path)
 
 
 def _sample(given: Settings, transactions: Tidy) -> Sample:
@@ -147,15 +159,18 @@ def _sample(given: Settings, transactions: Tidy) -> Sample:
 
 def _tabled_sample(given: Settings, table: FeatureTable) -> Sample:
     """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
-    became, catalogue = _outcomes(given), table.catalogue
+    adopted, catalogue = table.adopted(given), table.catalogue
+    became = _outcomes(adopted)
     both = tuple(known for known in catalogue.attributes if known.name in became.columns)
-    sample = observed_sample(table.adopted(given), became, both)
+    sample = observed_sample(adopted, became, both)
     line = f"features: {table.frame.height} decisions of {given.features}, {len(catalogue.features)} features each"
     return replace(sample, lines=(line, *sample.lines))
 
 
 def _outcomes(given: Settings) -> pl.DataFrame:
-    return tables.read(given.outcomes or "", given.columns, outcomes.REQUIRED)
+    path, formats = given.outcomes or "", AS_READ.said(given.date_format, given.decimal).of_numbers(())
+    table = tables.filled(tables.read(path, given.columns, outcomes.REQUIRED, formats=formats), path)
+    return attributes(table, given.attributes, given.decimal, tables.place(path))
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:

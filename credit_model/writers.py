@@ -1,24 +1,59 @@
 """Frames of one schema -> a CSV file, a Parquet file or a folder of these, one frame in memory at a time."""
 
-from collections.abc import Iterable
+import io
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
+from credit_model.paths import final
+
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
+_FORMULA = r"^[=+\-@\t\r]"
+_NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?$"
+
+
+@contextmanager
+def whole(path: str) -> Iterator[Path]:
+    """Where to write what shall stand under a path once it is whole: it is moved there at the end, or removed.
+
+    A link stays, and what it leads to is written.
+    """
+    target = final(path)
+    unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        yield unfinished
+        unfinished.replace(target)
+    finally:
+        _remove(unfinished)
+
+
+def write_text(text: str, path: str) -> None:
+    """Write a text in UTF-8; nothing half-written ever stands under the final name."""
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def csv_text(table: pl.DataFrame) -> str:
+    """A table as ``write_csv`` writes it."""
+    sink = io.BytesIO()
+    _write_csv([table], sink)
+    return sink.getvalue().decode()
 
 
 def write_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    """Write frames as one CSV file: times as ISO text in UTC, nested columns as JSON; returns the number of rows."""
-    rows = 0
+    """Write frames as one CSV file; returns the number of rows.
+
+    Times are ISO text in UTC, nested columns are JSON, and text that a spreadsheet would run as a formula gets an apostrophe
+    before it; plain numbers with a sign are not run.
+    """
     with path.open("wb") as sink:
-        for frame in frames:
-            flat = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
-            flat.write_csv(sink, include_header=sink.tell() == 0)
-            rows += frame.height
-    return rows
+        return _write_csv(frames, sink)
 
 
 def write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
@@ -45,6 +80,15 @@ def write_folder(frames: Iterable[pl.DataFrame], path: Path) -> int:
     return sum(write_parquet([frame], part) for frame, part in zip(frames, parts, strict=False))
 
 
+def _write_csv(frames: Iterable[pl.DataFrame], sink: IO[bytes]) -> int:
+    rows = 0
+    for frame in frames:
+        flat = frame.select(_as_text(name, dtype) for name, dtype in frame.schema.items())
+        flat.write_csv(sink, include_header=sink.tell() == 0)
+        rows += frame.height
+    return rows
+
+
 def _as_text(name: str, dtype: Any) -> pl.Expr:
     column = pl.col(name)
     if isinstance(dtype, pl.Datetime):
@@ -53,4 +97,17 @@ def _as_text(name: str, dtype: Any) -> pl.Expr:
     if dtype.is_nested():
         json = pl.struct(x=column).struct.json_encode().str.slice(len('{"x":')).str.head(-1)
         return pl.when(column.is_not_null()).then(json).alias(name)
+    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        return _harmless(column.cast(pl.String)).alias(name)
     return column
+
+
+def _harmless(text: pl.Expr) -> pl.Expr:
+    run = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
+    return pl.when(run).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)

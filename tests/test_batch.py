@@ -14,9 +14,11 @@ import pytest
 from processes import ROOT, TrainedModel
 
 from credit_model import batch, synthetic, tables
-from credit_model.orders import Order
+from credit_model.formats import Formats
+from credit_model.orders import Order, give
 from credit_model.pieces import ROWS_AT_ONCE, pieces
 from credit_model.scoring import Scorer
+from credit_model.settings import Settings
 from credit_model.transactions import tidy_table
 
 AS_OF = "2019-02-10T00:00:00"
@@ -151,6 +153,106 @@ def test_the_models_own_column_names_are_applied(order: Order, scorer: Scorer, t
     table.drop("ProductCategory").write_parquet(tmp_path / "t.parquet")
     with pytest.raises(ValueError, match="lacks the column 'categ', mapped to ProductCategory"):
         score_files(replace(foreign, columns={"ProductCategory": "categ"}), scorer)
+
+
+WRITTEN = Formats("%d.%m.%Y %H:%M:%S.%f", "comma")
+
+
+def as_a_bank_writes(table: pl.DataFrame) -> pl.DataFrame:
+    """Transactions with dates in days first and with a decimal comma."""
+    return table.with_columns(
+        pl.col("TransactionStartTime").dt.strftime("%d.%m.%Y %H:%M:%S.%6f"),
+        pl.col("Amount", "Value").cast(pl.String).str.replace(".", ",", literal=True),
+    )
+
+
+def test_the_models_own_formats_are_applied_and_an_order_goes_before_them(
+    order: Order, scorer: Scorer, tmp_path: Path
+) -> None:
+    table = synthetic.transactions(customers=30, seed=3)
+    plain, foreign = tmp_path / "p.parquet", tmp_path / "f.csv"
+    table.write_parquet(plain)
+    as_a_bank_writes(table).write_csv(foreign, separator=";")
+    asked = pl.DataFrame({"CustomerId": table["CustomerId"].unique(maintain_order=True)})
+    tables.write(asked.with_columns(as_of=pl.lit("10.02.2019 00:00:00.000000")), str(tmp_path / "d.csv"))
+    expected, _ = score_files(replace(order, transactions=str(plain)), scorer)
+    told = replace(order, transactions=str(foreign), date_format=WRITTEN.date_format, decimal="comma")
+    knowing = replace(scorer, formats=WRITTEN)
+    for given, by in ((told, scorer), (replace(order, transactions=str(foreign)), knowing)):
+        assert score_files(given, by, 500)[0].equals(expected)
+        assert score_files(replace(given, decisions=str(tmp_path / "d.csv")), by)[0].equals(expected)
+    iso = replace(order, transactions=str(plain), date_format="iso", decimal="point")
+    assert score_files(iso, knowing)[0].equals(expected)
+
+
+def test_what_seems_written_otherwise_is_told_with_the_remedy(
+    order: Order, scorer: Scorer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = as_a_bank_writes(synthetic.transactions(customers=5, seed=3))
+    table.with_columns(Amount=pl.lit("7,5")).write_csv(tmp_path / "t.csv", separator=";")
+    answer, _ = score_files(replace(order, transactions=str(tmp_path / "t.csv")), scorer)
+    assert set(answer["status"]) == {"invalid"}
+    assert f"Amount: {table.height} rows are written with a decimal comma" in caplog.text
+    assert f"(the first: row 1 of {tmp_path}/t.csv); say decimal=comma" in caplog.text
+    assert f"TransactionStartTime: {table.height} rows are unreadable as ISO-8601" in caplog.text
+    assert "7,5" not in caplog.text
+
+
+def test_a_table_without_rows_is_refused_but_nobody_needs_a_history(
+    order: Order, scorer: Scorer, tmp_path: Path
+) -> None:
+    empty, nobody, somebody = (tmp_path / name for name in ("t.csv", "n.csv", "s.csv"))
+    empty.write_text("CustomerId,TransactionStartTime,Amount\n")
+    nobody.write_text("CustomerId,as_of\n")
+    somebody.write_text("CustomerId,as_of\na,2019-02-01\n")
+    silent = replace(order, transactions=str(empty))
+    with pytest.raises(ValueError, match=r"t\.csv has a header and no rows"):
+        score_files(silent, scorer)
+    with pytest.raises(ValueError, match=r"n\.csv has a header and no rows"):
+        score_files(replace(silent, decisions=str(nobody)), scorer)
+    assert score_files(replace(silent, decisions=str(somebody)), scorer)[0]["status"].to_list() == [
+        "no_history"
+    ]
+
+
+_OLDER = """
+import json, sys
+from dataclasses import dataclass
+@dataclass
+class Order:
+    scorer: str; transactions: str; decisions: str; outcomes: str; columns: dict; as_of: str; output: str
+print(Order(**json.loads(sys.argv[1])).transactions)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        (Settings(), None),
+        (Settings(date_format="iso", decimal="point"), None),
+        (Settings(decimal="comma"), "older than decimal and cannot honour it"),
+        (
+            Settings(date_format="%d.%m.%Y", bad_values=("yes",)),
+            "older than date_format, bad_values and cannot",
+        ),
+    ],
+)
+def test_a_model_from_before_there_were_formats_gets_the_orders_that_it_knows(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], said: Settings, refused: str | None
+) -> None:
+    scorer, code = tmp_path / "artifacts" / "scorer", tmp_path / "code" / "credit_model"
+    for folder in (scorer, code):
+        folder.mkdir(parents=True)
+    (scorer / "scorer.json").write_text("{}")
+    (code / "__init__.py").touch()
+    (code / "batch.py").write_text(_OLDER)
+    given = replace(said, model=str(tmp_path), transactions="t.csv")
+    if refused is None:
+        assert give("batch", given) == 0
+        assert capfd.readouterr().out == "t.csv\n"
+    else:
+        with pytest.raises(ValueError, match=refused):
+            give("batch", given)
 
 
 _CHILD = """

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from credit_model.outcomes import observed
+from credit_model.outcomes import counted, observed
 
 DAY = timedelta(days=1)
 AS_OF = datetime(2019, 3, 1, 12)
@@ -117,7 +117,7 @@ def test_of_a_repeated_decision_the_latest_time_at_which_it_was_known_counts() -
         ),
         (
             OUTCOMES.with_columns(defaulted=pl.Series([0, 2, -1, 1])),
-            r"defaulted: 2 rows are neither 0 nor 1; write 1",
+            r"defaulted: 2 rows are neither 0 nor 1 \(the first: row 2\); write 1 .* bad_values=yes,charged off",
         ),
         (
             OUTCOMES.with_columns(defaulted=pl.Series(["0", "paid", "", "1"])),
@@ -130,7 +130,7 @@ def test_of_a_repeated_decision_the_latest_time_at_which_it_was_known_counts() -
         (OUTCOMES.with_columns(as_of=pl.Series(["x", "y", "2019-03-01", ""])), r"as_of: 1 row is missing"),
         (
             OUTCOMES.with_columns(as_of=pl.Series(["x", "y", "2019-03-01", "z"])),
-            r"as_of: 3 rows are unreadable",
+            r"as_of: 3 rows are unreadable .* as ISO-8601 times .* \(the first: row 1\); .* date_format=%d",
         ),
         (OUTCOMES.with_columns(CustomerId=pl.Series(["a", None, "a", "c"])), r"CustomerId: 1 row is missing"),
         (
@@ -139,7 +139,7 @@ def test_of_a_repeated_decision_the_latest_time_at_which_it_was_known_counts() -
         ),
         (
             OUTCOMES.with_columns(outcome_known_at=pl.col("as_of") - DAY),
-            r"outcome_known_at: 4 rows are before as_of; an outcome is known after its decision",
+            r"outcome_known_at: 4 rows are before as_of \(the first: row 1\); an outcome is known after its decision",
         ),
         (
             pl.concat([OUTCOMES, OUTCOMES.head(1).with_columns(defaulted=pl.lit(1, pl.Int64))]),
@@ -150,6 +150,34 @@ def test_of_a_repeated_decision_the_latest_time_at_which_it_was_known_counts() -
 def test_what_cannot_be_used_is_refused_by_column_and_count(outcomes: pl.DataFrame, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         observed(outcomes, 30)
+
+
+def worded(words: list[object]) -> pl.DataFrame:
+    return OUTCOMES.with_columns(defaulted=pl.Series(words))
+
+
+def test_named_values_are_bad_and_every_other_one_is_good() -> None:
+    spelled = worded([" Charged OFF ", "paid", "", "YES"])
+    labels = observed(spelled, 30, ("yes", "charged off"))
+    assert labels.decisions["bad"].to_list() == [1, 0, 1]
+    assert labels.left_out["indeterminate"] == 1
+    assert counted(spelled["defaulted"], ("yes", "charged off")) == {"yes": 1, "charged off": 1}
+    assert observed(worded([3, 2, None, 1]), 30, ("2", "3")).decisions["bad"].to_list() == [1, 1, 0]
+    assert observed(worded([True, False, None, True]), 30, ("true",)).decisions["bad"].to_list() == [1, 0, 1]
+
+
+def test_a_named_value_that_never_occurs_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="bad_values: 'charged of' occurs in no row of defaulted; check"
+    ) as fault:
+        observed(worded(["charged off", "secret", None, "yes"]), 30, ("yes", "charged of"))
+    assert "secret" not in str(fault.value)
+
+
+def test_a_row_is_named_by_its_file() -> None:
+    late = OUTCOMES.with_columns(as_of=pl.Series(["2019-03-01", "2019-03-01", "x", "2019-03-01"]))
+    with pytest.raises(ValueError, match=r"as_of: 1 row is unreadable .*\(the first: cell of row 2\)"):
+        observed(late, 30, place=lambda number: f"cell of row {number}")
 
 
 @settings(deadline=None)

@@ -1,6 +1,8 @@
 """Laws of an answer, on a small scorer made by hand."""
 
+import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from credit_model.calibration import Calibrator
 from credit_model.catalogue import Catalogue
+from credit_model.formats import AS_READ, Formats
 from credit_model.pyfunc import to_pandas
 from credit_model.reasons import CATALOGUE as REASONS
 from credit_model.reasons import Reasons
@@ -177,6 +180,21 @@ def test_a_saved_scorer_answers_the_same(scorer: Scorer, tmp_path: Path) -> None
     assert loaded.version == version
     assert answer(loaded, rows).drop("model_version").equals(answer(scorer, rows).drop("model_version"))
     assert scorer.save(tmp_path / "again") == version
+
+
+def test_how_files_are_written_is_remembered_and_older_models_load_without(
+    scorer: Scorer, tmp_path: Path
+) -> None:
+    written = Formats("%d.%m.%Y", "comma")
+    replace(scorer, formats=written).save(tmp_path)
+    assert Scorer.load(tmp_path).formats == written
+    path, manifest = tmp_path / "scorer.json", tmp_path / "manifest.json"
+    plain = {key: value for key, value in json.loads(path.read_text()).items() if key != "formats"}
+    path.write_text(json.dumps(plain))
+    digest = {"scorer.json": hashlib.sha256(path.read_bytes()).hexdigest()}
+    known = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(known | {"files": known["files"] | digest}))
+    assert Scorer.load(tmp_path).formats == AS_READ
 
 
 def test_a_changed_file_is_refused(scorer: Scorer, tmp_path: Path) -> None:

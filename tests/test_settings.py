@@ -34,6 +34,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "transactions": WORDS,
     "columns": st.dictionaries(WORDS, st.text(string.printable).map(str.strip).filter(bool)),
     "attributes": NAMES,
+    "date_format": st.none() | st.sampled_from(["iso", "%d.%m.%Y", "%m/%d/%Y %H:%M"]),
+    "decimal": st.none() | st.sampled_from(["point", "comma"]),
     "label": st.sampled_from(["auto", "rfm_proxy", "same_window"]),
     "history_days": st.none() | st.integers(1, 10**6),
     "candidate": st.sampled_from(["auto", "scorecard", "xgboost"]),

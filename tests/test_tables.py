@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from credit_model import cells, lists, tables
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+HARMLESS = TEXTS.filter(lambda text: text[:1] not in {"=", "+", "-", "@"})
 WORDS = st.text(string.ascii_letters + '0123456789 ,"=;', min_size=1, max_size=8).filter(
     lambda word: word == word.strip() and "=" not in word
 )
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tables")
 
 
-@given(rows=st.lists(st.tuples(st.none() | TEXTS, st.none() | st.floats(allow_nan=False)), min_size=1))
+@given(rows=st.lists(st.tuples(st.none() | HARMLESS, st.none() | st.floats(allow_nan=False)), min_size=1))
 def test_csv_written_is_csv_read(folder: Path, rows: list[tuple[str | None, float | None]]) -> None:
     path = str(folder / "round.csv")
     schema = {"CustomerId": pl.String, "Amount": pl.Float64}
@@ -231,8 +232,7 @@ def test_every_file_must_have_what_is_needed_under_its_own_name(tmp_path: Path) 
     with pytest.raises(ValueError, match=said):
         tables.scan(str(tmp_path), mapped, needed)
     (tmp_path / "3.csv").write_text("CustomerId;Amount\nc;3\n")
-    with pytest.raises(ValueError, match=r"3\.csv\) has semicolons"):
-        tables.scan(str(tmp_path), mapped, needed)
+    assert tables.read(str(tmp_path), mapped, needed)["Amount"].to_list() == ["1", "2", "3"]
 
 
 def test_a_column_that_some_files_lack_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
