@@ -20,17 +20,23 @@ _EXTRAS = {"pyspark": "spark"}
 
 
 def _generate(given: Settings) -> int:
-    """Write a synthetic set of transactions."""
+    """Write a synthetic set of transactions, and of loans."""
     from credit_model import synthetic, tables
 
     size = (given.customers, given.days, given.seed)
-    for path in filter(None, (given.output, given.truth)):
+    for path in filter(None, (given.output, given.truth, given.outcomes, given.applications)):
         check_output(path)
     rows = tables.write_frames(synthetic.generate(*size), given.output or "")
     print(f"{rows} transactions of {given.customers} customers written to {given.output}")
     if given.truth is not None:
         tables.write(synthetic.truth(*size), given.truth)
         print(f"their drop-out times written to {given.truth}")
+    if given.outcomes is not None:
+        rows = tables.write_frames(synthetic.loans(*size), given.outcomes)
+        print(f"{rows} loans with their outcomes written to {given.outcomes}")
+    if given.applications is not None:
+        rows = tables.write_frames(synthetic.applications(*size), given.applications)
+        print(f"{rows} new applications written to {given.applications}")
     return 0
 
 
@@ -46,6 +52,8 @@ def _train(given: Settings) -> int:
     """Train, compare, document and register a model."""
     from credit_model import tracking
 
+    if given.customers_table is not None:
+        check_output(given.customers_table)
     print(tracking.train(given))
     return 0
 
@@ -108,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, given: Settings) -> int:
-    _check_apart(given)
+    _check_apart(command, given)
     os.environ.update(mlflow_defaults(Path.cwd(), os.environ))
     try:
         return _HANDLERS[command](given)
@@ -120,13 +128,14 @@ def _run(command: str, given: Settings) -> int:
         raise ValueError(f"{command} needs {library}; pip install 'credit-model[{extra}]'") from fault
 
 
-def _check_apart(given: Settings) -> None:
-    """What a command writes must not be what it reads, nor what it has just written."""
-    inputs = (given.transactions, given.decisions, given.outcomes, given.features)
-    if given.output is not None:
-        check_apart(given.output, filter(None, inputs))
-    if given.truth is not None:
-        check_apart(given.truth, filter(None, (given.output,)))
+def _check_apart(command: str, given: Settings) -> None:
+    """What a command writes must not be what it reads, nor what else it writes."""
+    read = [given.transactions, given.decisions, given.features]
+    written = [given.output, given.truth, given.applications, given.customers_table]
+    (written if command == "generate" else read).append(given.outcomes)
+    for path in filter(None, written):
+        check_apart(path, filter(None, read))
+        read.append(path)
 
 
 def _pairs(words: Sequence[str]) -> dict[str, str]:

@@ -93,5 +93,33 @@ def cutoffs(
     return Cutoffs(history_days, outcome_days, train, last - outcome)
 
 
+def cutoff_of(
+    snapshot: datetime, first: datetime, last: datetime, history_days: int, outcome_days: int
+) -> datetime:
+    """The cutoff whose outcome window ends at a snapshot.
+
+    The last transaction stands for its day as the first one does: a window may end up to one day after it.
+
+    Args:
+        snapshot: end of the outcome window.
+        first: time of the first transaction.
+        last: time of the last one.
+        history_days: length of the history window.
+        outcome_days: length of the outcome window.
+
+    Raises:
+        ValueError: the transactions do not cover both windows.
+    """
+    earliest, latest = first - _DAY + timedelta(days=history_days + outcome_days), last + _DAY
+    if not earliest <= snapshot <= latest:
+        whole = (earliest + timedelta(microseconds=999_999)).replace(microsecond=0)
+        raise ValueError(
+            f"snapshot: the transactions run from {first} to {last}, and a history of {history_days} days and an outcome "
+            f"of {outcome_days} must lie within them; give a time from {whole:%Y-%m-%dT%H:%M:%S} to "
+            f"{latest:%Y-%m-%dT%H:%M:%S}"
+        )
+    return snapshot - timedelta(days=outcome_days)
+
+
 def _days(span: timedelta) -> str:
     return f"{span / _DAY:.1f}"

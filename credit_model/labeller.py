@@ -69,13 +69,20 @@ class Labeller:
         Raises:
             ValueError: the windows are not as long as those it was fitted on.
         """
+        return _labels((self.cluster(measured, outcome_days) == self.high_risk).to_numpy())
+
+    def cluster(self, measured: pl.DataFrame, outcome_days: int) -> pl.Series:
+        """The cluster of each customer: the place of the nearest centroid, 0 the least engaged, as Int64, in order.
+
+        Arguments and errors as in ``bad``.
+        """
         if outcome_days != self.outcome_days:
             raise ValueError(
                 f"the labeller was fitted on outcome windows of {self.outcome_days} days and cannot label "
                 f"windows of {outcome_days}; use outcome_days={self.outcome_days} or fit another labeller"
             )
         points = (_logs(measured, outcome_days) - self.centre) / self.scale
-        return _labels(_nearest(points, np.array(self.centroids)) == self.high_risk)
+        return pl.Series("cluster", _nearest(points, np.array(self.centroids)), dtype=pl.Int64)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, read back by ``from_dict``."""

@@ -1,11 +1,15 @@
 """New decisions against the reference that the model carries: drift of inputs and score, and what became of them.
 
+Like is compared with like. The reference of a proxy label is customers with a transaction in the window, so that new
+decisions without one are counted and not compared; whether decisions had a history is watched where real decisions are
+given to a model of real decisions.
+
 ``monitor`` fetches a model and runs this module from the code that the model carries, like ``batch``, and takes transactions
 piece by piece, as it does: counts of pieces add up. Features are computed a second time beside scoring, which keeps none.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +29,7 @@ from credit_model.scoring import Scorer
 from credit_model.transactions import Tidy, tidy_table
 
 CHANCE = 0.05
+OBSERVED = "observed_default"
 DRIFT: dict[str, pl.DataType] = {
     "subject": pl.String(),
     "psi": pl.Float64(),
@@ -81,12 +86,13 @@ def had_history(profile: Profile, status: pl.Series, *, all_judged: bool) -> tup
     return Distribution((), ("scored",), (decisions - without, without, 0)), now
 
 
-def performance(answers: pl.DataFrame, profile: Profile, seed: int = 42) -> dict[str, float | str]:
+def performance(answers: pl.DataFrame, profile: Profile | None, seed: int = 42) -> dict[str, float | str]:
     """What became of judged decisions: AUC with its interval, calibration in the large, bad rate by decision.
 
     Args:
         answers: ``CustomerId``, ``probability``, ``decision``, and ``bad`` of the outcomes.
-        profile: the reference.
+        profile: the reference; null where its label is another than the outcomes', so that neither its figures nor the
+            level of the probabilities can be compared with them.
         seed: of the resampling.
     """
     known = answers.filter(pl.col("probability").is_not_null())
@@ -99,26 +105,22 @@ def performance(answers: pl.DataFrame, profile: Profile, seed: int = 42) -> dict
         "roc_auc": metrics.roc_auc(bad, risk),
         "roc_auc_low": low,
         "roc_auc_high": high,
-        "roc_auc_in_training": "not estimable" if profile.roc_auc is None else profile.roc_auc,
-        "observed_to_expected": metrics.calibration_in_the_large(bad, risk),
         "bad_rate": float(bad.mean()),
-        "bad_rate_in_training": profile.bad_rate,
     }
+    if profile is not None:
+        found |= {
+            "roc_auc_in_training": "not estimable" if profile.roc_auc is None else profile.roc_auc,
+            "observed_to_expected": metrics.calibration_in_the_large(bad, risk),
+            "bad_rate_in_training": profile.bad_rate,
+        }
     return found | _by_decision(known["decision"], bad)
 
 
-def report(
-    table: pl.DataFrame, answers: pl.DataFrame, profile: Profile, became: Mapping[str, float | str]
-) -> list[str]:
-    """Lines for the reader: the verdict first."""
+def report(table: pl.DataFrame, notes: Sequence[str], became: Mapping[str, float | str]) -> list[str]:
+    """Lines for the reader: the verdict first, then what was compared."""
     drifted = table.filter(pl.col("drifted"))["subject"].to_list()
-    silent = (answers["status"] == "no_history").sum() / answers.height
-    invalid = int((answers["status"] == "invalid").sum())
     verdict = f"drifted: {', '.join(drifted)}" if drifted else "no drift beyond chance"
-    lines = [
-        f"{verdict} ({table.height} subjects watched, 5 % chance of any false alarm)",
-        f"without history: {silent:.1%}, in training {profile.no_history_share:.1%}; invalid: {invalid} of {answers.height}",
-    ]
+    lines = [f"{verdict} ({table.height} subjects watched, 5 % chance of any false alarm)", *notes]
     shown = table.head(10).iter_rows(named=True)
     lines += [f"  {row['subject']}: PSI {row['psi']:.3f}, limit {row['limit']:.3f}" for row in shown]
     texts = {name: value if isinstance(value, str) else f"{value:.4g}" for name, value in became.items()}
@@ -152,18 +154,56 @@ def monitored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) ->
     profile = scorer.profile
     if profile is None:
         raise ValueError("the model carries no reference to compare with; train it again")
+    chosen = order.decisions is not None or order.outcomes is not None
+    attributes = [known.name for known in scorer.catalogue.attributes]
+    if attributes and not chosen:
+        raise ValueError(
+            f"the model judges applications by {', '.join(attributes)}, which transactions alone do not tell; "
+            "give --decisions or --outcomes FILE with these columns"
+        )
     seen = _seen(order, scorer, profile, rows_at_once)
     if not sum(seen.counts[SCORE]):
         raise ValueError(
             "no decision could be judged, so nothing can be compared; check as_of and the transactions"
         )
-    status, answers = seen.answers["status"], seen.answers
-    presence = had_history(profile, status, all_judged=bool(scorer.catalogue.attributes))
+    real = scorer.target == OBSERVED
+    status, watched = seen.answers["status"], real and chosen
+    presence = had_history(profile, status, all_judged=bool(attributes)) if watched else None
     table = drift(profile, seen.counts, presence)
-    became = {} if order.outcomes is None else performance(answers, profile)
+    became = {} if order.outcomes is None else performance(seen.answers, profile if real else None)
+    notes = [
+        _compared(seen, profile, chosen=chosen),
+        _without_history(status, profile, real=real, watched=watched),
+    ]
+    if became and not real:
+        notes.append(
+            f"the outcomes are defaults and the model's target is {scorer.target}: only their order is compared"
+        )
     if order.output is not None:
         tables.write(table, order.output)
-    return "\n".join(report(table, answers, profile, became))
+    return "\n".join(report(table, notes, became))
+
+
+def _compared(seen: _Seen, profile: Profile, *, chosen: bool) -> str:
+    judged, reference = int(sum(seen.counts[SCORE])), sum(profile.score.counts)
+    invalid = int((seen.answers["status"] == "invalid").sum())
+    population = "decisions" if chosen else "customers of the file"
+    return (
+        f"compared: {judged} of {seen.answers.height} {population} with {reference} decisions of the training; "
+        f"invalid: {invalid}"
+    )
+
+
+def _without_history(status: pl.Series, profile: Profile, *, real: bool, watched: bool) -> str:
+    share = float((status.filter(status != "invalid") == "no_history").mean())
+    if watched:
+        return f"without history: {share:.1%}, in training {profile.no_history_share:.1%}"
+    if real:
+        return (
+            f"without history: {share:.1%}, not watched: every customer of the file is judged, and in training "
+            f"({profile.no_history_share:.1%}) real decisions; give --decisions to compare them"
+        )
+    return f"without history: {share:.1%}, not watched: in training, by its label, everyone had one"
 
 
 def _seen(order: Order, scorer: Scorer, profile: Profile, rows_at_once: int) -> _Seen:

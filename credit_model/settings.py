@@ -64,8 +64,8 @@ class Settings:
     outcomes: str | None = _parameter(
         TEXT,
         None,
-        "explore train monitor",
-        "real outcomes: a table of CustomerId, as_of, defaulted and attributes",
+        "generate explore train monitor",
+        "real outcomes: a table of CustomerId, as_of, defaulted and attributes; generate writes one of past loans",
     )
     features: str | None = _parameter(
         TEXT, None, "train", "features instead of transactions: a table that spark_features.write left"
@@ -145,6 +145,15 @@ class Settings:
     as_of: datetime | None = _parameter(
         MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"
     )
+    customers_table: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "CSV or Parquet file for the proxy's customers: recency, frequency, monetary, cluster, is_high_risk",
+    )
+    snapshot: datetime | None = _parameter(
+        MOMENT, None, "train", "end of the window that customers_table measures; else the end of the data"
+    )
     customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
     days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
     seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
@@ -156,6 +165,9 @@ class Settings:
     )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
+    )
+    applications: str | None = _parameter(
+        TEXT, None, "generate", "CSV or Parquet file for new loan applications, the decisions to score"
     )
 
     @property
@@ -256,6 +268,13 @@ def _check(command: str, settings: Settings) -> None:
     _check_columns(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
+    if settings.customers_table is None and settings.snapshot is not None:
+        raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
+    if settings.customers_table is not None and settings.target != "rfm_proxy":
+        raise ValueError(
+            f"customers_table: it shows the clusters of the label rfm_proxy, and this training's is {settings.target}; "
+            "leave it out, or give --label rfm_proxy"
+        )
     if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
         raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
     if settings.features is not None and settings.transactions is not None:

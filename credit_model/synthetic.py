@@ -20,6 +20,7 @@ import polars as pl
 from credit_model.synthetic_amounts import credits_of, price
 from credit_model.synthetic_calibration import CUSTOMERS, DAYS, OFFERS, START, TRANSACTIONS
 from credit_model.synthetic_customers import IntArray, Window, draw_customers, moments, truth_frame
+from credit_model.synthetic_loans import STATED, draw_loans, draw_people
 from credit_model.synthetic_purchases import block_size, draw_purchases
 
 
@@ -68,6 +69,40 @@ def truth(
     return pl.concat(_truth(seed, block, window, wanted) for block, wanted in _blocks(customers, days, seed))
 
 
+def loans(
+    customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
+) -> Iterator[pl.DataFrame]:
+    """Past loans of the customers of ``generate`` with the same arguments, and of some who have no transactions.
+
+    Returns:
+        Frames, block by block, each in order of time: ``CustomerId``, ``as_of``, ``STATED``, ``defaulted`` (0, 1, null
+        where undecided) and ``outcome_known_at`` (when the loan was due, perhaps after the window).
+
+    Raises:
+        ValueError: fewer than one customer, less than one day, or a negative seed.
+    """
+    window = Window(start, days)
+    return (_past(seed, block, window, wanted) for block, wanted in _blocks(customers, days, seed))
+
+
+def applications(
+    customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
+) -> Iterator[pl.DataFrame]:
+    """What ``loans`` with the same arguments goes on to: those asked for in the last week, at most a tenth of the window.
+
+    Returns:
+        Frames, block by block, each in order of time: ``CustomerId``, ``as_of`` and ``STATED``.
+
+    Raises:
+        ValueError: fewer than one customer, less than one day, or a negative seed.
+    """
+    window = Window(start, days)
+    return (
+        _asked(seed, block, window, wanted).filter("new").select("CustomerId", "as_of", *STATED)
+        for block, wanted in _blocks(customers, days, seed)
+    )
+
+
 def _blocks(customers: int, days: int, seed: int) -> list[tuple[int, int]]:
     """Number of each block, and how many of its customers are wanted."""
     for name, value, least in (("customers", customers, 1), ("days", days, 1), ("seed", seed, 0)):
@@ -108,6 +143,27 @@ def _transactions(seed: int, block: int, window: Window, wanted: int) -> pl.Data
     numbered = coded.with_columns(transaction=number + rng.permutation(coded.height))
     mine = numbered.filter(pl.col("customer") < wanted)
     return _decode(mine.sort("seconds", maintain_order=True), block, window)
+
+
+def _past(seed: int, block: int, window: Window, wanted: int) -> pl.DataFrame:
+    due = pl.col("as_of") + pl.duration(days="loan_days")
+    return (
+        _asked(seed, block, window, wanted)
+        .filter(~pl.col("new"))
+        .with_columns(outcome_known_at=pl.when(pl.col("defaulted").is_not_null()).then(due))
+        .select("CustomerId", "as_of", *STATED, "defaulted", "outcome_known_at")
+    )
+
+
+def _asked(seed: int, block: int, window: Window, wanted: int) -> pl.DataFrame:
+    """Every loan that the first customers of a block, and as many strangers, ask for."""
+    rng = _stream(seed, block, 2)
+    people = draw_people(rng, draw_customers(_stream(seed, block, 0), window))
+    drawn = draw_loans(rng, people, window).filter(pl.col("person") % CUSTOMERS < wanted)
+    person, microseconds = drawn["person"].to_numpy(), (drawn["seconds"] * 1e6).cast(pl.Int64).to_numpy()
+    strangers = _numbered("Applicant", person % CUSTOMERS + block * CUSTOMERS + 1)
+    named = _identities(block, person).zip_with(drawn["person"] < CUSTOMERS, strangers)
+    return drawn.with_columns(CustomerId=named, as_of=moments(window, microseconds))
 
 
 def _decode(rows: pl.DataFrame, block: int, window: Window) -> pl.DataFrame:

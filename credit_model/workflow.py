@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from credit_model import feature_table, gates, labels, metrics, outcomes, synthetic, tables, training
 from credit_model.comparison import Advance, Cases, cross_validated
+from credit_model.customer_table import customer_table
 from credit_model.doubts import refuse_doubtful
 from credit_model.fairness import Fairness, Judged, fairness
 from credit_model.feature_table import FeatureTable
@@ -56,10 +57,12 @@ def run(given: Settings) -> Outcome:
     table = None if given.features is None else feature_table.read(given.features)
     transactions = _transactions(given)
     sample = _sample(given, transactions) if table is None else _tabled_sample(given, table)
+    customers = _customers(given, transactions, sample)
     every, earlier = (_prepared(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
     with _progress() as advance:
         trained = training.train(every, earlier, sample.recipe, advance)
-    return _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
+    found = _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
+    return found if customers is None else _written(found, customers, given.customers_table or "")
 
 
 def read(given: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
@@ -95,6 +98,21 @@ def _outcome(
         tuple(gates.failed(recipe.target, figures, copied, beaten)),
         _used(sample, trained),
     )
+
+
+def _customers(given: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:
+    """The table of customers, where one is asked for."""
+    if given.customers_table is None or sample.proxy is None:
+        return None
+    labeller = sample.proxy.labeller
+    return customer_table(transactions, labeller, sample.recipe.history_days, given.snapshot)
+
+
+def _written(outcome: Outcome, customers: pl.DataFrame, path: str) -> Outcome:
+    """The same, with the line that says where its customers are."""
+    tables.write(customers, path)
+    line = f"{customers.height} customers, {customers['is_high_risk'].sum()} of them high risk, written to {path}"
+    return replace(outcome, summary=(*outcome.summary, line))
 
 
 def _prepared(

@@ -42,6 +42,20 @@ def test_generate_writes_transactions_and_their_truth(capsys: pytest.CaptureFixt
     assert tables.read("truth.csv").height == 30
 
 
+def test_generate_writes_loans_beside_the_same_transactions(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["generate", "--customers", "200", "--seed", "1"]
+    assert main([*command, "--output", "alone.parquet"]) == 0
+    assert (
+        main([*command, "--output", "t.parquet", "--outcomes", "l.csv", "--applications", "a.parquet"]) == 0
+    )
+    assert pl.read_parquet("t.parquet").equals(pl.read_parquet("alone.parquet"))
+    past, new = tables.read("l.csv"), tables.read("a.parquet")
+    assert set(past.columns) - set(new.columns) == {"defaulted", "outcome_known_at"}
+    said = capsys.readouterr().out
+    assert f"{past.height} loans with their outcomes written to l.csv" in said
+    assert f"{new.height} new applications written to a.parquet" in said
+
+
 def test_generate_fills_a_folder_that_is_read_as_one_table(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["generate", "--customers", f"{CUSTOMERS + 1}", "--days=5"]
     assert main([*command, "--output", "folder/"]) == 0
@@ -130,6 +144,9 @@ def test_a_defect_is_not_taken_for_bad_input(monkeypatch: pytest.MonkeyPatch, fa
         (["generate", "--output", "x.json"], "x.json is neither CSV nor Parquet"),
         (["generate", "--output", "absent/x.csv"], "does not exist; create it first"),
         (["generate", "--output", "x.csv", "--truth", "absent/y.csv"], "does not exist; create it first"),
+        (["generate", "--output", "x.csv", "--outcomes", "absent/y.csv"], "does not exist; create it first"),
+        (["generate", "--output", "x.csv", "--applications", "y.txt"], "is neither CSV nor Parquet"),
+        (["train", "--customers_table", "absent/c.csv"], "does not exist; create it first"),
     ],
 )
 def test_a_command_line_that_cannot_be_read(
