@@ -20,12 +20,13 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tqdm import tqdm
+
 import fuzz_contract
 from fuzz_contract import Answer, Reply, Violation
 from fuzz_decisions import Decision
 from fuzz_requests import Request, alone, request
-from server import served
-from tqdm import tqdm
+from stock_server import served
 
 Send = Callable[[bytes, str | None], Reply]
 _TIMEOUT = 60.0
@@ -34,7 +35,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one request: its status, and what its answer broke."""
+    """What came of one request: its status, what its answer broke, and whether MLflow refused it for a known reason."""
 
     number: int
     kind: str
@@ -42,6 +43,7 @@ class Outcome:
     status: int
     versions: frozenset[str]
     violations: tuple[Violation, ...]
+    refused_by_mlflow: bool
 
 
 class Connections:
@@ -98,15 +100,20 @@ class Fuzzer:
 
     def outcome(self, made: Request, reply: Reply) -> Outcome:
         """The outcome of a request that got this reply."""
-        broken = fuzz_contract.violations(made, reply, self._answer_alone)
-        versions = frozenset(fuzz_contract.versions(reply))
-        return Outcome(made.number, made.kind, made.mutations, reply.status, versions, tuple(broken))
+        return Outcome(
+            number=made.number,
+            kind=made.kind,
+            mutations=made.mutations,
+            status=reply.status,
+            versions=frozenset(fuzz_contract.versions(reply)),
+            violations=tuple(fuzz_contract.violations(made, reply, self._answer_alone)),
+            refused_by_mlflow=fuzz_contract.refused_by_mlflow(made, reply),
+        )
 
     def _answer_alone(self, decision: Decision) -> Answer | None:
         body = alone(decision)
         if body not in self._alone:
-            reply = self._send(body, "application/json")
-            self._alone[body] = json.loads(reply.body)["predictions"][0] if reply.status == 200 else None
+            self._alone[body] = fuzz_contract.only_answer(self._send(body, "application/json"))
         return self._alone[body]
 
 
@@ -130,12 +137,13 @@ def main() -> int:
 def table(outcomes: Sequence[Outcome]) -> str:
     """How many requests of each kind there were, with which statuses, and how many broke the contract."""
     statuses = sorted({outcome.status for outcome in outcomes})
-    head = ["kind", "requests", *map(str, statuses), "violated"]
+    head = ["kind", "requests", *map(str, statuses), "refused by MLflow", "violated"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for kind in [*sorted({outcome.kind for outcome in outcomes}), "all"]:
         own = [outcome for outcome in outcomes if kind in {outcome.kind, "all"}]
         counts = Counter(outcome.status for outcome in own)
-        cells = [len(own), *(counts[status] for status in statuses), sum(bool(o.violations) for o in own)]
+        cells = [len(own), *(counts[status] for status in statuses)]
+        cells += [sum(o.refused_by_mlflow for o in own), sum(bool(o.violations) for o in own)]
         lines.append(f"| {kind} | {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -159,21 +167,30 @@ def broken(outcomes: Sequence[Outcome]) -> str:
 def _blamed(outcome: Outcome, culprits: Counter[str]) -> str:
     """Of several mutations the one that most often breaks the contract by itself, if there is one."""
     suspects = [name for name in outcome.mutations if culprits[name]]
-    return max(suspects, key=culprits.__getitem__) if suspects else " + ".join(outcome.mutations) or outcome.kind
+    return (
+        max(suspects, key=culprits.__getitem__) if suspects else " + ".join(outcome.mutations) or outcome.kind
+    )
 
 
 def _show(fuzzer: Fuzzer, send: Send, number: int) -> int:
     made = fuzzer.request(number)
     reply = send(made.body, made.content_type)
     outcome = fuzzer.outcome(made, reply)
-    print(f"{made.kind}: {', '.join(made.mutations)}", made.content_type, made.body.decode(errors="replace"), sep="\n")
+    print(
+        f"{made.kind}: {', '.join(made.mutations)}",
+        made.content_type,
+        made.body.decode(errors="replace"),
+        sep="\n",
+    )
     print(reply.status, reply.body, *(f"{v.law}: {v.said}" for v in outcome.violations), sep="\n")
     return int(bool(outcome.violations))
 
 
 def _write(outcomes: Sequence[Outcome], path: Path | None) -> None:
     lines = [
-        json.dumps({"number": o.number, "kind": o.kind, "mutations": o.mutations, "law": v.law, "said": v.said})
+        json.dumps(
+            {"number": o.number, "kind": o.kind, "mutations": o.mutations, "law": v.law, "said": v.said}
+        )
         for o in outcomes
         for v in o.violations
     ]
@@ -188,9 +205,13 @@ def _options() -> argparse.Namespace:
     server.add_argument("--model", help="a registered model's URI or a folder, to serve on a free port")
     parser.add_argument("--requests", type=int, default=20_000, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="what they are made from")
-    parser.add_argument("--only", type=int, metavar="NUMBER", help="send this one and show it with its answer")
+    parser.add_argument(
+        "--only", type=int, metavar="NUMBER", help="send this one and show it with its answer"
+    )
     parser.add_argument("--threads", type=int, default=4, help="connections at once")
-    parser.add_argument("--attributes", default="", help="the model's numeric attributes, separated by commas")
+    parser.add_argument(
+        "--attributes", default="", help="the model's numeric attributes, separated by commas"
+    )
     parser.add_argument("--output", type=Path, help="file for every violation, a line of JSON each")
     return parser.parse_args()
 

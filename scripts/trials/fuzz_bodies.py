@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from fuzz_decisions import TIME, Decision
 
 JSON = "application/json"
@@ -69,7 +70,9 @@ def parquet_body(records: Records, types: Mapping[str, pa.DataType]) -> bytes:
 
 def parquet_types(records: Records) -> dict[str, list[pa.DataType]]:
     """Of every column the Arrow types that hold all its cells without loss, the usual one first."""
-    return {name: list(_types(name, _flat(record.get(name) for record in records))) for name in _names(records)}
+    return {
+        name: list(_types(name, _flat(record.get(name) for record in records))) for name in _names(records)
+    }
 
 
 def _names(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -91,7 +94,13 @@ def _types(name: str, cells: list[Any]) -> Iterator[pa.DataType]:
 
 
 def _types_of_times(moments: list[datetime]) -> Iterator[pa.DataType]:
-    yield from (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.timestamp("ns"), pa.string(), pa.large_string())
+    yield from (
+        pa.timestamp("us"),
+        pa.timestamp("us", "UTC"),
+        pa.timestamp("ns"),
+        pa.string(),
+        pa.large_string(),
+    )
     yield pa.timestamp("us", "Africa/Kampala")
     if all(moment.microsecond % 1_000 == 0 for moment in moments):
         yield pa.timestamp("ms")

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import polars as pl
-from fuzz_decisions import CANARY, Asked, Decision, Expected
-from fuzz_requests import Answers, Mlflows, Refused, Request
 
 from credit_model.scoring import ANSWER
+from fuzz_decisions import CANARY, Asked, Decision, Expected
+from fuzz_requests import Answers, Mlflows, Refused, Request
 
 CLOSE = 1e-9
 _CLOCKS_APART = timedelta(minutes=5)
@@ -51,23 +51,34 @@ def violations(request: Request, reply: Reply, alone: Alone) -> list[Violation]:
         alone: the answer to a valid decision that is sent alone; null if there is none.
     """
     expected = request.expected
+    if refused_by_mlflow(request, reply):
+        return []
     if isinstance(expected, Mlflows):
-        return list(_of_mlflow(expected, reply))
+        return [_status(f"MLflow's own {expected.status} with {expected.says!r}", reply)]
     if isinstance(expected, Refused):
         return list(_of_refusal(expected, reply))
-    if expected.unless and reply.status == 400 and re.search(expected.unless, _message(reply)):
-        return []
     return list(_of_answers(expected, reply, alone))
+
+
+def refused_by_mlflow(request: Request, reply: Reply) -> bool:
+    """Whether MLflow itself refused the request, for a reason that is known."""
+    expected = request.expected
+    if isinstance(expected, Mlflows):
+        return reply.status == expected.status and expected.says in reply.body
+    if isinstance(expected, Refused) or not expected.unless:
+        return False
+    return reply.status == 400 and bool(re.search(expected.unless, _message(reply)))
+
+
+def only_answer(reply: Reply) -> Answer | None:
+    """The answer of a reply that has one and no other."""
+    answers = _answers(reply)
+    return answers[0] if isinstance(answers, list) and len(answers) == 1 else None
 
 
 def versions(reply: Reply) -> set[str]:
     """The model versions that a reply names."""
     return set(re.findall(r'"model_version": "(\w+)"', reply.body))
-
-
-def _of_mlflow(expected: Mlflows, reply: Reply) -> Iterator[Violation]:
-    if reply.status != expected.status or expected.says not in reply.body:
-        yield _status(f"MLflow's own {expected.status} with {expected.says!r}", reply)
 
 
 def _of_refusal(expected: Refused, reply: Reply) -> Iterator[Violation]:
@@ -87,10 +98,9 @@ def _of_answers(expected: Answers, reply: Reply, alone: Alone) -> Iterator[Viola
         yield _status("200", reply)
         yield from _leaks(reply.body)
         return
-    try:
-        answers = json.loads(reply.body, parse_constant=_no_constant)["predictions"]
-    except ValueError as error:
-        yield Violation("JSON", f"expected plain JSON: {error}")
+    answers = _answers(reply)
+    if isinstance(answers, str):
+        yield Violation("JSON", f"expected a list of answers: {answers}")
         return
     if len(answers) != len(expected.asked):
         yield Violation("one answer each", f"expected {len(expected.asked)}, found {len(answers)}")
@@ -134,7 +144,9 @@ def _is(cell: Any, kind: pl.DataType) -> bool:
 
 
 def _is_reason(reason: Any) -> bool:
-    return isinstance(reason, dict) and bool(re.fullmatch(r"R\d\d(-.+)?", reason["code"])) and bool(reason["text"])
+    if not isinstance(reason, dict) or reason.keys() != {"code", "text"}:
+        return False
+    return bool(re.fullmatch(r"R\d\d(-.+)?", str(reason["code"]))) and bool(reason["text"])
 
 
 _RULES: dict[str, Callable[[Answer], bool]] = {
@@ -155,7 +167,9 @@ _RULES: dict[str, Callable[[Answer], bool]] = {
     "nothing known where invalid": lambda a: (
         a["status"] != "invalid" or (a["probability"] is None and a["transaction_count"] == 0)
     ),
-    "transactions where scored": lambda a: a["transaction_count"] >= 0,
+    "transactions where scored, and only there": lambda a: (
+        (a["status"] == "scored") == (a["transaction_count"] > 0)
+    ),
     "at most four reasons, each once": lambda a: (
         len(a["reasons"]) <= 4 and len({r["code"] for r in a["reasons"]}) == len(a["reasons"])
     ),
@@ -166,7 +180,9 @@ _RULES: dict[str, Callable[[Answer], bool]] = {
 
 def _echo(expected: Expected, answer: Answer, now: datetime | None) -> Iterator[Violation]:
     if expected.named and answer["CustomerId"] != expected.customer:
-        yield Violation("echo", f"expected CustomerId {expected.customer!r:.60}, found {answer['CustomerId']!r:.60}")
+        yield Violation(
+            "echo", f"expected CustomerId {expected.customer!r:.60}, found {answer['CustomerId']!r:.60}"
+        )
     if now is not None:
         moment = datetime.strptime(answer["as_of"], _MOMENT).replace(tzinfo=UTC)
         if abs(moment - now) > _CLOCKS_APART:
@@ -179,13 +195,17 @@ def _echo(expected: Expected, answer: Answer, now: datetime | None) -> Iterator[
 
 def _outcome(expected: Expected, answer: Answer, alone: Alone) -> Iterator[Violation]:
     if answer["status"] not in expected.statuses:
-        yield Violation("status", f"expected {' or '.join(sorted(expected.statuses))}, found {_brief(answer)}")
+        yield Violation(
+            "status", f"expected {' or '.join(sorted(expected.statuses))}, found {_brief(answer)}"
+        )
         return
     if answer["status"] == "invalid":
         yield from _named(expected, answer["message"])
         return
     if expected.count is not None and answer["transaction_count"] != expected.count:
-        yield Violation("count", f"expected {expected.count} transactions, found {answer['transaction_count']}")
+        yield Violation(
+            "count", f"expected {expected.count} transactions, found {answer['transaction_count']}"
+        )
     if expected.like is None:
         return
     reference = alone(expected.like)
@@ -219,6 +239,16 @@ def _leaks(text: str) -> Iterator[Violation]:
         yield Violation("leak", f"the program's insides: {text[max(0, found.start() - 60) :][:300]!r}")
 
 
+def _answers(reply: Reply) -> list[Answer] | str:
+    """The answers of a reply, or what is wrong with it."""
+    try:
+        answers = json.loads(reply.body, parse_constant=_no_constant)["predictions"]
+    except (ValueError, KeyError, TypeError) as error:
+        return repr(error)
+    objects = isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers)
+    return answers if objects else "predictions is no list of objects"
+
+
 def _message(reply: Reply) -> str:
     try:
         return str(json.loads(reply.body)["message"])
@@ -231,7 +261,9 @@ def _status(expected: str, reply: Reply) -> Violation:
 
 
 def _brief(answer: Answer) -> str:
-    return json.dumps({name: cell for name, cell in answer.items() if name not in {"CustomerId", "reasons"}})[:400]
+    return json.dumps({name: cell for name, cell in answer.items() if name not in {"CustomerId", "reasons"}})[
+        :400
+    ]
 
 
 def _no_constant(name: str) -> float:

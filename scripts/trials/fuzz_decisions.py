@@ -18,7 +18,15 @@ MOMENTS = (
     datetime(1999, 12, 31, 7, 5, 9, 250_000),
 )
 _DAYS = 20
-_CATEGORIES = ("airtime", "financial_services", "utility_bill", "data_bundles", "tv", "never seen before", None)
+_CATEGORIES = (
+    "airtime",
+    "financial_services",
+    "utility_bill",
+    "data_bundles",
+    "tv",
+    "never seen before",
+    None,
+)
 
 VALID = frozenset({"scored", "no_history"})
 INVALID = frozenset({"invalid"})
@@ -91,7 +99,13 @@ def good(seed: int, index: int, attributes: tuple[str, ...] = ()) -> Asked:
 def _name(index: int) -> str:
     """Text that no other index has; some of it could be sent as a number or a Boolean."""
     special = {0: "true", 1: f"{CANARY}-" + "x" * 5_000, 2: f"{CANARY} \x00\n\t", 3: f"{CANARY}\U0001f600"}
-    forms = (f"{CANARY}-{index}", f"{1000 + index}", f"{1000 + index}.5", f" Žofie ñ {CANARY} {index} ", f"00{index}")
+    forms = (
+        f"{CANARY}-{index}",
+        f"{1000 + index}",
+        f"{1000 + index}.5",
+        f" Žofie ñ {CANARY} {index} ",
+        f"00{index}",
+    )
     return special.get(index, forms[index % len(forms)])
 
 
@@ -103,7 +117,9 @@ def _rows(chance: Random, moment: datetime, name: str) -> tuple[Mapping[str, Any
     return tuple(_row(chance, moment, step, columns, f"T{name}-{place}") for place in range(height))
 
 
-def _row(chance: Random, moment: datetime, step: timedelta, columns: list[str], name: str) -> Mapping[str, Any]:
+def _row(
+    chance: Random, moment: datetime, step: timedelta, columns: list[str], name: str
+) -> Mapping[str, Any]:
     steps = timedelta(days=_DAYS) // step
     before = chance.choice((1, chance.randint(1, steps)))
     amount = chance.choice((chance.randint(-5_000, 20_000), chance.randint(-400, 4_000) / 4))

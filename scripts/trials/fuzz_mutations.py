@@ -6,7 +6,7 @@ must name; odd ones change it, but do not make it invalid.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from random import Random
@@ -82,7 +82,13 @@ def ancient(chance: Random, asked: Asked) -> Asked | None:
 
 def _outside(chance: Random, asked: Asked, moments: list[datetime]) -> Asked:
     """A copy of the identity of one inside conflicts with nothing; neither does another currency."""
-    spoilt = [{"Amount": CANARY}, {"Amount": None}, {"CurrencyCode": "XXX"}, {"Value": {}}, {"Amount": -7e9}]
+    spoilt: list[dict[str, Any]] = [
+        {"Amount": CANARY},
+        {"Amount": None},
+        {"CurrencyCode": "XXX"},
+        {"Value": {}},
+        {"Amount": -7e9},
+    ]
     rows = [dict(chance.choice(asked.decision.rows)) | chance.choice(spoilt) | {TIME: m} for m in moments]
     return _with_rows(asked, [*asked.decision.rows, *rows])
 
@@ -94,7 +100,11 @@ def times_spelled(chance: Random, asked: Asked) -> Asked | None:
 
 def as_of_spelled(chance: Random, asked: Asked) -> Asked | None:
     """The moment in another of its forms."""
-    return _with_scalar(asked, "as_of", spelled(chance, _moment(asked))) if "as_of" in asked.decision.scalars else None
+    return (
+        _with_scalar(asked, "as_of", spelled(chance, _moment(asked)))
+        if "as_of" in asked.decision.scalars
+        else None
+    )
 
 
 def numbers_spelled(chance: Random, asked: Asked) -> Asked | None:
@@ -116,11 +126,9 @@ def amounts_as_text(_: Random, asked: Asked) -> Asked | None:
 
 def codes_spelled(chance: Random, asked: Asked) -> Asked | None:
     """Whole numbers that stand for text, as text or floats."""
-    columns = ("PricingStrategy", "CountryCode")
     forms: tuple[Callable[[Any], Any], ...] = (str, float, int)
-    return _with_rows(
-        asked, [_changed(row, columns, lambda cell: chance.choice(forms)(cell)) for row in asked.decision.rows]
-    )
+    columns, rows = ("PricingStrategy", "CountryCode"), asked.decision.rows
+    return _with_rows(asked, [_changed(row, columns, chance.choice(forms)) for row in rows])
 
 
 def value_given(chance: Random, asked: Asked) -> Asked | None:
@@ -134,13 +142,17 @@ def value_given(chance: Random, asked: Asked) -> Asked | None:
 def nulls_written(chance: Random, asked: Asked) -> Asked | None:
     """Optional columns that were absent, with nothing in them."""
     nothing = chance.choice(list(_MISSING.values()))
-    columns = dict.fromkeys(("SubscriptionId", "BatchId", "ProviderId", "TransactionId", "CurrencyCode"), nothing)
-    return _with_rows(asked, [columns | row for row in asked.decision.rows])
+    columns = dict.fromkeys(
+        ("SubscriptionId", "BatchId", "ProviderId", "TransactionId", "CurrencyCode"), nothing
+    )
+    return _with_rows(asked, [{**columns, **row} for row in asked.decision.rows])
 
 
 def nulls_omitted(_: Random, asked: Asked) -> Asked | None:
     """Cells with nothing in them left out of their rows."""
-    return _with_rows(asked, [{k: v for k, v in row.items() if v not in (None, "")} for row in asked.decision.rows])
+    return _with_rows(
+        asked, [{k: v for k, v in row.items() if v not in (None, "")} for row in asked.decision.rows]
+    )
 
 
 def unknown_columns(chance: Random, asked: Asked) -> Asked | None:
@@ -239,7 +251,9 @@ def single_row(_: Random, asked: Asked) -> Asked | None:
 
 def no_transactions(chance: Random, asked: Asked) -> Asked | None:
     """Arrays with nothing in them, or none: a customer without history."""
-    arrays = chance.choice(({TIME: [], "Amount": []}, {TIME: None, "Amount": None}, {TIME: [], "Amount": None}))
+    arrays = chance.choice(
+        ({TIME: [], "Amount": []}, {TIME: None, "Amount": None}, {TIME: [], "Amount": None})
+    )
     decision = replace(asked.decision, rows=(), columns=arrays)
     expected = replace(asked.expected, statuses=frozenset({"no_history"}), like=None, count=0)
     return replace(asked, decision=decision, expected=expected)
@@ -247,7 +261,9 @@ def no_transactions(chance: Random, asked: Asked) -> Asked | None:
 
 def invalid(asked: Asked, faults: Mapping[str, int | None]) -> Asked:
     """The decision is now at fault."""
-    return replace(asked, expected=replace(asked.expected, statuses=INVALID, faults=faults, like=None, count=None))
+    return replace(
+        asked, expected=replace(asked.expected, statuses=INVALID, faults=faults, like=None, count=None)
+    )
 
 
 def _bad_cell(column: str, cell: Any) -> Mutation:
@@ -308,7 +324,12 @@ def spelled(chance: Random, moment: datetime) -> Any:
     zone = timezone(timedelta(minutes=chance.choice((0, 60, -570, 345, 1_439))))
     local = moment.replace(tzinfo=timezone.utc).astimezone(zone)  # noqa: UP017, beside other zones
     offset = local.strftime("%z")
-    zones = [offset, f"{offset[:3]}:{offset[3:]}", f" {offset}", *([offset[:3]] if offset.endswith("00") else [])]
+    zones = [
+        offset,
+        f"{offset[:3]}:{offset[3:]}",
+        f" {offset}",
+        *([offset[:3]] if offset.endswith("00") else []),
+    ]
     fraction = f"{moment:%f}"
     fractions = [f".{fraction}", f",{fraction}", f".{fraction}000", *([""] if fraction == "000000" else [])]
     tail = chance.choice(fractions)
@@ -342,11 +363,13 @@ def _arrays(asked: Asked) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in rows[0]}
 
 
-def _changed(row: Mapping[str, Any], columns: tuple[str, ...], change: Callable[[Any], Any]) -> Mapping[str, Any]:
+def _changed(
+    row: Mapping[str, Any], columns: tuple[str, ...], change: Callable[[Any], Any]
+) -> Mapping[str, Any]:
     return {**row, **{name: change(row[name]) for name in columns if isinstance(row.get(name), int | float)}}
 
 
-def _with_rows(asked: Asked, rows: list[Mapping[str, Any]]) -> Asked:
+def _with_rows(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Asked:
     return replace(asked, decision=replace(asked.decision, rows=tuple(rows)))
 
 
@@ -369,7 +392,9 @@ def _renamed(asked: Asked, customer: str | None, *, named: bool = True) -> Asked
     return replace(asked, expected=replace(asked.expected, customer=customer, named=named))
 
 
-_REQUIRED_CELLS = {f"{column}: {name}": (column, cell) for column in (TIME, "Amount") for name, cell in _MISSING.items()}
+_REQUIRED_CELLS = {
+    f"{column}: {name}": (column, cell) for column in (TIME, "Amount") for name, cell in _MISSING.items()
+}
 _TIMES = {f"{TIME}: {name}": (TIME, cell) for name, cell in _NO_TIME.items()}
 _NUMBERS = {
     f"{column}: {name}": (column, cell)
@@ -394,9 +419,15 @@ TYPED_FAULTS: dict[str, Mutation] = {
 FAULTS: dict[str, Mutation] = {
     **TYPED_FAULTS,
     "everything_null": everything_null,
-    **{name: _bad_cell(*spoilt) for name, spoilt in (_REQUIRED_CELLS | _TIMES | _NUMBERS | _IDENTITIES).items()},
+    **{
+        name: _bad_cell(*spoilt)
+        for name, spoilt in (_REQUIRED_CELLS | _TIMES | _NUMBERS | _IDENTITIES).items()
+    },
     **{f"as_of: {name}": _bad_as_of(cell) for name, cell in _NO_TIME.items()},
-    **{f"CustomerId: {name}": _bad_customer(cell, named=True) for name, cell in (_MISSING | _NAMELESS).items()},
+    **{
+        f"CustomerId: {name}": _bad_customer(cell, named=True)
+        for name, cell in (_MISSING | _NAMELESS).items()
+    },
     **{
         f"CustomerId: {name}": _bad_customer(cell, named=False)
         for name, cell in _NO_IDENTITY.items()

@@ -20,6 +20,7 @@ from fuzz_mutations import (
 )
 
 _SURROGATE = r"can't encode character '\\ud800'"
+_RAGGED = "array has an inhomogeneous shape"
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def request(seed: int, number: int, attributes: tuple[str, ...] = ()) -> Request
     """
     chance = Random(f"{seed}/request/{number}")
     source = _Source(seed, chance, attributes)
-    (kind,) = chance.choices(list(_KINDS), [weight for weight, _ in _KINDS.values()])
-    made = _KINDS[kind][1](source)
+    (kind,) = chance.choices(list(KINDS), [weight for weight, _ in KINDS.values()])
+    made = KINDS[kind][1](source)
     return replace(made, number=number, kind=kind)
 
 
@@ -99,9 +100,11 @@ class _Source:
     chance: Random
     attributes: tuple[str, ...]
 
-    def good(self, count: int, moment: int | None = None) -> list[Asked]:
-        """Different valid decisions, all at one of the moments if it is given."""
-        places = range(POOL) if moment is None else range(moment, POOL, len(MOMENTS))
+    def good(self, count: int) -> list[Asked]:
+        """Different valid decisions; a few of them often share their moment."""
+        places: Sequence[int] = range(POOL)
+        if count < 8 and self.chance.random() < 0.4:
+            places = places[self.chance.randrange(len(MOMENTS)) :: len(MOMENTS)]
         return [_good(self.seed, place, self.attributes) for place in self.chance.sample(places, count)]
 
     def harmless(self, asked: Asked, most: int) -> Asked:
@@ -134,7 +137,8 @@ def _together(source: _Source) -> Request:
     """Several valid decisions, mutated without harm; a customer may be asked about twice."""
 
     def members(_: bool) -> list[Asked]:
-        found = [source.harmless(a, 2) for a in source.good(source.chance.randint(2, 6))]
+        count = source.chance.choice((2, 2, 3, 4, 6, 30))
+        found = [source.harmless(a, 2) for a in source.good(count)]
         twice = source.mutated(found[0], "at_another_moment", HARMLESS["at_another_moment"])
         return [*found, twice] if source.chance.random() < 0.2 else found
 
@@ -173,6 +177,8 @@ def _sent(source: _Source, members: Callable[[bool], list[Asked]]) -> Request:
     encoding = source.chance.choice(ENCODINGS)
     body = json_body(records, encoding, params or source.chance.choice((None, {"asof": CANARY})))
     unless = _SURROGATE if b"\\ud800" in body else None
+    if encoding == "inputs" and any("unknown_columns" in a.mutations for a in asked):
+        unless = _RAGGED  # MLflow makes arrays of the columns that the signature does not have
     return _request(body, JSON, Answers(tuple(asked), unless=unless), _mutations(asked))
 
 
@@ -234,8 +240,12 @@ def _or_invalid(asked: Asked, column: str) -> Asked:
     """Bytes may be read as text or refused, but never be lost."""
     expected = asked.expected
     if expected.statuses == INVALID:
-        return replace(asked, expected=replace(expected, faults=dict.fromkeys((*expected.faults, column)), named=False))
-    expected = replace(expected, statuses=VALID | INVALID, faults={column: None}, named=column != "CustomerId")
+        return replace(
+            asked, expected=replace(expected, faults=dict.fromkeys((*expected.faults, column)), named=False)
+        )
+    expected = replace(
+        expected, statuses=VALID | INVALID, faults={column: None}, named=column != "CustomerId"
+    )
     return replace(asked, expected=expected)
 
 
@@ -245,7 +255,9 @@ def _now(source: _Source) -> Request:
     asked = [replace(a, expected=replace(a.expected, like=None, count=None)) for a in asked]
     records, asked = _records(source.chance, asked, arrays=source.chance.random() < 0.5)
     params = source.chance.choice((None, {}, {"as_of": None}, {"asof": "2019-02-13"}))
-    return _request(json_body(records, source.chance.choice(ENCODINGS), params), JSON, Answers(tuple(asked), now=True))
+    return _request(
+        json_body(records, source.chance.choice(ENCODINGS), params), JSON, Answers(tuple(asked), now=True)
+    )
 
 
 def _refused(source: _Source) -> Request:
@@ -284,7 +296,9 @@ def _no_rows(_: _Source, __: Sequence[Decision]) -> _Unreadable:
 
 
 def _no_moment(source: _Source, decisions: Sequence[Decision]) -> _Unreadable:
-    text = source.chance.choice((CANARY, "", "2019-13-01", "1550000000", "1800-01-01", f"2019-02-13 {CANARY}"))
+    text = source.chance.choice(
+        (CANARY, "", "2019-13-01", "1550000000", "1800-01-01", f"2019-02-13 {CANARY}")
+    )
     return _either_shape(source, decisions), {"as_of": text}, "the parameter as_of is not a time"
 
 
@@ -319,7 +333,12 @@ _DEEP = b'{"dataframe_records": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 MLFLOWS: dict[str, tuple[str | None, _Body | dict[str, Any], int, str]] = {
     "no Content-Type": (None, {}, 500, "Internal Server Error"),
     "nested 100,000 deep": (JSON, lambda _: _DEEP, 500, "Internal Server Error"),
-    "a number of 5,000 digits": (JSON, lambda _: b'{"inputs": ' + b"9" * 5_000 + b"}", 500, "Internal Server Error"),
+    "a number of 5,000 digits": (
+        JSON,
+        lambda _: b'{"inputs": ' + b"9" * 5_000 + b"}",
+        500,
+        "Internal Server Error",
+    ),
     "another charset": (f"{JSON}; charset=latin-1", {}, 415, "UTF-8"),
     "another type": ("text/plain", {}, 415, "only supports"),
     "CSV": ("text/csv", lambda _: b"CustomerId,Amount\na,1\n", 400, "inputs types are not DataType"),
@@ -336,9 +355,24 @@ MLFLOWS: dict[str, tuple[str | None, _Body | dict[str, Any], int, str]] = {
         400,
         "exactly one of the input fields",
     ),
-    "records no list": (JSON, _json(lambda records: {"dataframe_records": records[0]}), 400, "list of records"),
-    "null among records": (JSON, _json(lambda records: {"dataframe_records": [*records, None]}), 400, "not a valid"),
-    "split without data": (JSON, _json(lambda records: {"dataframe_split": {"columns": list(records[0])}}), 400, "'data'"),
+    "records no list": (
+        JSON,
+        _json(lambda records: {"dataframe_records": records[0]}),
+        400,
+        "list of records",
+    ),
+    "null among records": (
+        JSON,
+        _json(lambda records: {"dataframe_records": [*records, None]}),
+        400,
+        "not a valid",
+    ),
+    "split without data": (
+        JSON,
+        _json(lambda records: {"dataframe_split": {"columns": list(records[0])}}),
+        400,
+        "'data'",
+    ),
     "split with short rows": (
         JSON,
         _json(lambda records: {"dataframe_split": {"columns": list(records[0]), "data": [[1]]}}),
@@ -347,17 +381,29 @@ MLFLOWS: dict[str, tuple[str | None, _Body | dict[str, Any], int, str]] = {
     ),
     "a column twice": (
         JSON,
-        _json(lambda records: {"dataframe_split": {"columns": [*records[0], "Amount"], "data": [[*records[0].values(), 5]]}}),
+        _json(
+            lambda records: {
+                "dataframe_split": {"columns": [*records[0], "Amount"], "data": [[*records[0].values(), 5]]}
+            }
+        ),
         400,
         "Failed to enforce schema",
     ),
-    "inputs of different lengths": (JSON, _json(lambda _: {"inputs": {"Amount": [1], TIME: [1, 2]}}), 400, "casting"),
+    "inputs of different lengths": (
+        JSON,
+        _json(lambda _: {"inputs": {"Amount": [1], TIME: [1, 2]}}),
+        400,
+        "casting",
+    ),
     "no Parquet": (PARQUET, lambda _: CANARY.encode(), 400, "Failed to parse"),
 }
 
 
 def _request(
-    body: bytes, content_type: str | None, expected: Answers | Refused | Mlflows, mutations: Sequence[str] = ()
+    body: bytes,
+    content_type: str | None,
+    expected: Answers | Refused | Mlflows,
+    mutations: Sequence[str] = (),
 ) -> Request:
     return Request(-1, "", body, content_type, expected, tuple(mutations))
 
@@ -366,7 +412,7 @@ def _mutations(asked: Sequence[Asked]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for a in asked for name in a.mutations))
 
 
-_KINDS: dict[str, tuple[int, Callable[[_Source], Request]]] = {
+KINDS: dict[str, tuple[int, Callable[[_Source], Request]]] = {
     "valid, alone": (15, _alone),
     "valid, together": (20, _together),
     "valid among bad": (35, _among),
