@@ -11,6 +11,7 @@ from processes import ROOT, TrainedModel, run, serving
 
 import fuzz_requests
 from fuzz import Connections, Fuzzer, Outcome, Send, broken, table
+from fuzz_bodies import readable
 from fuzz_contract import Reply
 from fuzz_decisions import CANARY
 
@@ -152,4 +153,5 @@ def test_the_command(address: str, trained_model: TrainedModel, outcomes: list[O
     assert done.returncode == int(any(outcome.violations for outcome in outcomes[:20])), done.stderr
     assert "the server is alive" in done.stdout
     shown = run([*script, "--only", "0"], trained_model.environment, ROOT)
-    assert fuzz_requests.request(SEED, 0).body.decode() in shown.stdout
+    made = fuzz_requests.request(SEED, 0)
+    assert readable(made.body, made.content_type) in shown.stdout

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 import fuzz_contract
+from fuzz_bodies import readable
 from fuzz_contract import Answer, Reply, Violation
 from fuzz_decisions import Decision
 from fuzz_requests import Request, alone, request
@@ -176,13 +177,9 @@ def _show(fuzzer: Fuzzer, send: Send, number: int) -> int:
     made = fuzzer.request(number)
     reply = send(made.body, made.content_type)
     outcome = fuzzer.outcome(made, reply)
-    print(
-        f"{made.kind}: {', '.join(made.mutations)}",
-        made.content_type,
-        made.body.decode(errors="replace"),
-        sep="\n",
-    )
-    print(reply.status, reply.body, *(f"{v.law}: {v.said}" for v in outcome.violations), sep="\n")
+    print(f"{made.kind}: {', '.join(made.mutations)}", made.content_type, sep="\n")
+    print(readable(made.body, made.content_type), reply.status, reply.body, sep="\n")
+    print(*(f"{law}: {said}" for law, said in outcome.violations), sep="\n")
     return int(bool(outcome.violations))
 
 

@@ -75,6 +75,14 @@ def parquet_types(records: Records) -> dict[str, list[pa.DataType]]:
     }
 
 
+def readable(body: bytes, content_type: str | None) -> str:
+    """A body as text: a table of Parquet as its types and rows."""
+    if content_type != PARQUET:
+        return body.decode(errors="replace")
+    table = pq.read_table(io.BytesIO(body))
+    return f"{table.schema.remove_metadata()}\n{table.to_pylist()}"
+
+
 def _names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in record))
 

@@ -55,7 +55,7 @@ class Expected:
         customer: the echoed ``CustomerId``.
         as_of: the echoed moment; null where the one given cannot be read.
         statuses: the statuses allowed.
-        faults: what a message has to name, and how often; a null count is any.
+        faults: what a message has to name, and how often; with a null count what it may name, any number of times.
         like: where the answer is valid, it is the answer to this decision alone.
         count: where the answer is valid, its ``transaction_count``.
         named: whether ``customer`` is known.

@@ -251,9 +251,8 @@ def single_row(_: Random, asked: Asked) -> Asked | None:
 
 def no_transactions(chance: Random, asked: Asked) -> Asked | None:
     """Arrays with nothing in them, or none: a customer without history."""
-    arrays = chance.choice(
-        ({TIME: [], "Amount": []}, {TIME: None, "Amount": None}, {TIME: [], "Amount": None})
-    )
+    times, amounts = chance.choice((([], []), (None, None), ([], None)))
+    arrays: dict[str, Any] = {TIME: times, "Amount": amounts}
     decision = replace(asked.decision, rows=(), columns=arrays)
     expected = replace(asked.expected, statuses=frozenset({"no_history"}), like=None, count=0)
     return replace(asked, decision=decision, expected=expected)
@@ -267,8 +266,17 @@ def invalid(asked: Asked, faults: Mapping[str, int | None]) -> Asked:
 
 
 def _bad_cell(column: str, cell: Any) -> Mutation:
-    """One transaction has a cell that makes its customer invalid."""
-    return lambda chance, asked: invalid(_with_cell(chance, asked, column, cell), {column: 1})
+    """One transaction has a cell that makes its customer invalid.
+
+    A list in the only row says nothing of the table's shape: it is left out.
+    """
+
+    def mutation(chance: Random, asked: Asked) -> Asked | None:
+        if isinstance(cell, list) and len(asked.decision.rows) == 1:
+            return None
+        return invalid(_with_cell(chance, asked, column, cell), {column: 1})
+
+    return mutation
 
 
 def _odd_cell(column: str, cell: Any) -> Mutation:

@@ -175,7 +175,8 @@ def _sent(source: _Source, members: Callable[[bool], list[Asked]]) -> Request:
     if arrays and source.chance.random() < 0.3:
         params["one_row_per_decision"] = True
     encoding = source.chance.choice(ENCODINGS)
-    body = json_body(records, encoding, params or source.chance.choice((None, {"asof": CANARY})))
+    unknown = {"asof": CANARY} if source.chance.random() < 0.5 else None
+    body = json_body(records, encoding, params or unknown)
     unless = _SURROGATE if b"\\ud800" in body else None
     if encoding == "inputs" and any("unknown_columns" in a.mutations for a in asked):
         unless = _RAGGED  # MLflow makes arrays of the columns that the signature does not have
