@@ -300,8 +300,10 @@ def _utc(value: Any) -> tuple[str, datetime | None]:
     import pandas as pd
 
     try:
+        if pd.isna(value):
+            return "missing", None
         stamp = pd.Timestamp(value)
         naive = stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
-        return ("missing", None) if naive is pd.NaT else ("time", naive.to_pydatetime(warn=False))
+        return "time", naive.to_pydatetime(warn=False)
     except (ValueError, OverflowError):  # outside the years that a datetime has
         return "unreadable", None

@@ -96,7 +96,8 @@ def _arrays(column: Column) -> np.ndarray:
 
 def _nothing(columns: Mapping[str, Column]) -> np.ndarray:
     """Where a row has neither time nor amount, as a decision without transactions may come."""
-    return np.logical_and(*(read(columns[name], texts)[1].to_numpy() for name in REQUIRED[1:]))
+    time, amount = (read(columns[name], texts)[1] for name in REQUIRED[1:])
+    return (time & amount).to_numpy()
 
 
 def _one_row_per_decision(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credit_model.decisions import Attribute
-from credit_model.history import history, messages
+from credit_model.history import history, messages, together
 from credit_model.requests import Request, UnreadableRequestError, read_request
 
 NOW = datetime(2019, 3, 1)
@@ -20,7 +20,7 @@ BASE = {"CustomerId": "a", "TransactionStartTime": "2019-02-01T00:00:00Z", "Amou
 def message(rows: list[dict[str, object]], currency: str | None = None) -> dict[int, str]:
     request = read_request(pd.DataFrame(rows), NOW)
     faults = history(request.transactions, request.decisions.frame, 60, currency).faults
-    found = messages(faults)
+    found = messages(together([request.decisions.faults, faults]))
     return dict(zip(found["decision"], found["message"], strict=True))
 
 
@@ -216,8 +216,8 @@ def test_a_customer_reads_the_same_beside_any_other(
         )
         return joined.sort("CustomerId", maintain_order=True).rows()
 
-    flat = pd.DataFrame(rows).astype(object)
-    beside = pd.DataFrame([*rows, bad]).astype(object)
+    flat = pd.DataFrame(rows, dtype=object)
+    beside = pd.DataFrame([*rows, bad], dtype=object)
     assert own(read_request(beside, NOW)) == own(read_request(flat, NOW))
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from credit_model import tables
+from credit_model.cells import Cells
 from credit_model.decisions import learn_attributes
 from credit_model.outcomes import observed
 from credit_model.pieces import pieces
@@ -22,6 +23,7 @@ from credit_model.transactions import COLUMNS, FAULTS, REQUIRED, SCHEMA, Tidy, t
 NOW = datetime(2019, 3, 1)
 DAYS = [datetime(2019, 2, 1), datetime(2019, 2, 2), datetime(2019, 2, 3)]
 PLAIN = pa.table({"CustomerId": ["a", "b", "c"], "TransactionStartTime": DAYS, "Amount": [1.0, 2.0, 3.0]})
+CELLS: dict[str, Cells] = {name: PLAIN[name].to_pylist() for name in PLAIN.column_names}
 VALUES: dict[pl.DataType, list[object]] = {
     pl.String(): ["1", "2", "3"],
     pl.Float64(): [1.0, 2.0, 3.0],
@@ -219,8 +221,7 @@ def test_outcomes_and_attributes_are_read_alike(kind: str) -> None:
 )
 def test_types_of_pandas_and_polars(cells: pd.Series | pl.Series) -> None:
     for name in ("CustomerId", "PricingStrategy", "Amount"):
-        columns = {"CustomerId": ["a", "b", "c"], "TransactionStartTime": DAYS, "Amount": [1.0, 2.0, 3.0]}
-        found = tidy(columns | {name: cells}, 3)
+        found = tidy({**CELLS, name: cells}, 3)
         assert found.frame[name].to_list() == VALUES[SCHEMA[name]]
         assert found.faults.is_empty()
 
@@ -241,8 +242,7 @@ def test_types_of_pandas_and_polars(cells: pd.Series | pl.Series) -> None:
 )
 def test_types_that_hold_no_cells(cells: np.ndarray | pd.Series | pl.Series | list[object]) -> None:
     for name in COLUMNS:
-        columns = {"CustomerId": ["a", "b", "c"], "TransactionStartTime": DAYS, "Amount": [1.0, 2.0, 3.0]}
-        found = tidy(columns | {name: cells}, 3)
+        found = tidy({**CELLS, name: cells}, 3)
         assert found.faults.select("row", "field", "problem").rows() == [
             (r, name, "unreadable") for r in range(3)
         ]
