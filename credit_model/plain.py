@@ -4,15 +4,18 @@ What is missing where it may not be, unreadable, contradictory, sent twice or of
 left to ``requests`` and ``history``; what is plain means here what it means there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from credit_model.decisions import Attribute
+from credit_model.history import ORDER
 from credit_model.plain_cells import plain_numbers, plain_texts, plain_times
 from credit_model.row_functions import coded
 from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TIME = "TransactionStartTime"
-_Order = npt.NDArray[np.intp]
+_Rows = npt.NDArray[np.intp]
+_Moments = npt.NDArray[np.datetime64]
+_Numbers = npt.NDArray[np.float64]
 _Known = TypeVar("_Known")
 
 
@@ -115,10 +120,13 @@ def _list(column: "pd.Series") -> list[Any]:
 def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight) -> dict[str, Any]:
     _require(all(name in columns for name in REQUIRED[1:]) and len(set(map(len, columns.values()))) == 1)
     _check_currency(columns, sight.currency)
+    _check_identities(columns)
     moments = _plain(plain_times, columns[_TIME])
-    order = _order(columns, moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
-    given: dict[str, Any] = {name: numbers[order] for name, numbers in _numbers(columns).items()}
-    given |= {_TIME: moments[order].view(np.int64), "as_of": int(moment.astype(np.int64))}
+    inside = _inside(moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
+    clock, numbers = moments.view(np.int64), _numbers(columns)
+    order = _sorted(inside, chain([clock.__getitem__], _keys(columns, numbers)))
+    given: dict[str, Any] = {name: values[order] for name, values in numbers.items()}
+    given |= {_TIME: clock[order], "as_of": int(moment.astype(np.int64))}
     given["decision"] = np.zeros(len(order))
     for name in sight.inputs & columns.keys() - given.keys():
         texts = coded(_plain(plain_texts, columns[name]))
@@ -127,7 +135,7 @@ def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight
     return given | {name: coded([None] * len(order)) for name in absent}
 
 
-def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[np.float64]]:
+def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, _Numbers]:
     amount = _plain(plain_numbers, columns["Amount"])
     value = np.abs(_plain(plain_numbers, columns["Value"])) if "Value" in columns else np.abs(amount)
     fraud = np.full(len(amount), np.nan)
@@ -136,26 +144,52 @@ def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[np.float
     return {"Amount": amount, "Value": value, "FraudResult": fraud}
 
 
-def _order(
-    columns: Mapping[str, list[Any]],
-    moments: npt.NDArray[np.datetime64],
-    first: np.datetime64,
-    end: np.datetime64,
-) -> _Order:
-    """The rows inside the window, in the total order: by time, and where that is not enough by ``TransactionId``."""
-    names = _plain(plain_texts, columns.get("TransactionId", [None] * len(moments)))
-    known = [name for name in names if name is not None]
-    _require(len(set(known)) == len(known))
+def _inside(moments: _Moments, first: np.datetime64, end: np.datetime64) -> _Rows:
     (inside,) = np.nonzero((moments >= first) & (moments < end))
     _require(len(inside) > 0)
-    order = inside[np.argsort(moments[inside], kind="stable")]
-    same = np.diff(moments[order]) == np.timedelta64(0)
-    if same.any():
-        tied = np.append(same, False) | np.append(False, same)
-        _require(len(known) == len(names))
-        clock = moments.view(np.int64)
-        order[tied] = sorted(order[tied].tolist(), key=lambda row: (clock[row], names[row]))
-    return order
+    return inside
+
+
+def _check_identities(columns: Mapping[str, list[Any]]) -> None:
+    """Of a transaction sent twice the copies must be compared."""
+    names = _plain(plain_texts, columns.get("TransactionId", []))
+    _require(len(set(names)) + names.count(None) - (None in names) == len(names))
+
+
+def _keys(
+    columns: Mapping[str, list[Any]], numbers: Mapping[str, _Numbers]
+) -> Iterator[Callable[[_Rows], Any]]:
+    """What the total order compares after the time, column by column: for some rows, numbers that sort as their cells do."""
+    for name in ORDER[2:]:
+        if name in columns:
+            yield (
+                numbers[name].__getitem__
+                if name in numbers
+                else partial(_places, _plain(plain_texts, columns[name]))
+            )
+
+
+def _places(texts: Sequence[str | None], rows: _Rows) -> npt.NDArray[np.intp]:
+    """The place of each row's text among theirs, sorted, null first; Python sorts text as its bytes in UTF-8 do."""
+    cells = [texts[row] for row in rows.tolist()]
+    known = sorted(set(cells) - {None})
+    place = {text: number for number, text in enumerate([None, *known])}
+    return np.array([place[cell] for cell in cells])
+
+
+def _sorted(rows: _Rows, keys: Iterable[Callable[[_Rows], Any]]) -> _Rows:
+    """Rows in the order of the first key; the next ones order only those that the keys before them leave tied."""
+    rows, tied, group = rows.copy(), np.arange(len(rows)), np.zeros(len(rows), dtype=np.intp)
+    for key in keys:
+        values = key(rows[tied])
+        order = np.lexsort((values, group))
+        rows[tied], values = rows[tied][order], values[order]
+        new = np.append(True, (np.diff(group) != 0) | (np.diff(values) != 0))
+        single = new & np.append(new[1:], True)
+        tied, group = tied[~single], np.cumsum(new)[~single]
+        if not len(tied):
+            break
+    return rows
 
 
 def _check_currency(columns: Mapping[str, list[Any]], currency: str | None) -> None:
