@@ -161,12 +161,10 @@ def _keys(
 ) -> Iterator[Callable[[_Rows], Any]]:
     """What the total order compares after the time, column by column: for some rows, numbers that sort as their cells do."""
     for name in ORDER[2:]:
-        if name in columns:
-            yield (
-                numbers[name].__getitem__
-                if name in numbers
-                else partial(_places, _plain(plain_texts, columns[name]))
-            )
+        if name in columns and name in numbers:
+            yield numbers[name].__getitem__
+        elif name in columns:
+            yield partial(_places, _plain(plain_texts, columns[name]))
 
 
 def _places(texts: Sequence[str | None], rows: _Rows) -> npt.NDArray[np.intp]:

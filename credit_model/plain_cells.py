@@ -41,7 +41,7 @@ def plain_times(cells: list[Any]) -> np.ndarray | None:
     if set(map(type, cells)) != {str}:
         return None
     end = _end(cells[0])
-    ends = [end] * len(cells) if end and _look_alike(cells) else list(map(_end, cells))
+    ends = [end] * len(cells) if end and _look_alike(cells, end) else list(map(_end, cells))
     if None in ends:
         return None
     with suppress(ValueError):
@@ -66,13 +66,13 @@ def _end(cell: str) -> int | None:
     return found and max(found.end("date"), found.end("time"))
 
 
-def _look_alike(cells: list[str]) -> bool:
-    """Whether all have digits where the first one has, and its other marks."""
+def _look_alike(cells: list[str], end: int) -> bool:
+    """Whether all have digits where the first one has before its zone, and otherwise its marks."""
     text = "".join(cells)
     if set(map(len, cells)) != {len(cells[0])} or not text.isascii():
         return False
     marks = np.frombuffer(text.encode(), dtype=np.uint8).reshape(len(cells), -1)
-    is_digit = marks[0] - ord("0") < 10
+    is_digit = (marks[0] - ord("0") < 10) & (np.arange(len(cells[0])) < end)
     return bool(
         (marks[:, is_digit] - ord("0") < 10).all() and (marks[:, ~is_digit] == marks[0, ~is_digit]).all()
     )
