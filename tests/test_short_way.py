@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scorers import INPUTS, small_scorer
 
-from credit_model import catalogue, families, row_functions
+from credit_model import aggregates, families, row_functions
 from credit_model.decisions import Attribute
 from credit_model.expression import Expression, col
 from credit_model.feature import Feature
@@ -80,10 +80,10 @@ def test_a_feature_that_only_polars_knows_takes_every_request_the_long_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kurtosis = Expression("kurtosis", (col("Amount"),))
-    general, aggregates = families.general, catalogue.aggregates
+    general, every = families.general, aggregates.aggregates
     feature = Feature("kurtosis", "kurtosis of the amounts", "amount", col("kurtosis"))
     monkeypatch.setattr(families, "general", lambda days: (*general(days), feature))
-    monkeypatch.setattr(catalogue, "aggregates", lambda *of: aggregates(*of) | {"kurtosis": kurtosis})
+    monkeypatch.setattr("credit_model.catalogue.aggregates", lambda *of: every(*of) | {"kurtosis": kurtosis})
     scorer = small_scorer(("kurtosis", *INPUTS[1:]))
     assert short_way(scorer, {}) is None
     rows, arrays, _ = answers(loaded(scorer, tmp_path))
