@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import polars as pl
-
 from credit_model import families, learned_families
 from credit_model.aggregates import aggregates
 from credit_model.decisions import Attribute
+from credit_model.expression import Expression
 from credit_model.feature import Feature
 from credit_model.learned_families import APPLICATION
 
@@ -56,7 +55,7 @@ class Catalogue:
         return {feature.name: feature for feature in known}
 
     @cached_property
-    def aggregates(self) -> dict[str, pl.Expr]:
+    def aggregates(self) -> dict[str, Expression]:
         """The aggregates that features are written in, by name."""
         return aggregates(self.history_days, self.levels)
 

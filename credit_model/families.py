@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
-import polars as pl
-
 from credit_model.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
+from credit_model.expression import col
 from credit_model.feature import Feature, ratio
 
 
@@ -21,15 +20,15 @@ def _published() -> Iterator[Feature]:
     """The 26 inputs of the published pipelines, and the latest transaction's other fields."""
     for name in ("Amount", "Value", "FraudResult"):
         meaning = f"{name} of the latest transaction"
-        yield Feature(name, meaning, "latest", pl.col(f"latest_{name}"), default=name != "FraudResult")
+        yield Feature(name, meaning, "latest", col(f"latest_{name}"), default=name != "FraudResult")
     for name in LATEST_TEXTS:
-        yield Feature(name, f"{name} of the latest transaction", "latest", pl.col(f"latest_{name}"))
+        yield Feature(name, f"{name} of the latest transaction", "latest", col(f"latest_{name}"))
     calendar = {"hour": "hour of the day, 0-23", "dayofweek": "day of the week, Monday is 0"}
     when = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
     for part, meaning in (calendar | when).items():
         name = f"transaction_{part}"
         yield Feature(
-            name, f"{meaning}, of the latest transaction", "latest", pl.col(name), default=part in calendar
+            name, f"{meaning}, of the latest transaction", "latest", col(name), default=part in calendar
         )
     statistics = {
         "total": "sum",
@@ -40,37 +39,35 @@ def _published() -> Iterator[Feature]:
     }
     for short, meaning in (statistics | {"median": "median"}).items():
         name = f"{short}_transaction_amount"
-        yield Feature(name, f"{meaning} of the signed amounts, in currency units", "amount", pl.col(name))
+        yield Feature(name, f"{meaning} of the signed amounts, in currency units", "amount", col(name))
     meaning = "number of transactions in the history window (frequency)"
-    yield Feature("transaction_count", meaning, "frequency", pl.col("transaction_count"), -1)
+    yield Feature("transaction_count", meaning, "frequency", col("transaction_count"), -1)
 
 
 def _rfm() -> Iterator[Feature]:
-    yield Feature(
-        "recency", "days from the last transaction to the decision", "recency", pl.col("recency"), 1
-    )
-    yield Feature("monetary", "sum of Value, in currency units", "amount", pl.col("monetary"))
+    yield Feature("recency", "days from the last transaction to the decision", "recency", col("recency"), 1)
+    yield Feature("monetary", "sum of Value, in currency units", "amount", col("monetary"))
     yield Feature(
         "tenure",
         "days from the first transaction in the window to the decision",
         "tenure",
-        pl.col("tenure"),
+        col("tenure"),
         -1,
     )
-    pace = ratio(pl.col("transaction_count"), pl.col("tenure"))
+    pace = ratio(col("transaction_count"), col("tenure"))
     yield Feature("transactions_per_day", "transactions a day since the first one", "frequency", pace)
-    yield Feature("active_days", "distinct days with a transaction", "frequency", pl.col("active_days"), -1)
+    yield Feature("active_days", "distinct days with a transaction", "frequency", col("active_days"), -1)
     yield Feature(
         "active_day_share",
         "active days over tenure",
         "regularity",
-        ratio(pl.col("active_days"), pl.col("tenure")),
+        ratio(col("active_days"), col("tenure")),
     )
     yield Feature(
         "average_value",
         "mean of Value, in currency units",
         "amount",
-        ratio(pl.col("monetary"), pl.col("transaction_count")),
+        ratio(col("monetary"), col("transaction_count")),
     )
 
 
@@ -80,20 +77,20 @@ def _windows(history_days: int) -> Iterator[Feature]:
     windows = [days for days in WINDOWS if days < history_days]
     for days in windows:
         for measure, meaning in sums.items():
-            total = pl.col({"count": "transaction_count"}.get(measure, measure))
-            recent = pl.col(f"{measure}_{days}d")
+            total = col({"count": "transaction_count"}.get(measure, measure))
+            recent = col(f"{measure}_{days}d")
             yield Feature(f"{measure}_{days}d", f"{meaning} in the last {days} days", topics[measure], recent)
             share = f"{meaning} in the last {days} days over that of the whole window"
             yield Feature(f"{measure}_{days}d_share", share, "trend", ratio(recent, total))
         if days in NET_WINDOWS:
-            out, into = pl.col(f"debit_{days}d"), pl.col(f"credit_{days}d")
+            out, into = col(f"debit_{days}d"), col(f"credit_{days}d")
             what = f"debits less credits in the last {days} days"
             yield Feature(f"net_{days}d", f"{what}, in currency units", "balance", out - into)
             yield Feature(
                 f"net_share_{days}d", f"{what}, over both together", "balance", ratio(out - into, out + into)
             )
     for short, long in pairwise(windows):
-        pace = ratio(pl.col(f"count_{short}d") * long, pl.col(f"count_{long}d") * short)
+        pace = ratio(col(f"count_{short}d") * long, col(f"count_{long}d") * short)
         yield Feature(
             f"count_{short}d_to_{long}d",
             f"transactions a day in {short} days over those in {long}",
@@ -103,12 +100,10 @@ def _windows(history_days: int) -> Iterator[Feature]:
 
 
 def _debits_and_credits() -> Iterator[Feature]:
-    count, credits_ = pl.col("transaction_count"), pl.col("credits")
+    count, credits_ = col("transaction_count"), col("credits")
     for side, topic in (("debit", "amount"), ("credit", "credits")):
-        yield Feature(side, f"sum of {side}s, in currency units", topic, pl.col(side))
-        yield Feature(
-            f"largest_{side}", f"largest {side}, in currency units", topic, pl.col(f"largest_{side}")
-        )
+        yield Feature(side, f"sum of {side}s, in currency units", topic, col(side))
+        yield Feature(f"largest_{side}", f"largest {side}, in currency units", topic, col(f"largest_{side}"))
     yield Feature(
         "credit_share", "share of the transactions that are credits", "credits", ratio(credits_, count)
     )
@@ -116,35 +111,33 @@ def _debits_and_credits() -> Iterator[Feature]:
         "credit_to_debit",
         "sum of credits over sum of debits",
         "credits",
-        ratio(pl.col("credit"), pl.col("debit")),
+        ratio(col("credit"), col("debit")),
     )
     yield Feature(
-        "average_debit", "mean debit, in currency units", "amount", ratio(pl.col("debit"), count - credits_)
+        "average_debit", "mean debit, in currency units", "amount", ratio(col("debit"), count - credits_)
     )
     yield Feature(
-        "average_credit", "mean credit, in currency units", "credits", ratio(pl.col("credit"), credits_)
+        "average_credit", "mean credit, in currency units", "credits", ratio(col("credit"), credits_)
     )
     for side in ("debit", "credit"):
-        yield Feature(f"recency_{side}", f"days since the last {side}", "recency", pl.col(f"recency_{side}"))
+        yield Feature(f"recency_{side}", f"days since the last {side}", "recency", col(f"recency_{side}"))
 
 
 def _balance() -> Iterator[Feature]:
     """The running sum of signed amounts: what the customer has paid in, less what was paid out to them."""
-    monetary = pl.col("monetary")
+    monetary = col("monetary")
     for name, meaning in {"lowest": "lowest", "highest": "highest"}.items():
         feature = f"balance_{name}"
-        yield Feature(feature, f"{meaning} running balance, in currency units", "balance", pl.col(feature))
-    yield Feature(
-        "drawdown", "largest fall of the running balance from a peak", "balance", pl.col("drawdown")
-    )
+        yield Feature(feature, f"{meaning} running balance, in currency units", "balance", col(feature))
+    yield Feature("drawdown", "largest fall of the running balance from a peak", "balance", col("drawdown"))
     yield Feature(
         "balance_share",
         "running balance over gross turnover",
         "balance",
-        ratio(pl.col("total_transaction_amount"), monetary),
+        ratio(col("total_transaction_amount"), monetary),
     )
     yield Feature(
-        "drawdown_share", "drawdown over gross turnover", "balance", ratio(pl.col("drawdown"), monetary)
+        "drawdown_share", "drawdown over gross turnover", "balance", ratio(col("drawdown"), monetary)
     )
 
 
@@ -153,73 +146,73 @@ def _cycles() -> Iterator[Feature]:
     for name, meaning in {"mean": "mean", "max": "longest", "latest": "latest"}.items():
         back, again = f"turnaround_{name}", f"redraw_{name}"
         yield Feature(
-            back, f"{meaning} time from a credit to the debit after it, in days", "cycle", pl.col(back)
+            back, f"{meaning} time from a credit to the debit after it, in days", "cycle", col(back)
         )
         yield Feature(
-            again, f"{meaning} time from a debit to the credit after it, in days", "cycle", pl.col(again)
+            again, f"{meaning} time from a debit to the credit after it, in days", "cycle", col(again)
         )
     yield Feature(
         "turnaround_change",
         "latest turnaround over the mean one",
         "cycle",
-        ratio(pl.col("turnaround_latest"), pl.col("turnaround_mean")),
+        ratio(col("turnaround_latest"), col("turnaround_mean")),
     )
-    yield Feature("cycles", "number of credits with a debit right after them", "cycle", pl.col("cycles"))
-    lag = pl.col("recency_credit") - pl.col("recency_debit")
+    yield Feature("cycles", "number of credits with a debit right after them", "cycle", col("cycles"))
+    lag = col("recency_credit") - col("recency_debit")
     yield Feature("debit_after_credit", "days from the last credit to the last debit", "cycle", lag)
     for side in ("debit", "credit"):
-        growth = ratio(pl.col(f"latest_{side}"), pl.col(f"first_{side}"))
+        growth = ratio(col(f"latest_{side}"), col(f"first_{side}"))
         yield Feature(f"{side}_growth", f"latest {side} over the first one", "cycle", growth)
-        latest = ratio(pl.col(f"latest_{side}"), pl.col(f"largest_{side}"))
+        latest = ratio(col(f"latest_{side}"), col(f"largest_{side}"))
         yield Feature(f"latest_to_largest_{side}", f"latest {side} over the largest one", "cycle", latest)
 
 
 def _regularity() -> Iterator[Feature]:
-    gap = pl.col("gap_mean")
+    gap = col("gap_mean")
     for name, meaning in {"mean": "mean", "std": "standard deviation of the", "max": "longest"}.items():
         yield Feature(
-            f"gap_{name}", f"{meaning} gap between transactions, in days", "regularity", pl.col(f"gap_{name}")
+            f"gap_{name}", f"{meaning} gap between transactions, in days", "regularity", col(f"gap_{name}")
         )
-    yield Feature("latest_gap", "days between the last two transactions", "regularity", pl.col("latest_gap"))
+    yield Feature("latest_gap", "days between the last two transactions", "regularity", col("latest_gap"))
     yield Feature(
         "gap_variation",
         "standard deviation of the gaps over their mean",
         "regularity",
-        ratio(pl.col("gap_std"), gap),
+        ratio(col("gap_std"), gap),
     )
     yield Feature(
         "overdue",
         "days since the last transaction over the mean gap",
         "recency",
-        ratio(pl.col("recency"), gap),
+        ratio(col("recency"), gap),
         1,
     )
     yield Feature(
         "amount_variation",
         "standard deviation of Value over its mean",
         "amount",
-        ratio(pl.col("value_std") * pl.col("transaction_count"), pl.col("monetary")),
+        ratio(col("value_std") * col("transaction_count"), col("monetary")),
     )
-    latest = ratio(pl.col("latest_Value") * pl.col("transaction_count"), pl.col("monetary"))
+    latest = ratio(col("latest_Value") * col("transaction_count"), col("monetary"))
     yield Feature(
         "latest_to_average", "Value of the latest transaction over the mean Value", "latest", latest
     )
 
 
 def _habits() -> Iterator[Feature]:
-    count = pl.col("transaction_count")
+    count = col("transaction_count")
     yield Feature(
-        "night_share", "share of transactions from 22:00 to 05:59", "timing", ratio(pl.col("nights"), count)
+        "night_share", "share of transactions from 22:00 to 05:59", "timing", ratio(col("nights"), count)
     )
     yield Feature(
         "weekend_share",
         "share of transactions on Saturday and Sunday",
         "timing",
-        ratio(pl.col("weekends"), count),
+        ratio(col("weekends"), count),
     )
-    yield Feature("hour_mean", "mean hour of the day", "timing", pl.col("hour_mean"))
-    yield Feature("hour_std", "standard deviation of the hour of the day", "timing", pl.col("hour_std"))
+    yield Feature("hour_mean", "mean hour of the day", "timing", col("hour_mean"))
+    yield Feature("hour_std", "standard deviation of the hour of the day", "timing", col("hour_std"))
     for column in CATEGORIES:
         yield Feature(
-            f"distinct_{column}", f"number of different {column}", "variety", pl.col(f"distinct_{column}")
+            f"distinct_{column}", f"number of different {column}", "variety", col(f"distinct_{column}")
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-import polars as pl
+from credit_model.expression import Expression, when
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Feature:
     name: str
     meaning: str
     topic: str
-    expression: pl.Expr = field(repr=False, compare=False)
+    expression: Expression = field(repr=False, compare=False)
     direction: int = 0
     default: bool = True
 
 
-def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+def ratio(numerator: Expression, denominator: Expression) -> Expression:
     """The quotient, null where the denominator is zero."""
-    return numerator / pl.when(denominator != 0).then(denominator)
+    return numerator / when(denominator.ne(0), denominator)

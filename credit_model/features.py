@@ -1,14 +1,14 @@
 """The only road from transactions to features, for training and serving alike."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 import polars as pl
 
 from credit_model.aggregates import CATEGORIES, ROWS
 from credit_model.catalogue import Catalogue
+from credit_model.expression import Expression, col
 from credit_model.history import history
 from credit_model.program import Program, translate
 from credit_model.transactions import SCHEMA, Tidy
@@ -46,41 +46,49 @@ class FeaturePlan:
 
     def __post_init__(self) -> None:
         self._needed.sort()  # every layer is planned here, once, and not by the first request
+        _ = self._layers
 
     def compute(self, known: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
         """The features of decisions from the frame of their ``history``."""
+        *layers, aggregates, features = self._layers
         rows = known.select(self._needed)
-        for layer in self._rows:
+        for layer in layers:
             rows = rows.with_columns(layer)
-        aggregated = rows.group_by("decision", maintain_order=True).agg(self._aggregates)
+        aggregated = rows.group_by("decision", maintain_order=True).agg(aggregates)
         table = decisions.with_row_index("decision").join(
             aggregated, on="decision", how="left", maintain_order="left"
         )
-        return table.select(self._features)
+        return table.select(features)
 
-    @cached_property
-    def program(self) -> Program | None:
-        """The same for one decision with a history; null where the catalogue has an expression that it cannot say."""
+    def program(self) -> Program:
+        """The same for one decision with a history.
+
+        Raises:
+            KeyError: a feature has an operation that only Polars knows.
+        """
         return translate(self._rows, self._aggregates, self._features)
 
     @cached_property
-    def _features(self) -> list[pl.Expr]:
+    def _layers(self) -> list[list[pl.Expr]]:
+        layers = [*self._rows, self._aggregates, self._features]
+        return [[e.to_polars().alias(name) for name, e in layer.items()] for layer in layers]
+
+    @cached_property
+    def _features(self) -> dict[str, Expression]:
         features = {name: self.catalogue.features[name].expression for name in self.names}
-        features |= {"transaction_count": pl.col("transaction_count").fill_null(0.0)}
-        return _named(features)
+        return features | {"transaction_count": col("transaction_count").fill_null(0.0)}
 
     @cached_property
-    def _aggregates(self) -> list[pl.Expr]:
-        wanted = _roots(self._features)
-        return _named({name: e for name, e in self.catalogue.aggregates.items() if name in wanted})
+    def _aggregates(self) -> dict[str, Expression]:
+        return _only(self.catalogue.aggregates, _columns(self._features))
 
     @cached_property
-    def _rows(self) -> list[list[pl.Expr]]:
-        wanted = _roots(self._aggregates)
-        layers: list[list[pl.Expr]] = []
+    def _rows(self) -> list[dict[str, Expression]]:
+        wanted = _columns(self._aggregates)
+        layers: list[dict[str, Expression]] = []
         for layer in reversed(ROWS):
-            needed = _named({name: expression for name, expression in layer.items() if name in wanted})
-            wanted |= _roots(needed)
+            needed = _only(layer, wanted)
+            wanted |= _columns(needed)
             layers.insert(0, needed)
         return [layer for layer in layers if layer]
 
@@ -88,8 +96,8 @@ class FeaturePlan:
     def _needed(self) -> list[str]:
         """The columns of a history that anything is computed from."""
         given = {*SCHEMA, "as_of", "decision"}
-        written = [*self._aggregates, *chain.from_iterable(self._rows)]
-        return list(given & (_roots(written) | {"decision"}))
+        read = _columns(self._aggregates).union(*map(_columns, self._rows))
+        return list(given & (read | {"decision"}))
 
 
 def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
@@ -115,9 +123,10 @@ def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
     return levels
 
 
-def _named(expressions: Mapping[str, pl.Expr]) -> list[pl.Expr]:
-    return [expression.alias(name) for name, expression in expressions.items()]
+def _only(layer: Mapping[str, Expression], names: set[str]) -> dict[str, Expression]:
+    return {name: expression for name, expression in layer.items() if name in names}
 
 
-def _roots(expressions: Iterable[pl.Expr]) -> set[str]:
-    return {name for expression in expressions for name in expression.meta.root_names()}
+def _columns(layer: Mapping[str, Expression]) -> set[str]:
+    """The columns that a layer reads."""
+    return {name for expression in layer.values() for name in expression.columns()}

@@ -22,7 +22,7 @@ FAULTS: dict[str, pl.DataType] = {
 }
 NO_FAULTS = pl.DataFrame(schema=FAULTS)
 _TIME = "TransactionStartTime"
-_ORDER = (
+ORDER = (
     "decision",
     _TIME,
     "TransactionId",
@@ -157,6 +157,6 @@ def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     if same.any():
         tied = np.append(same, False) | np.append(False, same)
         rows = order[tied]
-        order[tied] = rows[frame[rows].select(pl.arg_sort_by(_ORDER)).to_series().to_numpy()]
+        order[tied] = rows[frame[rows].select(pl.arg_sort_by(ORDER)).to_series().to_numpy()]
     ordered = frame if (np.diff(order) == 1).all() else frame[order]
     return ordered.with_columns(ordered["decision"].set_sorted())  # groups are then added up as slices

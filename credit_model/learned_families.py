@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from credit_model.decisions import Attribute
+from credit_model.expression import col, when
 from credit_model.feature import Feature, ratio
 
 APPLICATION = "application: "  # topics of attributes, each its own
@@ -21,28 +22,28 @@ def learned(levels: Mapping[str, Sequence[str]], attributes: Sequence[Attribute]
 
 
 def _categories(levels: Mapping[str, Sequence[str]]) -> Iterator[Feature]:
-    count, monetary = pl.col("transaction_count"), pl.col("monetary")
+    count, monetary = col("transaction_count"), col("monetary")
     for level in dict.fromkeys((*PUBLISHED_LEVELS, *levels.get("ProductCategory", ()))):
-        is_level = pl.col("latest_ProductCategory").eq_missing(pl.lit(level)).cast(pl.Float64)
-        present = pl.when(pl.col("transaction_count").is_not_null()).then(is_level)
+        is_level = col("latest_ProductCategory").eq_missing(level).cast(pl.Float64)
+        present = when(col("transaction_count").is_not_null(), is_level)
         yield Feature(
             f"ProductCategory_{level}", f"1 where the latest transaction is {level}", "latest", present
         )
     for column, names in levels.items():
         for level in names:
             key, what = f"{column}_{level}", f"transactions with {column} {level}"
-            yield Feature(f"share_{key}", f"share of {what}", "mix", ratio(pl.col(f"count_{key}"), count))
+            yield Feature(f"share_{key}", f"share of {what}", "mix", ratio(col(f"count_{key}"), count))
             yield Feature(
                 f"value_share_{key}",
                 f"share of Value in {what}",
                 "mix",
-                ratio(pl.col(f"value_{key}"), monetary),
+                ratio(col(f"value_{key}"), monetary),
             )
             yield Feature(
-                f"recency_{key}", f"days since the last of the {what}", "mix", pl.col(f"recency_{key}")
+                f"recency_{key}", f"days since the last of the {what}", "mix", col(f"recency_{key}")
             )
             yield Feature(
-                f"since_{key}", f"transactions since the last of the {what}", "mix", pl.col(f"since_{key}")
+                f"since_{key}", f"transactions since the last of the {what}", "mix", col(f"since_{key}")
             )
 
 
@@ -50,7 +51,7 @@ def _attributes(attributes: Sequence[Attribute]) -> Iterator[Feature]:
     names = {attribute.name for attribute in attributes}
     for attribute in attributes:
         name, meaning = attribute.name, f"{attribute.name} of the application"
-        yield Feature(name, meaning, f"{APPLICATION}{name}", pl.col(name))
+        yield Feature(name, meaning, f"{APPLICATION}{name}", col(name))
     numbers = {attribute.name for attribute in attributes if attribute.kind == "number"}
     for debt, income in (("total_debt", "income"), ("loan_amount", "income")):
         if {debt, income} <= numbers & names:
@@ -58,17 +59,17 @@ def _attributes(attributes: Sequence[Attribute]) -> Iterator[Feature]:
                 f"{debt}_to_income",
                 f"{debt} over {income}",
                 "affordability",
-                ratio(pl.col(debt), pl.col(income)),
+                ratio(col(debt), col(income)),
                 1,
             )
     if "loan_amount" in numbers:
         turnover = {
-            "turnover": pl.col("monetary"),
-            "largest_credit": pl.col("largest_credit"),
-            "average": ratio(pl.col("monetary"), pl.col("transaction_count")),
+            "turnover": col("monetary"),
+            "largest_credit": col("largest_credit"),
+            "average": ratio(col("monetary"), col("transaction_count")),
         }
         for name, expression in turnover.items():
             meaning = f"loan_amount over the {name.replace('_', ' ')} of the transactions"
             yield Feature(
-                f"loan_amount_to_{name}", meaning, "affordability", ratio(pl.col("loan_amount"), expression)
+                f"loan_amount_to_{name}", meaning, "affordability", ratio(col("loan_amount"), expression)
             )

@@ -4,15 +4,19 @@ What is missing where it may not be, unreadable, contradictory, sent twice or of
 left to ``requests`` and ``history``; what is plain means here what it means there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from credit_model.decisions import Attribute
+from credit_model.history import ORDER
 from credit_model.plain_cells import plain_numbers, plain_texts, plain_times
 from credit_model.row_functions import coded
 from credit_model.transactions import COLUMNS, REQUIRED, SCHEMA
@@ -21,7 +25,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TIME = "TransactionStartTime"
-_Order = npt.NDArray[np.intp]
+_TEXTS = tuple(name for name in COLUMNS[1:] if isinstance(SCHEMA[name], pl.String))
+_Rows = npt.NDArray[np.intp]
+_Moments = npt.NDArray[np.datetime64]
+_Texts = Sequence[str | None]
+_Numbers = npt.NDArray[np.float64]
 _Known = TypeVar("_Known")
 
 
@@ -114,22 +122,24 @@ def _list(column: "pd.Series") -> list[Any]:
 
 def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight) -> dict[str, Any]:
     _require(all(name in columns for name in REQUIRED[1:]) and len(set(map(len, columns.values()))) == 1)
-    _check_currency(columns, sight.currency)
+    texts = {name: _plain(plain_texts, columns[name]) for name in _TEXTS if name in columns}
+    _check_currency(texts.get("CurrencyCode", []), sight.currency)
+    _check_identities(texts.get("TransactionId", []))
     moments = _plain(plain_times, columns[_TIME])
-    order = _order(columns, moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
-    given: dict[str, Any] = {name: numbers[order] for name, numbers in _numbers(columns).items()}
-    given |= {_TIME: moments[order].view(np.int64), "as_of": int(moment.astype(np.int64))}
+    inside = _inside(moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
+    clock, numbers = moments.view(np.int64), _numbers(columns)
+    order = _sorted(inside, chain([clock.__getitem__], _keys(columns.keys(), texts, numbers)))
+    given: dict[str, Any] = {name: values[order] for name, values in numbers.items()}
+    given |= {_TIME: clock[order], "as_of": int(moment.astype(np.int64))}
     given["decision"] = np.zeros(len(order))
-    for name in columns.keys() - given.keys():
-        cells = _plain(plain_texts, columns[name])  # also of those that no feature reads
-        if name in sight.inputs:
-            texts = coded(cells)
-            given[name] = texts._replace(codes=texts.codes[order])
+    for name in sight.inputs & texts.keys():
+        levels = coded(texts[name])
+        given[name] = levels._replace(codes=levels.codes[order])
     absent = sight.inputs & SCHEMA.keys() - given.keys()
     return given | {name: coded([None] * len(order)) for name in absent}
 
 
-def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[np.float64]]:
+def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, _Numbers]:
     amount = _plain(plain_numbers, columns["Amount"])
     value = np.abs(_plain(plain_numbers, columns["Value"])) if "Value" in columns else np.abs(amount)
     fraud = np.full(len(amount), np.nan)
@@ -138,30 +148,53 @@ def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, npt.NDArray[np.float
     return {"Amount": amount, "Value": value, "FraudResult": fraud}
 
 
-def _order(
-    columns: Mapping[str, list[Any]],
-    moments: npt.NDArray[np.datetime64],
-    first: np.datetime64,
-    end: np.datetime64,
-) -> _Order:
-    """The rows inside the window, in the total order: by time, and where that is not enough by ``TransactionId``."""
-    names = _plain(plain_texts, columns.get("TransactionId", [None] * len(moments)))
-    known = [name for name in names if name is not None]
-    _require(len(set(known)) == len(known))
+def _inside(moments: _Moments, first: np.datetime64, end: np.datetime64) -> _Rows:
     (inside,) = np.nonzero((moments >= first) & (moments < end))
     _require(len(inside) > 0)
-    order = inside[np.argsort(moments[inside], kind="stable")]
-    same = np.diff(moments[order]) == np.timedelta64(0)
-    if same.any():
-        tied = np.append(same, False) | np.append(False, same)
-        _require(len(known) == len(names))
-        clock = moments.view(np.int64)
-        order[tied] = sorted(order[tied].tolist(), key=lambda row: (clock[row], names[row]))
-    return order
+    return inside
 
 
-def _check_currency(columns: Mapping[str, list[Any]], currency: str | None) -> None:
-    codes = set(_plain(plain_texts, columns.get("CurrencyCode", []))) - {None}
+def _check_identities(names: _Texts) -> None:
+    """Of a transaction sent twice the copies must be compared."""
+    _require(len(set(names)) + names.count(None) - (None in names) == len(names))
+
+
+def _keys(
+    names: Collection[str], texts: Mapping[str, _Texts], numbers: Mapping[str, _Numbers]
+) -> Iterator[Callable[[_Rows], Any]]:
+    """What the total order compares after the time, column by column: for some rows, numbers that sort as their cells do."""
+    for name in ORDER[2:]:
+        if name in texts:
+            yield partial(_places, texts[name])
+        elif name in names:
+            yield numbers[name].__getitem__
+
+
+def _places(texts: _Texts, rows: _Rows) -> npt.NDArray[np.intp]:
+    """The place of each row's text among theirs, sorted, null first; Python sorts text as its bytes in UTF-8 do."""
+    cells = [texts[row] for row in rows.tolist()]
+    known = sorted(set(cells) - {None})
+    place = {text: number for number, text in enumerate([None, *known])}
+    return np.array([place[cell] for cell in cells])
+
+
+def _sorted(rows: _Rows, keys: Iterable[Callable[[_Rows], Any]]) -> _Rows:
+    """Rows in the order of the first key; the next ones order only those that the keys before them leave tied."""
+    rows, tied, group = rows.copy(), np.arange(len(rows)), np.zeros(len(rows), dtype=np.intp)
+    for key in keys:
+        values = key(rows[tied])
+        order = np.lexsort((values, group))
+        rows[tied], values = rows[tied][order], values[order]
+        new = np.append(True, (np.diff(group) != 0) | (np.diff(values) != 0))
+        single = new & np.append(new[1:], True)
+        tied, group = tied[~single], np.cumsum(new)[~single]
+        if not len(tied):
+            break
+    return rows
+
+
+def _check_currency(texts: _Texts, currency: str | None) -> None:
+    codes = set(texts) - {None}
     _require(len(codes) <= 1 and (currency is None or codes <= {currency}))
 
 

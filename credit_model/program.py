@@ -2,23 +2,19 @@
 
 Polars is made for many rows: for one customer its fixed cost per expression exceeds the work. So the catalogue's expressions
 are translated, once, into NumPy calls on the customer's rows and plain arithmetic on their results. Nothing is defined here:
-a feature means what its Polars expression says, to the last bit.
+a feature means what its expression says, to the last bit.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from credit_model import row_functions
+from credit_model.expression import Expression, Operand
 from credit_model.row_functions import Value
 
-_Node = Any  # of Polars' JSON: a name, or one name with its operands
+Layer = Mapping[str, Expression]
 _Step = tuple[Callable[..., Any], int, tuple[int, ...]]
-_Part = tuple[Callable[..., Any], Sequence[_Node]]
 
 
 @dataclass(frozen=True)
@@ -52,9 +48,7 @@ class Program:
         return {name: slots[slot] for name, slot in self.outputs.items()}
 
 
-def translate(
-    rows: Sequence[Sequence[pl.Expr]], aggregates: Sequence[pl.Expr], features: Sequence[pl.Expr]
-) -> Program | None:
+def translate(rows: Sequence[Layer], aggregates: Layer, features: Layer) -> Program:
     """The program of a feature plan.
 
     Args:
@@ -62,21 +56,14 @@ def translate(
         aggregates: of the rows.
         features: over the aggregates and the attributes.
 
-    Returns:
-        Null where an expression has a part that is not known here: Polars must compute it then.
+    Raises:
+        KeyError: an operation is not known in NumPy.
     """
     writer, columns = _Writer(), dict[str, int]()
-    try:
-        for layer in rows:
-            columns |= writer.write_all(layer, columns)
-        outputs = writer.write_all(features, writer.write_all(aggregates, columns))
-    except KeyError:
-        return None
+    for layer in rows:
+        columns |= writer.write_all(layer, columns)
+    outputs = writer.write_all(features, writer.write_all(aggregates, columns))
     return Program(tuple(writer.constants), writer.inputs, tuple(writer.steps), outputs)
-
-
-def _tree(expression: pl.Expr) -> _Node:
-    return json.loads(expression.meta.undo_aliases().meta.serialize(format="json"))
 
 
 class _Writer:
@@ -88,20 +75,18 @@ class _Writer:
         self.steps: list[_Step] = []
         self._written: dict[tuple[Any, ...], int] = {}
 
-    def write_all(self, expressions: Sequence[pl.Expr], names: Mapping[str, int]) -> dict[str, int]:
-        """The slot of each expression, by its name."""
-        return {e.meta.output_name(): self._write(_tree(e), names) for e in expressions}
+    def write_all(self, layer: Layer, names: Mapping[str, int]) -> dict[str, int]:
+        """The slot of each expression, by its name; ``names`` are the slots of the columns that it may read."""
+        return {name: self._write(expression, names) for name, expression in layer.items()}
 
-    def _write(self, node: _Node, names: Mapping[str, int]) -> int:
-        kind, content = (node, {}) if isinstance(node, str) else next(iter(node.items()))
-        if kind == "Column":
-            return names[content] if content in names else self._input(content)
-        if kind == "Literal":
-            return self._slot(_constant(content), "constant", repr(content))
-        if kind == "Over":  # all rows are those of one decision
-            return self._write(content["function"], names)
-        function, operands = _PARTS[kind](content)
-        return self._step(function, *(self._write(operand, names) for operand in operands))
+    def _write(self, operand: Operand, names: Mapping[str, int]) -> int:
+        if not isinstance(operand, Expression):
+            return self._slot(operand, type(operand), operand)
+        if operand.operation == "col":
+            name = str(operand.operands[0])
+            return names[name] if name in names else self._input(name)
+        function = row_functions.FUNCTIONS[operand.operation]
+        return self._step(function, *(self._write(o, names) for o in operand.operands))
 
     def _input(self, name: str) -> int:
         if name not in self.inputs:
@@ -120,43 +105,3 @@ class _Writer:
             self._written[key] = len(self.constants)
             self.constants.append(value)
         return self._written[key]
-
-
-def _constant(content: Mapping[str, Any]) -> Any:
-    (value,) = content.values()
-    if isinstance(value, Mapping):
-        return _constant(value)
-    return np.nan if value == "Null" and "Null" in content else value
-
-
-def _aggregate(content: Mapping[str, Any]) -> _Part:
-    ((name, operand),) = content.items()
-    flags: Any = {}
-    if isinstance(operand, list):
-        operand, *flags = operand
-    elif "input" in operand:
-        operand, flags = operand["input"], {flag: value for flag, value in operand.items() if flag != "input"}
-    return row_functions.AGGREGATES[_label(name, flags)], [operand]
-
-
-def _function(content: Mapping[str, Any]) -> _Part:
-    function = content["function"]
-    name, flags = (function, {}) if isinstance(function, str) else next(iter(function.items()))
-    return row_functions.FUNCTIONS[_label(name, flags)], content["input"]
-
-
-def _label(name: str, flags: Any) -> str:
-    """A name with the flags that are set: ``Clip has_min``."""
-    if isinstance(flags, Mapping):
-        flags = [flag for flag, value in flags.items() if value]
-    return " ".join([name, *map(str, [flags] if isinstance(flags, str) else flags)])
-
-
-_PARTS: dict[str, Callable[[Any], _Part]] = {
-    "Len": lambda _: (len, [{"Column": "TransactionStartTime"}]),
-    "BinaryExpr": lambda c: (row_functions.OPERATORS[c["op"]], [c["left"], c["right"]]),
-    "Cast": lambda c: (row_functions.CASTS[c["dtype"]["Literal"]], [c["expr"]]),
-    "Ternary": lambda c: (row_functions.choose, [c["predicate"], c["truthy"], c["falsy"]]),
-    "Function": _function,
-    "Agg": _aggregate,
-}

@@ -1,4 +1,4 @@
-"""What the parts of Polars' expressions do to the few rows of one decision, in NumPy: the same, to the last bit.
+"""What the operations of expressions do to the few rows of one decision, in NumPy: as in Polars, to the last bit.
 
 A row's number is null where it is NaN; a text is null where it is None.
 """
@@ -38,8 +38,19 @@ def series(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | pl.Series:
     return values if values.dtype == np.bool_ else pl.Series(values, nan_to_null=True)
 
 
+def _cast(value: Any, dtype: type[pl.DataType]) -> Any:
+    return _CASTS[dtype](value)
+
+
 def _float(value: Any) -> Any:
     return value.astype(np.float64) if isinstance(value, np.ndarray) else float(value)
+
+
+def _clip(
+    values: npt.NDArray[Any], lower: float | None = None, upper: float | None = None
+) -> npt.NDArray[Any]:
+    values = values if lower is None else np.maximum(values, lower)
+    return values if upper is None else np.minimum(values, upper)
 
 
 def _differs(left: Any, right: Any) -> Any:
@@ -51,8 +62,8 @@ def _is(left: Any, right: Any) -> Any:
     return left.codes == left.places.get(right, -1) if isinstance(left, Texts) else left == right
 
 
-def choose(condition: Any, then: Any, otherwise: Any) -> Any:
-    """``when``, for rows and for one value."""
+def _choose(condition: Any, then: Any, otherwise: Any) -> Any:
+    otherwise = np.nan if otherwise is None else otherwise
     if isinstance(condition, np.ndarray):
         return np.where(condition, then, otherwise)
     return then if condition else otherwise
@@ -134,58 +145,60 @@ def _calendar(part: str, moments: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     return getattr(pl.Series(moments).cast(pl.Datetime("us")).dt, part)().to_numpy()  # type: ignore[no-any-return]
 
 
-def _same(value: Any) -> Any:
+def _same(value: Any, _: str = "") -> Any:
+    """Of whole numbers nothing is to be cast; and the rows are already those over one decision."""
     return value
+
+
+_CASTS: dict[type[pl.DataType], Callable[[Any], Any]] = {pl.Float64: _float, pl.Int64: _same}
 
 
 _MEAN, _STD, _MEDIAN = (partial(_statistic, name) for name in ("mean", "std", "median"))
 OF_SERIES = {_sum, _MEAN, _STD, _MEDIAN}  # added up as Polars does
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "Plus": operator.add,
-    "Minus": operator.sub,
-    "Multiply": operator.mul,
-    "TrueDivide": operator.truediv,
-    "Lt": operator.lt,
-    "LtEq": operator.le,
-    "Gt": operator.gt,
-    "GtEq": operator.ge,
-    "Eq": operator.eq,
-    "NotEq": _differs,
-    "EqValidity": _is,
-    "And": operator.and_,
-    "Or": operator.or_,
-}
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "Negate": operator.neg,
-    "Boolean Not": np.logical_not,
-    "Boolean IsNotNull": _is_known,
-    "FillNull": _fill_null,
-    "Clip has_min": np.maximum,
-    "Clip has_max": np.minimum,
-    "Shift": _shift,
-    "ShiftAndFill": _shift_and_fill,
-    "CumSum": np.cumsum,
-    "CumMax": np.maximum.accumulate,
-    "DropNulls": _drop_nulls,
-    "ArgWhere": np.flatnonzero,
-    "TemporalExpr Hour": _hour,
-    "TemporalExpr WeekDay": _weekday,
-    "TemporalExpr Date": _date,
-    "TemporalExpr Day": partial(_calendar, "day"),
-    "TemporalExpr Month": partial(_calendar, "month"),
-    "TemporalExpr Year": partial(_calendar, "year"),
-    "TemporalExpr Week": partial(_calendar, "week"),
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "truediv": operator.truediv,
+    "neg": operator.neg,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "eq": operator.eq,
+    "ne": _differs,
+    "eq_missing": _is,
+    "and_": operator.and_,
+    "or_": operator.or_,
+    "not_": np.logical_not,
+    "when": _choose,
+    "is_not_null": _is_known,
+    "fill_null": _fill_null,
+    "drop_nulls": _drop_nulls,
+    "cast": _cast,
+    "clip": _clip,
+    "over": _same,
+    "shift": _shift,
+    "shift_and_fill": _shift_and_fill,
+    "cum_sum": np.cumsum,
+    "cum_max": np.maximum.accumulate,
+    "arg_true": np.flatnonzero,
+    "dt.hour": _hour,
+    "dt.weekday": _weekday,
+    "dt.date": _date,
+    "dt.day": partial(_calendar, "day"),
+    "dt.week": partial(_calendar, "week"),
+    "dt.month": partial(_calendar, "month"),
+    "dt.year": partial(_calendar, "year"),
+    "len": len,
+    "count": _known_count,
+    "n_unique": _different,
+    "sum": _sum,
+    "mean": _MEAN,
+    "std": _STD,
+    "median": _MEDIAN,
+    "min": partial(_extreme, np.fmin),
+    "max": partial(_extreme, np.fmax),
+    "first": _first,
+    "last": _last,
 }
-AGGREGATES: dict[str, Callable[..., Any]] = {
-    "Sum": _sum,
-    "Mean": _MEAN,
-    "Std 1": _STD,
-    "Median": _MEDIAN,
-    "Min": partial(_extreme, np.fmin),
-    "Max": partial(_extreme, np.fmax),
-    "First": _first,
-    "Last": _last,
-    "NUnique": _different,
-    "Count": _known_count,
-}
-CASTS: dict[str, Callable[..., Any]] = {"Float64": _float, "Int64": _same}

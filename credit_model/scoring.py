@@ -4,30 +4,25 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from credit_model.calibration import Calibrator
 from credit_model.catalogue import Catalogue
-from credit_model.classifier import Case, Classifier
+from credit_model.classifier import Classifier
 from credit_model.classifiers import load_classifier
 from credit_model.decisions import Decisions
 from credit_model.features import FeaturePlan
 from credit_model.formats import AS_READ, Formats
 from credit_model.history import History, history, messages, together
-from credit_model.plain import Sight, read_plain
 from credit_model.profile import Profile
 from credit_model.reasons import Reasons
 from credit_model.scorecard import Bands, Scale
 from credit_model.transactions import Tidy
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FORMAT_VERSION = 1
 _SCORER, _MANIFEST = "scorer.json", "manifest.json"
@@ -93,7 +88,7 @@ class Scorer:
 
     def judge(self, known: History, decisions: Decisions) -> pl.DataFrame:
         """Judge decisions by their history: one row of ``ANSWER`` per decision, in order."""
-        features = self._plan.compute(known.frame, decisions.frame)
+        features = self.plan.compute(known.frame, decisions.frame)
         message = _messages(known, decisions)
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
         count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
@@ -101,38 +96,9 @@ class Scorer:
         probability, reasons = self._judge(features, status)
         return self._table(decisions.frame, status, message, count, probability, reasons)
 
-    def answer_plain(self, table: "pd.DataFrame", as_of: datetime) -> dict[str, Any] | None:
-        """One row of ``ANSWER`` for a plain request, as ``answer`` gives it for the same; null if it is not plain."""
-        program = self._plan.program
-        case = read_plain(table, as_of, self._sight) if program else None
-        if program is None or case is None:
-            return None
-        margin, contributions = self.classifier.judge(Case(program.run(case.given)))
-        probability = self.calibrator.probability(margin)
-        bands = self.bands.assign(probability)
-        return {
-            "CustomerId": case.customer,
-            "as_of": f"{case.as_of:%Y-%m-%dT%H:%M:%S.%fZ}",
-            "status": "scored",
-            "message": None,
-            "probability": float(probability[0]),
-            "score": float(self.scale.score(probability)[0]),
-            "prediction": float(bands.prediction[0]),
-            "risk_level": bands.risk_level[0],
-            "decision": bands.decision[0],
-            "reasons": self.reasons.of_one(contributions),
-            "transaction_count": case.count,
-            "target": self.target,
-            "model_version": self.version,
-        }
-
     @cached_property
-    def _sight(self) -> Sight:
-        inputs = frozenset(self._plan.program.inputs if self._plan.program else ())
-        return Sight(self.catalogue.history_days, self.currency, self.catalogue.attributes, inputs)
-
-    @cached_property
-    def _plan(self) -> FeaturePlan:
+    def plan(self) -> FeaturePlan:
+        """How the features that the classifier reads are computed."""
         return FeaturePlan(self.catalogue, self.classifier.inputs)
 
     def _judge(self, features: pl.DataFrame, status: np.ndarray) -> tuple[np.ndarray, pl.Series]:
@@ -231,7 +197,7 @@ class Scorer:
             **parts,
             **scalars,
         )
-        _ = found._sight  # its program is translated here, not by the first request
+        _ = found.plan  # made here, not by the first request
         return found
 
 

@@ -33,6 +33,8 @@ PATIENCE = 180.0
 AS_OF = datetime(2019, 2, 13, tzinfo=UTC)
 CATEGORIES = ("airtime", "financial_services", "utility_bill", "data_bundles", "tv")
 HEADERS = {"Content-Type": "application/json"}
+CLOCKS = {"seconds": "%Y-%m-%dT%H:%M:%SZ", "days": "%Y-%m-%d"}
+CASES = ((30, "seconds"), (1000, "seconds"), (1000, "days"))
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Figure:
         server: its name.
         transactions: in the request.
         shape: ``arrays`` or ``rows``.
+        times: ``seconds``, or ``days`` where they have no time of day and the transactions no identity.
         p50: median time of an answer, one client.
         p99: 99th percentile of it.
         quartiles: first and third quartile of it.
@@ -64,6 +67,7 @@ class Figure:
     server: str
     transactions: int
     shape: str
+    times: str
     p50: float
     p99: float
     quartiles: tuple[float, float]
@@ -191,10 +195,10 @@ def _ask(connection: HTTPConnection, server: Server, body: bytes) -> None:
         raise SystemExit(f"{server.name}: {answer.status} {text[:300]!r}")
 
 
-def _request(transactions: int, shape: str) -> bytes:
+def _request(transactions: int, shape: str, times: str = "seconds") -> bytes:
     """One customer's request, the same for every server."""
-    chance = random.Random(transactions)
-    times = sorted(AS_OF - timedelta(seconds=chance.randrange(1, 30 * 86_400)) for _ in range(transactions))
+    chance, clock = random.Random(transactions), CLOCKS[times]
+    moments = sorted(AS_OF - timedelta(seconds=chance.randrange(1, 30 * 86_400)) for _ in range(transactions))
     rows = [
         {
             "CustomerId": "C-1",
@@ -202,7 +206,7 @@ def _request(transactions: int, shape: str) -> bytes:
             "BatchId": f"B-{place}",
             "AccountId": "A-1",
             "SubscriptionId": "S-1",
-            "TransactionStartTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "TransactionStartTime": moment.strftime(clock),
             "Amount": round(chance.lognormvariate(7, 1.5), 2) * chance.choice((1, 1, -1)),
             "CurrencyCode": "UGX",
             "CountryCode": 256,
@@ -212,24 +216,28 @@ def _request(transactions: int, shape: str) -> bytes:
             "ChannelId": f"ChannelId_{chance.randrange(1, 4)}",
             "PricingStrategy": chance.randrange(0, 4),
         }
-        for place, moment in enumerate(times)
+        for place, moment in enumerate(moments)
     ]
+    if times == "days":
+        rows = [{n: cell for n, cell in row.items() if n != "TransactionId"} for row in rows]
     if shape == "arrays":
         rows = [{"CustomerId": "C-1"} | {n: [row[n] for row in rows] for n in rows[0] if n != "CustomerId"}]
     return json.dumps({"dataframe_records": rows, "params": {"as_of": AS_OF.isoformat()}}).encode()
 
 
 def _figures(servers: list[Server], requests: int) -> Iterator[Figure]:
-    for transactions in (30, 1000):
+    for transactions, times in CASES:
         for shape in ("arrays", "rows"):
-            body = _request(transactions, shape)
+            body = _request(transactions, shape, times)
             seconds = _in_turn(servers, body, requests)
             eight: dict[str, list[float]] = {s.name: [] for s in servers}
             for _ in range(3):
                 for server in servers:
                     eight[server.name].append(_throughput(server, body, requests))
             found = [
-                _figure(s.name, transactions, shape, seconds[s.name], statistics.median(eight[s.name]))
+                _figure(
+                    (s.name, transactions, shape, times), seconds[s.name], statistics.median(eight[s.name])
+                )
                 for s in servers
             ]
             floor = next(figure for figure in found if figure.server == "floor")
@@ -238,10 +246,10 @@ def _figures(servers: list[Server], requests: int) -> Iterator[Figure]:
                 yield Figure(**(asdict(figure) | ratios))
 
 
-def _figure(name: str, transactions: int, shape: str, seconds: list[float], eight: float) -> Figure:
+def _figure(case: tuple[str, int, str, str], seconds: list[float], eight: float) -> Figure:
     cuts = [1000 * cut for cut in statistics.quantiles(seconds, n=100, method="inclusive")]
     return Figure(
-        *(name, transactions, shape, cuts[49], cuts[98], (cuts[24], cuts[74])),
+        *(*case, cuts[49], cuts[98], (cuts[24], cuts[74])),
         1 / statistics.mean(seconds),
         eight,
     )
@@ -280,11 +288,11 @@ def _throughput(server: Server, body: bytes, requests: int, clients: int = 8) ->
 
 def _markdown(figures: list[Figure], starts: Mapping[str, list[float]]) -> str:
     lines = [
-        "| server | transactions | shape | p50 ms (quartiles) | p99 ms | of floor | /s, 1 client | /s, 8 | of floor |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| server | transactions | shape | times | p50 ms (quartiles) | p99 ms | of floor | /s, 1 client | /s, 8 | of floor |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {f.server} | {f.transactions} | {f.shape} | {f.p50:.2f} ({f.quartiles[0]:.2f}-{f.quartiles[1]:.2f}) "
+        f"| {f.server} | {f.transactions} | {f.shape} | {f.times} | {f.p50:.2f} ({f.quartiles[0]:.2f}-{f.quartiles[1]:.2f}) "
         f"| {f.p99:.2f} | {f.ratio:.2f} | {f.one:.0f} | {f.eight:.0f} | {f.throughput:.2f} |"
         for f in figures
     ]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from credit_model.cells import numbers, read, texts, times
 from credit_model.moments import read_iso
-from credit_model.plain_cells import plain_times
+from credit_model.plain_cells import plain_texts, plain_times
 
 anything = st.one_of(
     st.none(),
@@ -145,3 +145,36 @@ def test_what_python_and_numpy_read_polars_reads_alike(text: str) -> None:
 @pytest.mark.parametrize("text", FORMS)
 def test_one_moment_in_any_form_is_that_of_a_column(text: str) -> None:
     assert read_iso(text) == times(pl.Series([text]))[0][0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2019-02-13", "2019-02-14"),
+        ("2019-02-13T10:11", "2019-02-13 10:12"),
+        ("2019-02-13 10:11:12", "2019-02-13 10:11:13"),
+        ("2019-02-13T10:11:12.250Z", "2019-02-13T10:11:12.5+00:00"),
+        ("2019-02-13", "2019-02-13T00:00:00Z"),
+    ],
+)
+def test_times_in_utc_are_plain_with_and_without_a_time_of_day(first: str, second: str) -> None:
+    plain = plain_times([first, second])
+    assert plain is not None
+    assert plain.tolist() == times(pl.Series([first, second]))[0].to_list()
+
+
+@pytest.mark.parametrize(
+    "odd", ["2019-02-13Z", "2019-02-1x", "2019-02-13T10", "13-02-2019", "2019-02-30", "20190213"]
+)
+def test_other_times_are_not_plain(odd: str) -> None:
+    assert plain_times(["2019-02-13", odd]) is None
+    assert plain_times([odd, "2019-02-13"]) is None
+
+
+def test_one_zone_does_not_stand_for_another() -> None:
+    assert plain_times(["2019-02-13T10:11:12+00:00", "2019-02-13T10:11:12+03:00"]) is None
+
+
+def test_half_a_surrogate_pair_is_no_plain_text() -> None:
+    assert plain_texts(["é", "📺", None]) == ["é", "📺", None]
+    assert plain_texts(["é", "\ud83d", None]) is None

@@ -6,15 +6,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_program import EVERYTHING, program, without_nan
+from test_program import EVERYTHING, PLAN, PROGRAM, without_nan
 
-from credit_model.features import FeaturePlan
 from credit_model.history import history, together
 from credit_model.plain import Plain, Sight, read_plain
 from credit_model.requests import UnreadableRequestError, read_request
 
 NOW = datetime(2019, 3, 1, 12)
-SIGHT = Sight(60, "UGX", EVERYTHING.attributes, frozenset(program().inputs))
+SIGHT = Sight(60, "UGX", EVERYTHING.attributes, frozenset(PROGRAM.inputs))
 PLAIN = {
     "CustomerId": "C-1",
     "loan_amount": 500.0,
@@ -58,6 +57,17 @@ CELLS = {
     "CurrencyCode": (st.just("UGX"), st.sampled_from(["USD", None, ""])),
     "BatchId": (words, odd_words),
 }
+WORDS = ("b", "a", "a\uffff", "a\U0001f4b0", "", None)
+ALIKE = {
+    "TransactionStartTime": ("2019-02-20", "2019-02-27"),
+    "Amount": (5.0, -5.0, 0.0, -0.0),
+    "Value": (5.0, 7.0),
+    "FraudResult": (0, 1),
+    "CurrencyCode": ("UGX", None),
+    **dict.fromkeys(("ProductCategory", "ProductId", "ProviderId", "ChannelId", "CountryCode"), WORDS),
+    "PricingStrategy": (10, 9, -1),
+    **dict.fromkeys(("BatchId", "AccountId", "SubscriptionId"), WORDS),
+}
 SCALARS = {
     "CustomerId": (st.sampled_from(["C-1", 7]), odd_words),
     "as_of": (st.integers(-10_000, 0).map(whole), odd_moments),
@@ -96,9 +106,8 @@ def same_as_the_long_way(table: pd.DataFrame, plain: Plain) -> None:
     request = read_request(table, NOW, EVERYTHING.attributes)
     known = history(request.transactions, request.decisions.frame, SIGHT.history_days, SIGHT.currency)
     assert together([request.decisions.faults, known.faults]).is_empty()
-    plan = FeaturePlan(EVERYTHING, tuple(EVERYTHING.features))
-    expected = plan.compute(known.frame, request.decisions.frame).row(0, named=True)
-    features = {name: without_nan(value) for name, value in program().run(plain.given).items()}
+    expected = PLAN.compute(known.frame, request.decisions.frame).row(0, named=True)
+    features = {name: without_nan(value) for name, value in PROGRAM.run(plain.given).items()}
     assert features == expected
     assert (plain.customer, plain.as_of) == request.decisions.frame.select("CustomerId", "as_of").row(0)
     assert plain.count == known.frame.height
@@ -111,6 +120,32 @@ def test_what_is_plain_means_what_it_means_the_long_way(table: pd.DataFrame) -> 
         same_as_the_long_way(table, plain)
 
 
+@st.composite
+def tied(draw: st.DrawFn) -> pd.DataFrame:
+    """Requests whose transactions differ in little, or not at all."""
+    height = draw(st.integers(2, 12))
+    absent = draw(st.sets(st.sampled_from(["TransactionId", *list(ALIKE)[2:]]), max_size=12))
+    columns = {
+        name: draw(st.lists(st.sampled_from(cells), min_size=height, max_size=height))
+        for name, cells in ALIKE.items()
+        if name not in absent
+    }
+    if "TransactionId" not in absent:
+        known = draw(st.permutations(range(height)))
+        columns["TransactionId"] = [f"t{number}" if number % 2 else None for number in known]
+    scalars = {"CustomerId": "C-1", "loan_amount": 500.0, "income": 1200, "hour": "late"}
+    if draw(st.booleans()):
+        return pd.DataFrame([scalars | columns])
+    return pd.DataFrame(columns | {name: [cell] * height for name, cell in scalars.items()}, dtype=object)
+
+
+@given(table=tied())
+def test_tied_transactions_stand_in_the_order_of_the_long_way(table: pd.DataFrame) -> None:
+    plain = short(table)
+    assert plain is not None
+    same_as_the_long_way(table, plain)
+
+
 @pytest.mark.parametrize("raw", [False, True])
 def test_the_usual_request_is_plain(raw: bool) -> None:
     more = {
@@ -120,11 +155,14 @@ def test_the_usual_request_is_plain(raw: bool) -> None:
         "CurrencyCode": ["UGX"] * 3,
         "BatchId": [None] * 3,
     }
+    days = {"TransactionStartTime": ["2019-02-27"] * 3, "ProductCategory": ["tv", "télé", "📺"]}
     same = {"TransactionStartTime": ["2019-02-27T10:00:00Z"] * 2 + ["2018-02-20T10:00:00Z"]}
     ends = {"TransactionStartTime": ["2018-12-31T12:00:00Z", "2019-02-01T00:00:00Z", "2019-03-01T12:00:00Z"]}
     for columns in (
         PLAIN,
         PLAIN | ends,
+        PLAIN | days,
+        PLAIN | {"TransactionStartTime": ["2019-02-27T10:00:00Z"] * 3, "TransactionId": ["b", None, None]},
         PLAIN | more,
         PLAIN | more | same,
         PLAIN | {"as_of": "2019-02-28T00:00:00Z"},
@@ -146,12 +184,12 @@ def test_the_usual_request_is_plain(raw: bool) -> None:
         {"Amount": [1.0, 2.0]},
         {"Amount": [1.0, None, 2.0]},
         {"Amount": 5.0},
-        {"TransactionStartTime": ["2019-02-27T10:00:00Z"] * 3},
         {"TransactionStartTime": ["2018-02-27T10:00:00Z", "2018-02-20T10:00:00Z", "2017-02-27T10:00:00Z"]},
         {"TransactionId": ["a", "a", "b"]},
         {"CurrencyCode": ["UGX", "UGX", "USD"]},
         {"ProductCategory": [1.5, "tv", "tv"]},
         {"BatchId": ["one"]},
+        {"ProductCategory": ["tv", "\ud800", "\udc00"]},
     ],
 )
 def test_what_is_odd_goes_the_long_way(odd: dict[str, object]) -> None:

@@ -12,40 +12,20 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scorers import INPUTS, small_scorer
 
-from credit_model.calibration import Calibrator
-from credit_model.catalogue import Catalogue
 from credit_model.formats import AS_READ, Formats
 from credit_model.pyfunc import to_pandas
 from credit_model.reasons import CATALOGUE as REASONS
-from credit_model.reasons import Reasons
 from credit_model.requests import UnreadableRequestError, read_request
-from credit_model.scorecard import Bands, Scale
 from credit_model.scoring import ANSWER, Scorer
-from credit_model.woe import fit_binnings
-from credit_model.woe_scorecard import Scorecard
 
 NOW = datetime(2019, 3, 1)
-INPUTS = ("recency", "transaction_count", "credit_share", "ProductCategory")
 
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    random = np.random.default_rng(1)
-    bad = random.integers(0, 2, 400)
-    table = pl.DataFrame(
-        {
-            "recency": random.uniform(0, 20, 400) + 10 * bad,
-            "transaction_count": random.poisson(10 - 6 * bad).astype(float) + 1,
-            "credit_share": random.uniform(0, 1, 400),
-            "ProductCategory": np.where(random.uniform(size=400) < 0.3 + 0.4 * bad, "airtime", "tv"),
-        }
-    )
-    binnings = fit_binnings(table, bad)
-    classifier = Scorecard(tuple(binnings[name] for name in INPUTS), (0.8, 0.7, 0.2, 0.5), 0.1)
-    catalogue = Catalogue(60)
-    reasons = Reasons(tuple(catalogue.features[name].topic for name in INPUTS), 0.02)
-    return Scorer(catalogue, classifier, Calibrator("sigmoid"), Scale(), Bands(), reasons, "rfm_proxy", "UGX")
+    return small_scorer()
 
 
 def answer(scorer: Scorer, rows: list[dict[str, object]]) -> pl.DataFrame:

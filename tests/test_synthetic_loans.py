@@ -57,7 +57,9 @@ def test_blocks_have_people_of_their_own() -> None:
 @pytest.mark.parametrize("make", [synthetic.loans, synthetic.applications])
 @given(customers=st.sampled_from([1, 3, 40]), days=st.sampled_from([1, 2, 10, 400]), seed=st.integers(0, 99))
 @settings(max_examples=8)
-def test_any_size_can_be_generated(make: Callable[..., Iterator[pl.DataFrame]], customers: int, days: int, seed: int) -> None:
+def test_any_size_can_be_generated(
+    make: Callable[..., Iterator[pl.DataFrame]], customers: int, days: int, seed: int
+) -> None:
     (frame,) = make(customers, days, seed)
     assert frame.columns == (PAST if make is synthetic.loans else PAST[:-2])
     assert frame.select("CustomerId", "as_of").null_count().sum_horizontal().item() == 0

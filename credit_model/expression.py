@@ -1,0 +1,112 @@
+"""What a column, an aggregate or a feature is, stated once: Polars computes it for many decisions, NumPy for one.
+
+An expression is a small tree of operations. Its methods bear the names of Polars' own and mean the same; ``row_functions``
+has what they do in NumPy. A model with an operation that is not there is left to Polars.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Union
+
+import polars as pl
+
+Operand = Union["Expression", str, float, bool, type[pl.DataType], None]
+
+
+def _method(operation: str) -> Callable[..., "Expression"]:
+    def method(*operands: Operand) -> "Expression":
+        return Expression(operation, operands)
+
+    return method
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An operation on operands.
+
+    Attributes:
+        operation: a method of Polars' expressions, such as ``sum`` or ``dt.hour``, or one of ``FUNCTIONS``.
+        operands: what it is called with, in order: expressions and constants.
+    """
+
+    operation: str
+    operands: tuple[Operand, ...]
+
+    __add__ = _method("add")
+    __sub__ = _method("sub")
+    __mul__ = _method("mul")
+    __truediv__ = _method("truediv")
+    __neg__ = _method("neg")
+    __lt__ = _method("lt")
+    __le__ = _method("le")
+    __gt__ = _method("gt")
+    __ge__ = _method("ge")
+    __and__ = _method("and_")
+    __or__ = _method("or_")
+    __invert__ = _method("not_")
+    eq = _method("eq")
+    ne = _method("ne")
+    eq_missing = _method("eq_missing")
+    is_not_null = _method("is_not_null")
+    fill_null = _method("fill_null")
+    drop_nulls = _method("drop_nulls")
+    cast = _method("cast")
+    clip = _method("clip")
+    over = _method("over")
+    shift = _method("shift")
+    shift_and_fill = _method("shift_and_fill")
+    cum_sum = _method("cum_sum")
+    cum_max = _method("cum_max")
+    arg_true = _method("arg_true")
+    hour = _method("dt.hour")
+    weekday = _method("dt.weekday")
+    date = _method("dt.date")
+    day = _method("dt.day")
+    week = _method("dt.week")
+    month = _method("dt.month")
+    year = _method("dt.year")
+    len = _method("len")
+    count = _method("count")
+    n_unique = _method("n_unique")
+    sum = _method("sum")
+    mean = _method("mean")
+    std = _method("std")
+    median = _method("median")
+    min = _method("min")
+    max = _method("max")
+    first = _method("first")
+    last = _method("last")
+
+    def to_polars(self) -> pl.Expr:
+        """The same in Polars."""
+        operands = [o.to_polars() if isinstance(o, Expression) else o for o in self.operands]
+        if self.operation in FUNCTIONS:
+            return FUNCTIONS[self.operation](*operands)
+        method = attrgetter(self.operation)(operands[0])
+        return method(*operands[1:])  # type: ignore[no-any-return]
+
+    def columns(self) -> Iterator[str]:
+        """The names of the columns that it reads."""
+        if self.operation == "col":
+            yield str(self.operands[0])
+        for operand in self.operands:
+            if isinstance(operand, Expression):
+                yield from operand.columns()
+
+
+def col(name: str) -> Expression:
+    """A column."""
+    return Expression("col", (name,))
+
+
+def when(condition: Expression, then: Operand, otherwise: Operand = None) -> Expression:
+    """One value where a condition holds, another, or null, where it does not."""
+    return Expression("when", (condition, then, otherwise))
+
+
+FUNCTIONS: dict[str, Callable[..., pl.Expr]] = {
+    "col": pl.col,
+    "when": lambda condition, then, otherwise: pl.when(condition).then(then).otherwise(otherwise),
+    "shift_and_fill": lambda rows, places, value: rows.shift(places, fill_value=value),
+}

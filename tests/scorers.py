@@ -1,0 +1,33 @@
+"""A small scorer, made by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from credit_model.calibration import Calibrator
+from credit_model.catalogue import Catalogue
+from credit_model.reasons import Reasons
+from credit_model.scorecard import Bands, Scale
+from credit_model.scoring import Scorer
+from credit_model.woe import fit_binnings
+from credit_model.woe_scorecard import Scorecard
+
+INPUTS = ("recency", "transaction_count", "credit_share", "ProductCategory")
+
+
+def small_scorer(inputs: Sequence[str] = INPUTS) -> Scorer:
+    """A scorecard over four features of the catalogue, all of them numbers but ``ProductCategory``."""
+    random = np.random.default_rng(1)
+    bad = random.integers(0, 2, 400)
+    values = (
+        random.uniform(0, 20, 400) + 10 * bad,
+        random.poisson(10 - 6 * bad).astype(float) + 1,
+        random.uniform(0, 1, 400),
+        np.where(random.uniform(size=400) < 0.3 + 0.4 * bad, "airtime", "tv"),
+    )
+    binnings = fit_binnings(pl.DataFrame(dict(zip(inputs, values, strict=True))), bad)
+    classifier = Scorecard(tuple(binnings[name] for name in inputs), (0.8, 0.7, 0.2, 0.5), 0.1)
+    catalogue = Catalogue(60)
+    reasons = Reasons(tuple(catalogue.features[name].topic for name in inputs), 0.02)
+    return Scorer(catalogue, classifier, Calibrator("sigmoid"), Scale(), Bands(), reasons, "rfm_proxy", "UGX")
