@@ -186,13 +186,13 @@ def within_time(call: Callable[[], _Result], address: str) -> _Result:
 
 @contextmanager
 def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
-    """A run that the store has taken, with an artifact, before the work begins.
+    """A run that the store has taken, with its parameters and an artifact, before the work begins.
 
     Work that fails ends the run as failed, with the reason as its description.
 
     Args:
         experiment: its name, unless ``mlflow run`` has chosen one and begun the run.
-        parameters: kept as ``settings.yaml``, which ``config`` takes.
+        parameters: kept as the run's parameters, and as ``settings.yaml``, which ``config`` takes.
 
     Raises:
         ValueError: no run or no artifact can be written.
@@ -204,7 +204,7 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
         started = mlflow.start_run().info
     try:
         with _terminable():
-            _keep(started, yaml.safe_dump(dict(parameters), sort_keys=False, allow_unicode=True))
+            _keep(started, parameters)
             yield
     except BaseException as fault:
         _fail(started.run_id, fault)
@@ -213,9 +213,12 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
         mlflow.end_run()
 
 
-def _keep(started: "RunInfo", text: str) -> None:
-    """Write the first artifact, to find out whether one can be written."""
-    place = started.artifact_uri
+def _keep(started: "RunInfo", parameters: Mapping[str, str]) -> None:
+    """Write the parameters, and with them the first artifact, to find out whether both can be written."""
+    with asking("write runs"):
+        # `mlflow run` has logged every parameter under its own name already, those not given as empty.
+        mlflow.log_params({f"setting_{name}": text for name, text in parameters.items()})
+    text, place = yaml.safe_dump(dict(parameters), sort_keys=False, allow_unicode=True), started.artifact_uri
     with asking("write artifacts", f"the artifact store {shown(place)}"):
         within_time(lambda: mlflow.MlflowClient().log_text(started.run_id, text, "settings.yaml"), place)
 

@@ -48,7 +48,7 @@ def train(given: Settings) -> str:
         outcome = workflow.run(given)
         pictures = report.pictures(outcome.trained, outcome.sample.recipe.costs)
         with store.using(f"log the run and register {given.name}"):
-            _log_run(given, outcome, pictures)
+            _log_run(outcome, pictures)
             registered = _log_model(given, outcome, pictures)
             _tag(given.name, registered, outcome)
             champion = registry.set_aliases(given.name, registered, passed=not outcome.failed_gates)
@@ -82,10 +82,8 @@ def _log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
         mlflow.log_figure(figure, f"pictures/{name}")
 
 
-def _log_run(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
+def _log_run(outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
     trained = outcome.trained
-    # `mlflow run` has logged every parameter under its own name already, those not given as empty.
-    mlflow.log_params({f"setting_{name}": text for name, text in settings.texts("train", given).items()})
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
     mlflow.log_metrics(dict(outcome.figures))
     _log_datasets(trained)

@@ -33,7 +33,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 
 def write() -> None:
     """What a training asks first."""
-    with store.run("credit-risk", {}):
+    with store.run("credit-risk", {"seed": "7"}):
         pytest.fail("the work began")
 
 
@@ -267,7 +267,8 @@ def test_a_run_keeps_its_settings_and_ends(
     use(f"sqlite:///{database}")
     with store.run("credit-risk", {"seed": "7"}):
         mlflow.log_metric("found", 1)
-    assert MlflowClient().get_run(run_id).info.status == "FINISHED"
+    ended = MlflowClient().get_run(run_id)
+    assert (ended.info.status, ended.data.params) == ("FINISHED", {"setting_seed": "7"})
     assert mlflow.artifacts.load_text(f"runs:/{run_id}/settings.yaml") == "seed: '7'\n"
 
 
