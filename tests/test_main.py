@@ -45,7 +45,9 @@ def test_generate_writes_transactions_and_their_truth(capsys: pytest.CaptureFixt
 def test_generate_writes_loans_beside_the_same_transactions(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["generate", "--customers", "200", "--seed", "1"]
     assert main([*command, "--output", "alone.parquet"]) == 0
-    assert main([*command, "--output", "t.parquet", "--outcomes", "l.csv", "--applications", "a.parquet"]) == 0
+    assert (
+        main([*command, "--output", "t.parquet", "--outcomes", "l.csv", "--applications", "a.parquet"]) == 0
+    )
     assert pl.read_parquet("t.parquet").equals(pl.read_parquet("alone.parquet"))
     past, new = tables.read("l.csv"), tables.read("a.parquet")
     assert set(past.columns) - set(new.columns) == {"defaulted", "outcome_known_at"}
