@@ -114,7 +114,7 @@ def train(
         "cv_auc_standard_error": comparison[winner].standard_error,
     }
     return Trained(
-        replace(scorer, profile=_profile(prepared, scorer, probability, figures)),
+        replace(scorer, profile=_profile(prepared, scorer, figures)),
         scorers[PRIMARY],
         prepared,
         comparison,
@@ -127,13 +127,15 @@ def train(
     )
 
 
-def _profile(
-    prepared: Prepared, scorer: Scorer, probability: FloatArray, figures: Mapping[str, float]
-) -> Profile:
-    """What monitoring compares with: inputs, and scores out of fold, of the decisions that the classifier judges."""
-    judged = pl.Series(prepared.modelled)
-    score = pl.Series(SCORE, scorer.scale.score(probability)).filter(judged)
-    features = prepared.features.filter(judged)
+def _profile(prepared: Prepared, scorer: Scorer, figures: Mapping[str, float]) -> Profile:
+    """What monitoring compares with: inputs and scores of the decisions that the classifier judges.
+
+    The scores are the scorer's own. Those out of fold are of other scorecards and trees, whose few different scores
+    would differ from this one's without any drift.
+    """
+    features = prepared.features.filter(pl.Series(prepared.modelled))
+    probability = scorer.calibrator.probability(scorer.classifier.margin(features))
+    score = pl.Series(SCORE, scorer.scale.score(probability))
     return Profile(
         {name: fit_distribution(features[name]) for name in scorer.classifier.inputs},
         fit_distribution(score),
