@@ -152,11 +152,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def broken(outcomes: Sequence[Outcome]) -> str:
     """The violations by law and by what was done to the requests: how often, their first numbers, and one of them."""
     groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    culprits = Counter(o.mutations[0] for o in outcomes if o.violations and len(o.mutations) == 1)
+    single = [outcome for outcome in outcomes if len(outcome.mutations) == 1]
+    culprits = Counter((o.mutations[0], law) for o in single for law in {v.law for v in o.violations})
     for outcome in outcomes:
         for law in dict.fromkeys(violation.law for violation in outcome.violations):
             said = next(violation.said for violation in outcome.violations if violation.law == law)
-            groups.setdefault((_blamed(outcome, culprits), law), []).append((outcome.number, said))
+            groups.setdefault((_blamed(outcome, law, culprits), law), []).append((outcome.number, said))
     lines = [
         f"{len(found)} x {law}, of {blamed}: --only {' '.join(str(number) for number, _ in found[:_SHOWN])}"
         f"{' …' if len(found) > _SHOWN else ''}\n    {found[0][1]}"
@@ -165,12 +166,10 @@ def broken(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines) or "no violation"
 
 
-def _blamed(outcome: Outcome, culprits: Counter[str]) -> str:
-    """Of several mutations the one that most often breaks the contract by itself, if there is one."""
-    suspects = [name for name in outcome.mutations if culprits[name]]
-    return (
-        max(suspects, key=culprits.__getitem__) if suspects else " + ".join(outcome.mutations) or outcome.kind
-    )
+def _blamed(outcome: Outcome, law: str, culprits: Counter[tuple[str, str]]) -> str:
+    """Of several mutations the one that most often breaks this law by itself, if there is one."""
+    suspects = [name for name in outcome.mutations if culprits[name, law]] or [" + ".join(outcome.mutations)]
+    return max(suspects, key=lambda name: culprits[name, law]) or outcome.kind
 
 
 def _show(fuzzer: Fuzzer, send: Send, number: int) -> int:

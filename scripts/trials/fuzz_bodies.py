@@ -130,7 +130,8 @@ def _types_of_texts(cells: list[Any]) -> Iterator[pa.DataType]:
     yield from (pa.string(), pa.large_string(), dictionary, pa.binary(), pa.large_binary())
     texts = list(map(str, cells))
     if texts and all(text.isdigit() and text == str(int(text)) for text in texts):
-        yield from (pa.float64(), *_whole([int(text) for text in texts]))
+        whole = list(_whole([int(text) for text in texts]))
+        yield from (pa.float64(), *whole, *(pa.dictionary(pa.int32(), kind) for kind in whole))
 
 
 def _whole(cells: Sequence[float]) -> Iterator[pa.DataType]:
@@ -154,6 +155,8 @@ def _cell(cell: Any, kind: pa.DataType) -> Any:
         return None
     if isinstance(cell, datetime):
         return _time_cell(cell, kind)
+    if pa.types.is_dictionary(kind):
+        return _cell(cell, kind.value_type)
     if pa.types.is_decimal(kind):
         return Decimal(cell)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):

@@ -137,9 +137,9 @@ def _together(source: _Source) -> Request:
     """Several valid decisions, mutated without harm; a customer may be asked about twice."""
 
     def members(_: bool) -> list[Asked]:
-        count = source.chance.choice((2, 2, 3, 4, 6, 30))
-        found = [source.harmless(a, 2) for a in source.good(count)]
-        twice = source.mutated(found[0], "at_another_moment", HARMLESS["at_another_moment"])
+        valid = source.good(source.chance.choice((2, 2, 3, 4, 6, 30)))
+        found = [source.harmless(a, 2) for a in valid]
+        twice = source.mutated(valid[0], "at_another_moment", HARMLESS["at_another_moment"])
         return [*found, twice] if source.chance.random() < 0.2 else found
 
     return _sent(source, members)
