@@ -90,6 +90,7 @@ PLANTED: dict[str, tuple[str, Callable[[Answers], object]]] = {
     "answers in another order": ("echo", lambda answers: answers.reverse()),
     "another customer": ("echo", cell("CustomerId", "another")),
     "another moment": ("echo", cell("as_of", "2019-02-13T00:00:00.000002Z")),
+    "a moment of another form": ("rules", cell("as_of", "2019-02-13")),
     "a neighbour changes a probability": ("alone", nearly("probability", -1e-7)),
     "a neighbour changes the reasons": ("alone", cell("reasons", [])),
     "a transaction counts that should not": ("count", nearly("transaction_count", 1)),

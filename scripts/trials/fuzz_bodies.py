@@ -151,19 +151,20 @@ def _array(cells: list[Any], kind: pa.DataType) -> pa.Array:
 
 def _cell(cell: Any, kind: pa.DataType) -> Any:
     """A cell as pyarrow takes it for a type."""
-    if cell is None:
-        return None
     if isinstance(cell, datetime):
         return _time_cell(cell, kind)
-    if pa.types.is_dictionary(kind):
-        return _cell(cell, kind.value_type)
-    if pa.types.is_decimal(kind):
-        return Decimal(cell)
+    return None if cell is None else _form(kind)(cell)
+
+
+def _form(kind: pa.DataType) -> Callable[[Any], Any]:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return str(cell).encode()
+        return lambda cell: str(cell).encode()
+    if pa.types.is_decimal(kind):
+        return Decimal
     if pa.types.is_integer(kind):
-        return int(cell)
-    return float(cell) if pa.types.is_floating(kind) else str(cell)
+        return int
+    return float if pa.types.is_floating(kind) else str
 
 
 def _time_cell(moment: datetime, kind: pa.DataType) -> Any:

@@ -17,6 +17,7 @@ from fuzz_requests import Answers, Mlflows, Refused, Request
 CLOSE = 1e-9
 _CLOCKS_APART = timedelta(minutes=5)
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
+_NEVER = "1900-01-01T00:00:00.000000Z"
 _FAULT = re.compile(r"(\w+): ([1-9]\d*) ([a-zA-Z' ]+)")
 _INSIDES = re.compile(r'Traceback|File "|\.py\b|(?:/[\w.-]+){2,}|stack_trace')
 _DECISIONS = {"approve", "review", "reject"}
@@ -108,7 +109,7 @@ def _of_answers(expected: Answers, reply: Reply, alone: Alone) -> Iterator[Viola
     for place, (asked, answer) in enumerate(zip(expected.asked, answers, strict=True)):
         found = _of_answer(asked, answer, alone, reply.received if expected.now else None)
         yield from (Violation(law, f"answer {place}: {said}") for law, said in found)
-    if expected.now and len({answer["as_of"] for answer in answers}) > 1:
+    if expected.now and len({answer.get("as_of") for answer in answers}) > 1:
         yield Violation("echo", "expected one moment for the whole request")
 
 
@@ -150,6 +151,9 @@ def _is_reason(reason: Any) -> bool:
 
 
 _RULES: dict[str, Callable[[Answer], bool]] = {
+    "as_of to the microsecond, in UTC": lambda a: (
+        a["as_of"] is None or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", a["as_of"]))
+    ),
     "a known status": lambda a: a["status"] in {"scored", "no_history", "invalid"},
     "a probability from 0 to 1": lambda a: a["probability"] is None or 0 <= a["probability"] <= 1,
     "score, prediction and band with the probability": lambda a: (
@@ -184,9 +188,9 @@ def _echo(expected: Expected, answer: Answer, now: datetime | None) -> Iterator[
             "echo", f"expected CustomerId {expected.customer!r:.60}, found {answer['CustomerId']!r:.60}"
         )
     if now is not None:
-        moment = datetime.strptime(answer["as_of"], _MOMENT).replace(tzinfo=UTC)
-        if abs(moment - now) > _CLOCKS_APART:
-            yield Violation("echo", f"expected as_of now, found {moment}")
+        moment = datetime.strptime(answer["as_of"] or _NEVER, _MOMENT)
+        if abs(moment.replace(tzinfo=UTC) - now) > _CLOCKS_APART:
+            yield Violation("echo", f"expected as_of now, found {answer['as_of']}")
         return
     moment_text = None if expected.as_of is None else f"{expected.as_of:{_MOMENT}}"
     if answer["as_of"] != moment_text:
