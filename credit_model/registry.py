@@ -12,6 +12,7 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from credit_model import store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+HAD_CHAMPION = "had_champion"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -31,18 +32,21 @@ def check_writable(name: str) -> None:
 
 
 def set_aliases(name: str, version: int, *, passed: bool) -> bool:
-    """Make a new version the challenger, and a model's very first one the champion if its gates passed.
+    """Make a new version the challenger, and the champion too if its gates passed and the model never had one.
 
-    A champion that is missing later was taken away; only ``promote`` makes a new one.
+    A champion that is missing later was taken away; only ``promote`` makes a new one. A tag of the registered model keeps
+    whether there was one; of a model without the tag nobody knows, so it is taken to have had one.
 
     Returns:
         Whether it became champion.
     """
     client = MlflowClient()
     client.set_registered_model_alias(name, CHALLENGER, str(version))
-    first = version == 1 and passed
+    if version == 1:
+        client.set_registered_model_tag(name, HAD_CHAMPION, "false")
+    first = passed and client.get_registered_model(name).tags.get(HAD_CHAMPION) == "false"
     if first:
-        client.set_registered_model_alias(name, CHAMPION, str(version))
+        _make_champion(name, str(version))
     return first
 
 
@@ -60,8 +64,14 @@ def promote(name: str, wanted: str) -> str:
                 f"version {version.version} of {name} did not pass its gates "
                 f"({version.tags.get('gates_failed', 'none known')}); promote one that did"
             )
-        MlflowClient().set_registered_model_alias(name, CHAMPION, version.version)
+        _make_champion(name, version.version)
     return f"version {version.version} of {name} is the {CHAMPION}"
+
+
+def _make_champion(name: str, version: str) -> None:
+    client = MlflowClient()
+    client.set_registered_model_tag(name, HAD_CHAMPION, "true")
+    client.set_registered_model_alias(name, CHAMPION, version)
 
 
 def fetched(uri: str) -> Path:

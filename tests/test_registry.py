@@ -42,16 +42,28 @@ def champion(client: MlflowClient) -> int | None:
         (["passed"], 1),
         (["failed"], None),
         (["passed", "passed"], 1),
-        (["failed", "passed"], None),
+        (["failed", "passed"], 2),
+        (["failed", "passed", "passed"], 2),
         (["failed", "failed"], None),
     ],
 )
-def test_only_the_very_first_version_becomes_champion_by_training(
+def test_the_first_version_that_passes_becomes_champion_by_training(
     client: MlflowClient, gates: list[str], expected: int | None
 ) -> None:
     register(client, *gates)
     assert champion(client) == expected
     assert int(client.get_registered_model("m").aliases["challenger"]) == len(gates)
+
+
+def test_a_model_of_which_nobody_knows_whether_it_had_a_champion_gets_none_by_training(
+    client: MlflowClient,
+) -> None:
+    register(client, "passed")
+    client.delete_registered_model_alias("m", "champion")
+    client.delete_registered_model_tag("m", "had_champion")
+    client.create_model_version("m", "file:/nowhere")
+    assert not registry.set_aliases("m", 2, passed=True)
+    assert champion(client) is None
 
 
 @pytest.mark.parametrize("gone", [False, True])
