@@ -149,7 +149,7 @@ def _array(cells: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(lists, pa.list_(kind))
 
 
-def _cell(cell: Any, kind: pa.DataType) -> Any:  # noqa: PLR0911, one line per kind of type
+def _cell(cell: Any, kind: pa.DataType) -> Any:
     """A cell as pyarrow takes it for a type."""
     if isinstance(cell, datetime):
         return _time_cell(cell, kind)
