@@ -1,6 +1,7 @@
 """Laws of the loans that the generator writes beside transactions."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 
@@ -14,6 +15,8 @@ from polars.testing import assert_frame_equal
 from credit_model import metrics, synthetic
 from credit_model.decisions import learn_attributes
 from credit_model.outcomes import observed
+from credit_model.samples import observed_sample
+from credit_model.settings import Settings
 from credit_model.splits import out_of_time
 from credit_model.synthetic_calibration import CUSTOMERS, START
 from credit_model.synthetic_loans import STATED
@@ -57,8 +60,10 @@ def test_blocks_have_people_of_their_own() -> None:
 @pytest.mark.parametrize("make", [synthetic.loans, synthetic.applications])
 @given(customers=st.sampled_from([1, 3, 40]), days=st.sampled_from([1, 2, 10, 400]), seed=st.integers(0, 99))
 @settings(max_examples=8)
-def test_any_size_can_be_generated(make: Callable[..., object], customers: int, days: int, seed: int) -> None:
-    (frame,) = make(customers, days, seed)  # type: ignore[misc]
+def test_any_size_can_be_generated(
+    make: Callable[..., Iterator[pl.DataFrame]], customers: int, days: int, seed: int
+) -> None:
+    (frame,) = make(customers, days, seed)
     assert frame.columns == (PAST if make is synthetic.loans else PAST[:-2])
     assert frame.select("CustomerId", "as_of").null_count().sum_horizontal().item() == 0
     assert (frame["as_of"] >= START).all()
@@ -107,6 +112,12 @@ def test_outcomes_are_known_when_loans_are_due_and_a_split_by_time_finds_both_cl
     assert {a.name: a.kind for a in learn_attributes(decisions, STATED)} == {
         name: "category" if name in {"home_ownership", "region"} else "number" for name in STATED
     }
+
+
+def test_a_training_says_when_their_outcomes_were_known() -> None:
+    """They span less than 90 days, where outcomes of which nothing is told are taken as known at once."""
+    said = observed_sample(Settings(), loans()).lines[0]
+    assert re.search(r"outcomes known after 1\d days on average", said)
 
 
 def test_who_leaves_asks_too_much_or_is_seldom_seen_defaults_more_often() -> None:
