@@ -196,7 +196,7 @@ def _compared(seen: _Seen, profile: Profile, *, chosen: bool) -> str:
 
 def _without_history(status: pl.Series, profile: Profile, *, real: bool, watched: bool) -> str:
     valid = status.filter(status != "invalid")
-    share = (valid == "no_history").sum() / len(valid)
+    share = int((valid == "no_history").sum()) / len(valid)
     if watched:
         return f"without history: {share:.1%}, in training {profile.no_history_share:.1%}"
     if real:

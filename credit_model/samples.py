@@ -77,7 +77,8 @@ def observed_sample(
     wait = OBSERVED_OUTCOME if given.outcome_days is None else given.outcome_days
     source = tables.place(given.outcomes) if given.outcomes else row
     found = observed(outcomes, wait, given.bad_values, source)
-    at_once = given.outcome_days is None and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME)
+    untold = given.outcome_days is None and KNOWN_AT not in outcomes.columns
+    at_once = untold and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME)
     if at_once:
         found = observed(outcomes, 0, given.bad_values, source)
     table = found.decisions

@@ -1,5 +1,6 @@
 """Laws of the loans that the generator writes beside transactions."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
@@ -14,6 +15,8 @@ from polars.testing import assert_frame_equal
 from credit_model import metrics, synthetic
 from credit_model.decisions import learn_attributes
 from credit_model.outcomes import observed
+from credit_model.samples import observed_sample
+from credit_model.settings import Settings
 from credit_model.splits import out_of_time
 from credit_model.synthetic_calibration import CUSTOMERS, START
 from credit_model.synthetic_loans import STATED
@@ -109,6 +112,12 @@ def test_outcomes_are_known_when_loans_are_due_and_a_split_by_time_finds_both_cl
     assert {a.name: a.kind for a in learn_attributes(decisions, STATED)} == {
         name: "category" if name in {"home_ownership", "region"} else "number" for name in STATED
     }
+
+
+def test_a_training_says_when_their_outcomes_were_known() -> None:
+    """They span less than 90 days, where outcomes of which nothing is told are taken as known at once."""
+    said = observed_sample(Settings(), loans()).lines[0]
+    assert re.search(r"outcomes known after 1\d days on average", said)
 
 
 def test_who_leaves_asks_too_much_or_is_seldom_seen_defaults_more_often() -> None:
