@@ -155,6 +155,12 @@ def test_a_bad_reply_is_found(status: int, text: str, law: str, kept: list[Reque
     assert law in laws(lambda *_: reply, kept)
 
 
+def test_it_ends_where_the_server_does() -> None:
+    gone = Reply(0, "ConnectionRefusedError", datetime.now(UTC))
+    (outcome,) = Fuzzer(lambda *_: gone, SEED).run(range(REQUESTS))
+    assert outcome.violations
+
+
 def test_the_command(address: str, trained_model: TrainedModel, outcomes: list[Outcome]) -> None:
     """It says by its exit code whether all was well, and shows a request again."""
     script = [str(ROOT / "scripts" / "trials" / "fuzz.py"), "--url", address, "--seed", str(SEED)]

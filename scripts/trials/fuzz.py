@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -89,11 +89,17 @@ class Fuzzer:
         self._send, self.request = send, partial(request, seed, attributes=attributes)
         self._alone: dict[bytes, Answer | None] = {}
 
-    def run(self, numbers: Iterable[int], threads: int = 4) -> list[Outcome]:
-        """The outcomes of the requests of these numbers, in their order."""
-        numbers = list(numbers)
+    def run(self, numbers: Sequence[int], threads: int = 4) -> list[Outcome]:
+        """The outcomes of the requests of these numbers, in their order, up to the first that got no answer at all."""
+        outcomes = []
         with ThreadPoolExecutor(threads) as pool:
-            return list(tqdm(pool.map(self.ask, numbers), total=len(numbers), disable=None, unit=" requests"))
+            found = pool.map(self.ask, numbers)
+            for outcome in tqdm(found, total=len(numbers), disable=None, unit=" requests"):
+                outcomes.append(outcome)
+                if not outcome.status:
+                    pool.shutdown(cancel_futures=True)
+                    break
+        return outcomes
 
     def ask(self, number: int) -> Outcome:
         """The outcome of the request of this number."""
@@ -128,10 +134,10 @@ def main() -> int:
             return _show(fuzzer, connections, options.only)
         outcomes = fuzzer.run(range(options.requests), options.threads)
         alive = connections.alive()
-    print(table(outcomes), broken(outcomes), sep="\n\n")
-    versions = frozenset[str]().union(*(outcome.versions for outcome in outcomes))
-    print(f"model versions: {', '.join(sorted(versions))}; the server is {'alive' if alive else 'GONE'}")
-    _write([outcome for outcome in outcomes if outcome.violations], options.output)
+        print(table(outcomes), broken(outcomes), sep="\n\n")
+        _write(outcomes, options.output)
+        versions = frozenset[str]().union(*(outcome.versions for outcome in outcomes))
+        print(f"model versions: {', '.join(sorted(versions))}; the server is {'alive' if alive else 'GONE'}")
     return int(not alive or len(versions) > 1 or any(outcome.violations for outcome in outcomes))
 
 

@@ -24,7 +24,7 @@ def served(model: str) -> Iterator[str]:
         model: a registered model's URI or a folder.
 
     Raises:
-        SystemExit: the server ends before it answers, or does not answer in time; with what it printed.
+        SystemExit: the server does not answer in time, or ends before it is no longer needed; with what it printed.
     """
     model = str(Path(model).resolve()) if Path(model).is_dir() else model
     port = _free_port()
@@ -39,6 +39,11 @@ def served(model: str) -> Iterator[str]:
                 log.seek(0)
                 raise SystemExit(f"the server of {model} gave no answer:\n{log.read()}")
             yield address
+            if process.poll() is not None:
+                log.seek(0)
+                raise SystemExit(
+                    f"the server ended with exit code {process.returncode}:\n{log.read()[-2_000:]}"
+                )
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
