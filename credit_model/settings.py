@@ -12,7 +12,19 @@ from typing import Any
 
 import yaml
 
-from credit_model.parameters import COLUMNS, LEVELS, MOMENT, NAMES, TEXT, Kind, Levels, choice, number, whole
+from credit_model.parameters import (
+    COLUMNS,
+    LEVELS,
+    MEMORY,
+    MOMENT,
+    NAMES,
+    TEXT,
+    Kind,
+    Levels,
+    choice,
+    number,
+    whole,
+)
 from credit_model.spelling import suggest
 
 COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
@@ -123,6 +135,9 @@ class Settings:
         None,
         f"generate explore {_SCORING}",
         "file to write: CSV or Parquet; folder/ for several Parquet files; a page for explore",
+    )
+    driver_memory: str | None = _parameter(
+        MEMORY, None, "score_spark", "memory of Spark's driver: 2g, 512m; else Spark's own default, 1g"
     )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"

@@ -38,7 +38,7 @@ FAULTS: dict[str, pl.DataType] = {"row": pl.UInt32(), "field": pl.String(), "pro
 
 _UNKNOWN = {name: pl.Series(name, [None], dtype=dtype) for name, dtype in SCHEMA.items()}
 _NO_FAULTS = pl.DataFrame(schema=FAULTS)
-_IDENTITIES = ("CustomerId", "TransactionId")
+IDENTITIES = ("CustomerId", "TransactionId")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def reader_of(name: str) -> Reader:
 def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[pl.DataFrame]:
     """The faults of one column, as frames of ``FAULTS``; optional columns may be missing, and other text is free."""
     places = {"missing": missing} if field in REQUIRED else {}
-    if field in _IDENTITIES or not isinstance(SCHEMA[field], pl.String):
+    if field in IDENTITIES or not isinstance(SCHEMA[field], pl.String):
         places["unreadable"] = unreadable
     return [
         pl.DataFrame({"row": mask.arg_true()}).with_columns(field=pl.lit(field), problem=pl.lit(problem))
