@@ -73,10 +73,9 @@ def _score(given: Settings) -> int:
 
 def _score_spark(given: Settings) -> int:
     """The same on Spark."""
-    from credit_model import spark
+    from credit_model import spark_job
 
-    print(spark.score_spark(given))
-    return 0
+    return spark_job.score_spark(given)
 
 
 def _monitor(given: Settings) -> int:

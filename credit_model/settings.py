@@ -16,6 +16,7 @@ from credit_model.parameters import (
     COLUMNS,
     DATE_FORMAT,
     LEVELS,
+    MEMORY,
     MOMENT,
     NAMES,
     TEXT,
@@ -162,6 +163,9 @@ class Settings:
         None,
         f"generate explore {_SCORING}",
         "file to write: CSV or Parquet; folder/ for several Parquet files; a page for explore",
+    )
+    driver_memory: str | None = _parameter(
+        MEMORY, None, "score_spark", "memory of Spark's driver: 2g, 512m; else Spark's own default, 1g"
     )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
