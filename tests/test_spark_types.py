@@ -1,0 +1,56 @@
+"""Every column in every type that Parquet stores reaches the model through Spark as it is, or as a fault."""
+
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet
+import pytest
+from arrow_types import GARBLED, READABLE, VALUES, with_columns
+from pyspark.sql import SparkSession
+
+from credit_model.history import history, together
+from credit_model.requests import Request, read_request
+from credit_model.spark import decision_rows
+from credit_model.transactions import COLUMNS, SCHEMA
+
+pytestmark = pytest.mark.slow
+
+NOW = datetime(2019, 3, 1)
+
+
+@pytest.fixture(scope="module")
+def spark() -> SparkSession:
+    builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+    return builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+
+
+def by_spark(spark: SparkSession, file: Path) -> Request:
+    rows = decision_rows(spark.read.parquet(str(file)), as_of=NOW)
+    return read_request(rows.toPandas(), NOW, arrays_only=True)
+
+
+@pytest.mark.parametrize("dtype", READABLE)
+def test_a_readable_type_is_read_as_it_is(spark: SparkSession, dtype: pl.DataType, tmp_path: Path) -> None:
+    names = [name for name in COLUMNS if SCHEMA[name] == dtype]
+    for place, (kind, array) in enumerate(READABLE[dtype].items()):
+        file = tmp_path / f"{place}.parquet"
+        pyarrow.parquet.write_table(with_columns(names, array), file)
+        found = by_spark(spark, file).transactions
+        assert found.faults.is_empty(), kind
+        columns = found.frame.sort("Amount").select(names).to_dict(as_series=False)
+        assert columns == dict.fromkeys(names, VALUES[dtype]), kind
+
+
+@pytest.mark.parametrize("kind", GARBLED)
+def test_text_that_is_no_identity_is_a_fault(spark: SparkSession, kind: str, tmp_path: Path) -> None:
+    texts = [name for name in COLUMNS if SCHEMA[name] == pl.String()]
+    for names in (texts[:1], texts[1:]):
+        file = tmp_path / f"{len(names)}.parquet"
+        pyarrow.parquet.write_table(with_columns(names, GARBLED[kind]), file)
+        request = by_spark(spark, file)
+        faults = history(request.transactions, request.decisions.frame, 60).faults
+        found = set(
+            together([request.decisions.faults, faults]).select("decision", "field", "problem").rows()
+        )
+        assert found >= {(row, name, "unreadable") for row in range(3) for name in names}
