@@ -78,7 +78,8 @@ def decisions(rows: pl.DataFrame, as_of: str | None) -> pl.DataFrame:
 
 def _request(asked: pl.DataFrame) -> pd.DataFrame:
     """As the model takes it; a number that is no identity stays a number, so that the model refuses it."""
-    cells = asked.drop(KEY, DOUBTFUL, PLACE).to_arrow(compat_level=pl.CompatLevel.oldest()).to_pandas()
+    arrow = asked.drop(KEY, DOUBTFUL, PLACE).to_arrow(compat_level=pl.CompatLevel.oldest())
+    cells: pd.DataFrame = arrow.to_pandas()
     customers = asked.select(KEY, DOUBTFUL).rows()
     cells["CustomerId"] = pd.Series(
         [key if number is None else number for key, number in customers], dtype=object

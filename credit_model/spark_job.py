@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
+from polars.datatypes import DataTypeClass
 
 from credit_model import spark_customers, spark_files, spark_session
 from credit_model.batch import silence
@@ -171,7 +172,8 @@ def _answers(rows: "DataFrame", everyone_at: str | None, *, as_text: bool) -> "D
     from pyspark import cloudpickle
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    cloudpickle.register_pickle_by_value(spark_customers)  # the workers have no code but the model's
+    # The workers have no code but the model's.
+    cloudpickle.register_pickle_by_value(spark_customers)  # type: ignore[no-untyped-call]
     place = pa.string() if everyone_at is not None else pa.struct(_PLACE)
     types = [(name, pa.string() if as_text else _arrow(dtype)) for name, dtype in ANSWER.items()]
     schema, work, answer = pa.schema([(PLACE, place), *types]), spark_customers.scored, dict(ANSWER)
@@ -205,9 +207,9 @@ def _quoted(name: str) -> "Column":
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _arrow(dtype: pl.DataType) -> pa.DataType:
+def _arrow(dtype: pl.DataType | DataTypeClass) -> pa.DataType:
     if isinstance(dtype, pl.List):
         return pa.list_(_arrow(dtype.inner))
     if isinstance(dtype, pl.Struct):
         return pa.struct([(field.name, _arrow(field.dtype)) for field in dtype.fields])
-    return {pl.String(): pa.string(), pl.Float64(): pa.float64(), pl.Int64(): pa.int64()}[dtype]
+    return {pl.String: pa.string(), pl.Float64: pa.float64(), pl.Int64: pa.int64()}[dtype.base_type()]

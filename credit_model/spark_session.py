@@ -17,7 +17,7 @@ from credit_model.spark_faults import explained
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_OPTIONS = {
+_OPTIONS: dict[str, bool | float | int | str | None] = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.caseSensitive": "true",
     "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",  # few tasks for few rows
