@@ -92,7 +92,7 @@ def fetched(uri: str) -> Path:
 def _place(uri: str) -> str:
     """Where the files of a model are."""
     while uri.startswith("models:"):
-        uri = ModelsArtifactRepository.get_underlying_uri(uri)
+        uri = ModelsArtifactRepository.get_underlying_uri(uri)  # type: ignore[no-untyped-call]
     return uri
 
 

@@ -127,7 +127,9 @@ def test_a_failed_training_registers_nothing_and_moves_no_alias(
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
     assert _registry(client) == before
-    (last,) = client.search_runs([client.get_experiment_by_name("credit-risk").experiment_id], max_results=1)
+    experiment = client.get_experiment_by_name("credit-risk")
+    assert experiment is not None
+    (last,) = client.search_runs([experiment.experiment_id], max_results=1)
     assert last.info.status == "FAILED"
     assert last.data.tags["mlflow.note.content"] in done.stderr
 
