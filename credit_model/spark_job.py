@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
-from polars.datatypes import DataTypeClass
 
 from credit_model import spark_customers, spark_files, spark_session
 from credit_model.batch import silence
@@ -207,7 +206,7 @@ def _quoted(name: str) -> "Column":
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _arrow(dtype: pl.DataType | DataTypeClass) -> pa.DataType:
+def _arrow(dtype: Any) -> pa.DataType:
     if isinstance(dtype, pl.List):
         return pa.list_(_arrow(dtype.inner))
     if isinstance(dtype, pl.Struct):

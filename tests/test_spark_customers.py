@@ -54,7 +54,7 @@ def test_decisions_are_those_asked_for_and_a_doubtful_transaction_makes_its_cust
     whole = {"Amount": 5.0, "TransactionStartTime": "2019-01-10"}
     rows = rows_of(
         ["a", "a", "a", "b", "c"],
-        **{
+        **{  # type: ignore[arg-type]
             DOUBTFUL: [None, None, 2.0**53, None, None],
             TRANSACTION: [None, None, whole, whole, None],
             DECISION: [
