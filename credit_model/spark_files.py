@@ -11,6 +11,7 @@ import polars as pl
 from credit_model import csv_files, tables
 from credit_model.paths import kind_of
 from credit_model.spark_customers import PLACE
+from credit_model.writers import FORMULA, NUMBER
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -86,11 +87,20 @@ def write(table: "DataFrame", path: str) -> None:
 
     Anything there is what a failed job left, as ``check_output`` made sure, and goes.
     """
-    writer = table.write.mode("overwrite")
     if is_csv(path):
-        writer.options(**_CSV_OUT).csv(path)
+        harmless = [_harmless(name).alias(name) for name in table.columns]
+        table.select(harmless).write.mode("overwrite").options(**_CSV_OUT).csv(path)
     else:
-        writer.parquet(path)
+        table.write.mode("overwrite").parquet(path)
+
+
+def _harmless(name: str) -> "Column":
+    """Text with an apostrophe before what a spreadsheet would run, as ``writers`` puts it."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    text = _column(name)
+    run = text.rlike(FORMULA) & ~text.rlike(NUMBER)
+    return F.when(run, F.concat(F.lit("'"), text)).otherwise(text)
 
 
 def _opened(session: "SparkSession", path: str) -> tuple["DataFrame", str]:

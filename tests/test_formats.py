@@ -285,7 +285,11 @@ def test_every_format_reaches_the_outcomes_and_the_model(tmp_path: Path) -> None
             {"TransactionStartTime": "string", "Amount": "string", "ProductId": "string"},
             "Amount, Tra",
         ),
-        (Formats("%Y%m%d"), {"TransactionStartTime": "int", "Amount": "string"}, "TransactionStartTime neither"),
+        (
+            Formats("%Y%m%d"),
+            {"TransactionStartTime": "int", "Amount": "string"},
+            "TransactionStartTime neither",
+        ),
         (Formats(decimal="comma"), {"TransactionStartTime": "string", "Value": "string"}, "Value neither"),
         (MARKED, {"TransactionStartTime": "timestamp", "Amount": "double"}, None),
         (AS_READ, {"TransactionStartTime": "string", "Amount": "string"}, None),
