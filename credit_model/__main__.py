@@ -73,10 +73,9 @@ def _score(given: Settings) -> int:
 
 def _score_spark(given: Settings) -> int:
     """The same on Spark."""
-    from credit_model import spark
+    from credit_model import spark_job
 
-    print(spark.score_spark(given))
-    return 0
+    return spark_job.score_spark(given)
 
 
 def _monitor(given: Settings) -> int:
@@ -125,7 +124,10 @@ def _run(command: str, given: Settings) -> int:
         if library in {"", "credit_model"}:
             raise
         extra = _EXTRAS.get(library, "train")
-        raise ValueError(f"{command} needs {library}; pip install 'credit-model[{extra}]'") from fault
+        raise ValueError(
+            f"{command} needs {library}; pip install '.[{extra}]' in a clone of the repository, "
+            f"or pip install 'credit_model-{__version__}-py3-none-any.whl[{extra}]'"
+        ) from fault
 
 
 def _check_apart(command: str, given: Settings) -> None:

@@ -152,24 +152,27 @@ def _watched(found: Pieces) -> Iterator[pl.DataFrame]:
         print(file=sys.stderr)
 
 
-def warning(answer: pl.DataFrame, moments: list[datetime] | None = None) -> str | None:
+def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
     """What to say where more than half of the decisions have no history, with the dates; else nothing.
 
     Args:
         answer: the answers.
-        moments: times of transactions, the first and the last among them, in order; null where nobody looked.
+        moments: times of transactions, the first and the last among them, in order.
     """
+    span = (
+        f"transactions run from {moments[0]} to {moments[-1]}, " if moments else "there are no transactions, "
+    )
     silent = int((answer["status"] == "no_history").sum())
-    if 2 * silent <= answer.height:
+    return silence(silent, answer.height, (answer["as_of"].min(), answer["as_of"].max()), span)
+
+
+def silence(silent: int, count: int, ends: tuple[object, object], span: str = "") -> str | None:
+    """The same, where so many of so many decisions, from the first to the last moment, have no history."""
+    if 2 * silent <= count:
         return None
-    span = "there are no transactions, "
-    if moments is None:
-        span = ""
-    elif moments:
-        span = f"transactions run from {moments[0]} to {moments[-1]}, "
     return (
-        f"warning: {silent} of {answer.height} decisions have no history: {span}"
-        f"decisions from {answer['as_of'].min()!s} to {answer['as_of'].max()!s}; check as_of"
+        f"warning: {silent} of {count} decisions have no history: {span}"
+        f"decisions from {ends[0]!s} to {ends[1]!s}; check as_of"
     )
 
 

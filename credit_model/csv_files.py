@@ -39,9 +39,14 @@ def separator(file: Path) -> str:
     Raises:
         ValueError: the line is not UTF-8 text, or ends in CR alone.
     """
-    header = _header(file)
-    found = [mark for mark in ";\t" if mark in header]
-    return found[0] if len(found) == 1 and "," not in header else ","
+    return separator_in(_header(file))
+
+
+def separator_in(header: str) -> str:
+    """What stands between the cells of a header line, outside of quotes."""
+    plain = re.sub('"[^"]*"', "", header)
+    found = [mark for mark in ";\t" if mark in plain]
+    return found[0] if len(found) == 1 and "," not in plain else ","
 
 
 def is_value(name: str) -> bool:

@@ -11,7 +11,7 @@ piece by piece, as it does: counts of pieces add up. Features are computed a sec
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -132,12 +132,14 @@ class _Seen:
     """New decisions, answered.
 
     Attributes:
-        answers: ``CustomerId``, ``status``, ``probability``, ``decision``, and ``bad`` where there are outcomes.
+        answers: ``CustomerId``, ``as_of``, ``status``, ``probability``, ``decision``, and ``bad`` where there are outcomes.
         counts: of those that were judged.
+        first: time of the first transaction, null where there is none.
     """
 
     answers: pl.DataFrame
     counts: Mapping[str, Counts]
+    first: datetime | None = None
 
 
 def monitored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> str:
@@ -174,6 +176,7 @@ def monitored(order: Order, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) ->
     notes = [
         _compared(seen, profile, chosen=chosen),
         _without_history(status, profile, real=real, watched=watched),
+        *_short_past(seen, scorer.catalogue.history_days),
     ]
     if became and not real:
         notes.append(
@@ -207,6 +210,21 @@ def _without_history(status: pl.Series, profile: Profile, *, real: bool, watched
     return f"without history: {share:.1%}, not watched: in training, by its label, everyone had one"
 
 
+def _short_past(seen: _Seen, history_days: int) -> list[str]:
+    """A line where the files do not reach back as far as the model looks; the first transaction stands for its day."""
+    if seen.first is None:
+        return []
+    moments = seen.answers["as_of"].str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+    short = int((moments < seen.first + timedelta(days=history_days - 1)).sum())
+    if not short:
+        return []
+    since = (
+        f"{short} of {len(moments)} decisions have fewer since the first transaction ({seen.first:%Y-%m-%d})"
+    )
+    reason = "features such as tenure differ where training had more or fewer"
+    return [f"past: the model looks back {history_days} days, and {since}: {reason}"]
+
+
 def _seen(order: Order, scorer: Scorer, profile: Profile, rows_at_once: int) -> _Seen:
     given = _asked(order, scorer)
     source = order.transactions or "no transactions"
@@ -218,7 +236,7 @@ def _seen(order: Order, scorer: Scorer, profile: Profile, rows_at_once: int) -> 
             for number, table in enumerate(found.tables)
         ]
     together = {name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts}
-    return _Seen(pl.concat([part.answers for part in parts]), together)
+    return _Seen(pl.concat([part.answers for part in parts]), together, found.span[0])
 
 
 def _part(order: Order, scorer: Scorer, profile: Profile, transactions: Tidy, asked: pl.DataFrame) -> _Seen:
@@ -228,7 +246,7 @@ def _part(order: Order, scorer: Scorer, profile: Profile, transactions: Tidy, as
     if not scorer.catalogue.attributes:
         judged &= answers["status"] == "scored"
     features = _features(scorer, transactions, asked, order.moment).filter(judged)
-    kept = answers.select("CustomerId", "status", "probability", "decision")
+    kept = answers.select("CustomerId", "as_of", "status", "probability", "decision")
     outcomes = asked.select(name for name in ("bad",) if name in asked.columns)
     return _Seen(kept.hstack(outcomes), counts(profile, features, answers["score"].filter(judged)))
 

@@ -121,6 +121,15 @@ def _read_moment(raw: Raw) -> datetime:
     return moment
 
 
+def _read_memory(raw: Raw) -> str:
+    text = _text(raw, "an amount of memory").lower()
+    if not re.fullmatch("[1-9][0-9]{0,5}[mgt]", text):
+        raise ValueError(
+            f"{text!r} is not an amount of memory; give a number with its unit, such as 512m or 2g"
+        )
+    return text
+
+
 def _write_moment(moment: datetime) -> str:
     return f"{moment.isoformat(timespec='microseconds')}Z"
 
@@ -156,6 +165,7 @@ def _read_date_format(raw: Raw) -> str:
 TEXT = Kind(lambda raw: _text(raw, "one text"))
 NAMES = Kind(_read_names, lists.join)
 COLUMNS = Kind(_read_columns, lists.join_pairs)
+MEMORY = Kind(_read_memory)
 MOMENT = Kind(_read_moment, _write_moment)
 DATE_FORMAT = Kind(_read_date_format)
 LEVELS = Kind(_read_levels, _write_levels)

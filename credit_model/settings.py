@@ -16,6 +16,7 @@ from credit_model.parameters import (
     COLUMNS,
     DATE_FORMAT,
     LEVELS,
+    MEMORY,
     MOMENT,
     NAMES,
     TEXT,
@@ -161,7 +162,10 @@ class Settings:
         TEXT,
         None,
         f"generate explore {_SCORING}",
-        "file to write: CSV or Parquet; folder/ for several Parquet files; a page for explore",
+        "file to write: CSV or Parquet; folder/ for several Parquet files; always a folder on Spark; a page for explore",
+    )
+    driver_memory: str | None = _parameter(
+        MEMORY, None, "score_spark", "memory of Spark's driver, such as 2g; Spark's own default else"
     )
     truth: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"

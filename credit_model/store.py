@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 _SECONDS, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_WAITS = {_SECONDS: "8", _RETRIES: "0"}
+_WAITS = {_SECONDS: "5", _RETRIES: "0"}
 _LIMITED = {"", "file", "sqlite", "http", "https", "mlflow-artifacts", "runs"}
 _DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
 _PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}

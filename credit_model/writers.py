@@ -14,8 +14,8 @@ import polars as pl
 from credit_model.paths import final
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
-_FORMULA = r"^[=+\-@\t\r]"
-_NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?$"
+FORMULA = r"^[=+\-@\t\r]"
+NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _as_text(name: str, dtype: Any) -> pl.Expr:
 
 
 def _harmless(text: pl.Expr) -> pl.Expr:
-    run = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
+    run = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
     return pl.when(run).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
 
 

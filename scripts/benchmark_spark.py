@@ -9,6 +9,7 @@ Java.
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 import mlflow
 
 from benchmark_bulk import START, bulk_parser, generate, scoring, train
+from credit_model.__main__ import main as credit_model
 from credit_model.synthetic_calibration import CUSTOMERS, TRANSACTIONS
 from measurement import ROOT, Task, in_turn, markdown, measure
 
@@ -71,6 +73,12 @@ def stock(transactions: str, model: str, output: str) -> None:
     session.stop()
 
 
+def anew(*words: str) -> int:
+    """Run a command whose output, the last word, is there from the round before."""
+    shutil.rmtree(words[-1], ignore_errors=True)
+    return credit_model(words)
+
+
 def _options() -> argparse.Namespace:
     parser = bulk_parser(__doc__ or "", "benchmark_spark.json", "20 thousand transactions, one round")
     parser.add_argument("--millions", type=float, default=1.0, help="transactions, in millions")
@@ -78,18 +86,24 @@ def _options() -> argparse.Namespace:
 
 
 def _tasks(transactions: Path, few: Path, model: str, constant: str) -> Mapping[str, Task]:
-    ours = scoring(transactions, model, "score_spark")
+    ours, start = (_anew(scoring(source, model, "score_spark")) for source in (transactions, few))
     call = "import sys; from benchmark_spark import stock; stock(*sys.argv[1:])"
     floor = ["-c", call, str(transactions), constant, str(transactions.with_name("floor.parquet"))]
     return {
         START: Task(scoring(few, model)),
-        SPARK_START: _on_spark(scoring(few, model, "score_spark"), 2),
+        SPARK_START: _on_spark(start, 2),
         SCORE: Task(scoring(transactions, model)),
         ONE: _on_spark(ours, 1),
         TWO: _on_spark(ours, 2),
         FLOOR_ONE: _on_spark(floor, 1),
         FLOOR_TWO: _on_spark(floor, 2),
     }
+
+
+def _anew(command: Sequence[str]) -> Sequence[str]:
+    *words, output = command[2:]
+    call = "import sys; from benchmark_spark import anew; sys.exit(anew(*sys.argv[1:]))"
+    return ["-c", call, *words, output.replace(".parquet", "_spark.parquet")]
 
 
 def _on_spark(command: Sequence[str], cores: int) -> Task:

@@ -135,9 +135,7 @@ def test_more_than_half_without_history_is_said_with_the_dates(order: Order, sco
     assert f"{silent} of {answer.height} decisions have no history" in warning
     assert "2018-11-15" in warning
     assert "2035-01-01" in warning
-    without_times = batch.warning(answer)
-    assert without_times is not None
-    assert "2018-11-15" not in without_times
+    assert "there are no transactions" in (batch.warning(answer, []) or "")
     assert batch.warning(*score_files(order, scorer)) is None
 
 

@@ -1,13 +1,16 @@
 """The customers of the proxy at a snapshot: the labels that decisions get, and R, F and M by SQL."""
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from processes import ROOT, run
 
 from credit_model import synthetic
 from credit_model.customer_table import customer_table
@@ -130,3 +133,30 @@ def test_where_there_are_no_such_customers(texts: dict[str, str], said: str) -> 
 def test_a_date_alone_is_a_snapshot() -> None:
     found = resolve("train", {"customers_table": "c.csv", "snapshot": "2019-02-13"})
     assert found == Settings(customers_table="c.csv", snapshot=datetime(2019, 2, 13))
+
+
+@pytest.mark.slow
+def test_the_command_writes_them_to_the_file_alone(tmp_path: Path) -> None:
+    synthetic.transactions(customers=400, seed=3).write_parquet(tmp_path / "t.parquet")
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = ["-m", "credit_model", "train", "--transactions", "t.parquet", "--candidate", "scorecard"]
+    refused = run([*command, "--customers_table", "c.csv", "--snapshot", "2018-12-01"], environment, tmp_path)
+    assert (refused.returncode, refused.stdout, (tmp_path / "c.csv").exists()) == (2, "", False)
+    assert refused.stderr.startswith("credit_model: snapshot: the transactions run from")
+    done = run([*command, "--customers_table", "c.csv"], environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = pl.read_csv(tmp_path / "c.csv")
+    assert found.columns == COLUMNS
+    assert (
+        f"{found.height} customers, {found['is_high_risk'].sum()} of them high risk, written to c.csv"
+        in done.stdout
+    )
+    assert found["is_high_risk"].to_list() == table()["is_high_risk"].to_list()
+    kept = [
+        path for path in (tmp_path / "mlruns").rglob("*") if path.suffix in {".txt", ".html", ".csv", ".json"}
+    ]
+    assert kept
+    assert not any("CustomerId_" in path.read_text() for path in kept)

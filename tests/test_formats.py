@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit_model import doubts, formats, spark, tables, workflow
+from credit_model import doubts, formats, spark_job, tables, workflow
 from credit_model.date_formats import read_date_format
 from credit_model.formats import AS_READ, Formats
 from credit_model.settings import Settings
@@ -285,8 +285,12 @@ def test_every_format_reaches_the_outcomes_and_the_model(tmp_path: Path) -> None
             {"TransactionStartTime": "string", "Amount": "string", "ProductId": "string"},
             "Amount, Tra",
         ),
-        (Formats("%Y%m%d"), {"TransactionStartTime": "int", "Amount": "string"}, "TransactionStartTime of"),
-        (Formats(decimal="comma"), {"TransactionStartTime": "string", "Value": "string"}, "Value of"),
+        (
+            Formats("%Y%m%d"),
+            {"TransactionStartTime": "int", "Amount": "string"},
+            "TransactionStartTime neither",
+        ),
+        (Formats(decimal="comma"), {"TransactionStartTime": "string", "Value": "string"}, "Value neither"),
         (MARKED, {"TransactionStartTime": "timestamp", "Amount": "double"}, None),
         (AS_READ, {"TransactionStartTime": "string", "Amount": "string"}, None),
     ],
@@ -294,14 +298,14 @@ def test_every_format_reaches_the_outcomes_and_the_model(tmp_path: Path) -> None
 def test_spark_refuses_what_it_would_read_otherwise(
     written: Formats, kinds: dict[str, str], odd: str | None
 ) -> None:
-    table: Any = SimpleNamespace(dtypes=list(kinds.items()))
+    table: Any = SimpleNamespace(dtypes=list(kinds.items()), columns=list(kinds))
     if odd is None:
-        spark._check_formats(table, written)
+        spark_job._check_formats(table, written)
     else:
         with pytest.raises(
             ValueError, match=f"score_spark reads {odd}.*; convert them .* first, or use score"
         ):
-            spark._check_formats(table, written)
+            spark_job._check_formats(table, written)
 
 
 def test_what_is_said_comes_before_what_is_remembered() -> None:

@@ -13,6 +13,11 @@ from credit_model.environment import mlflow_defaults
 from credit_model.settings import COMMANDS, Settings, parameters
 from credit_model.synthetic_calibration import CUSTOMERS, DAYS
 
+INSTALL = (
+    "pip install '.[{0}]' in a clone of the repository, "
+    f"or pip install 'credit_model-{__version__}-py3-none-any.whl[{{0}}]'"
+)
+
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +107,11 @@ def test_the_exit_code_of_scoring_is_passed_on(monkeypatch: pytest.MonkeyPatch) 
         ),
         (
             ModuleNotFoundError("no", name="matplotlib.pyplot"),
-            "credit_model: train needs matplotlib; pip install 'credit-model[train]'\n",
+            f"credit_model: train needs matplotlib; {INSTALL.format('train')}\n",
         ),
         (
             ModuleNotFoundError("no", name="pyspark"),
-            "credit_model: train needs pyspark; pip install 'credit-model[spark]'\n",
+            f"credit_model: train needs pyspark; {INSTALL.format('spark')}\n",
         ),
     ],
 )

@@ -19,6 +19,7 @@ from credit_model.settings import Settings
 from credit_model.transactions import tidy_table
 
 SEED, CUSTOMERS, AS_OF = 3, 600, datetime(2019, 2, 13)
+SECOND = timedelta(seconds=1)
 FEATURES = ("transaction_count", "recency", "tenure", "monetary", "avg_transaction_amount", "credit_share")
 QUIET = "no drift beyond chance"
 
@@ -149,3 +150,14 @@ def test_the_proxy_s_own_figures_are_not_put_beside_defaults(tmp_path: Path) -> 
     assert ("roc auc:" in proxy, "roc auc:" in real) == (True, True)
     for figure in ("in training: 0", "observed to expected"):
         assert (figure in proxy, figure in real) == (False, True)
+
+
+@pytest.mark.parametrize(("days", "short"), [(29, True), (31, False)])
+def test_a_file_that_does_not_reach_back_far_enough_is_said_so(
+    days: int, short: bool, tmp_path: Path
+) -> None:
+    first = transactions()["TransactionStartTime"].min()
+    assert isinstance(first, datetime)
+    decisions = sample("observed").decisions.with_columns(as_of=pl.lit(first + timedelta(days=days) - SECOND))
+    line = f"the model looks back 30 days, and {decisions.height} of {decisions.height} decisions have fewer"
+    assert (line in asked("observed", tmp_path, "decisions", decisions)) == short

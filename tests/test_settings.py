@@ -167,6 +167,18 @@ def test_a_moment_that_cannot_be_read() -> None:
         resolve("score", {"as_of": "soon"})
 
 
+def test_an_amount_of_memory_has_a_unit() -> None:
+    assert (
+        resolve("score_spark", {"transactions": "t", "output": "o", "driver_memory": "2G"}).driver_memory
+        == "2g"
+    )
+    for text in ("2", "0g", "2 g", "2gb", "much"):
+        with pytest.raises(
+            ValueError, match=f"^driver_memory: '{text}' is not an amount of memory; give a number"
+        ):
+            resolve("score_spark", {"driver_memory": text})
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match="train takes no parameter 'history'; did you mean"):
         resolve("train", {"history": "3"})

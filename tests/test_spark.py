@@ -4,14 +4,13 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 import polars as pl
 import pytest
-from processes import ROOT, TrainedModel, run
+from processes import TrainedModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -111,6 +110,23 @@ def test_odd_types_nulls_and_customers_without_transactions(
     assert_same(found[:1], on_pandas(flat, trained_model))
 
 
+def test_a_number_that_two_customers_could_share_is_no_identity(
+    session: SparkSession, trained_model: TrainedModel
+) -> None:
+    """Not in the decisions, where it is invalid; not in the transactions, which no decision then sees."""
+    shared, when = 2**53 + 1, "2019-02-01"
+    columns = "CustomerId decimal(20,0), TransactionStartTime string, Amount double"
+    transactions = session.createDataFrame([(Decimal(shared), when, 5.0), (Decimal(7), when, 5.0)], columns)
+    everyone = answered(on_spark.decision_rows(transactions, as_of=AS_OF), trained_model)
+    assert [(row["CustomerId"], row["status"], row["message"]) for row in everyone] == [
+        ("7", "scored", None),
+        (str(2**53), "invalid", "CustomerId: 1 unreadable"),
+    ]
+    asked = session.createDataFrame([("7",), (str(2**53),)], "CustomerId string")
+    named = answered(on_spark.decision_rows(transactions, asked, AS_OF), trained_model)
+    assert [row["status"] for row in named] == ["scored", "no_history"]
+
+
 def test_a_customer_larger_than_a_batch(session: SparkSession, trained_model: TrainedModel) -> None:
     numbers = session.range(1_000_000)
     many = numbers.select(
@@ -137,28 +153,3 @@ def test_a_decision_asked_twice_is_answered_twice_and_empty_partitions_are_none(
         one, other = (row for row in found if row["CustomerId"] == name)
         assert one == other
         assert one["status"] == "scored"
-
-
-def test_score_spark_answers_as_score_does(trained_model: TrainedModel, tmp_path: Path) -> None:
-    decisions = tmp_path / "decisions.csv"
-    decisions.write_text(
-        "CustomerId,as_of\nCustomerId_12,2019-02-01\nnobody,2019-02-01\nCustomerId_3,2019-01-20T10:00:00Z\n"
-    )
-    found = {}
-    for command in ("score", "score_spark"):
-        output = tmp_path / f"{command}.parquet"
-        words = [
-            "--transactions",
-            str(trained_model.transactions),
-            "--decisions",
-            str(decisions),
-            "--output",
-            str(output),
-        ]
-        environment = trained_model.environment | {"PYTHONPATH": str(ROOT)}
-        done = run(
-            ["-m", "credit_model", command, "--model", trained_model.uri, *words], environment, tmp_path
-        )
-        assert done.returncode == 0, done.stderr
-        found[command] = pl.read_parquet(output).to_dicts()
-    assert_same(found["score_spark"], found["score"])

@@ -1,8 +1,8 @@
 """Tables on Spark: features are those of the package, for any types, partitions and skew; a model can be trained on them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -176,42 +176,6 @@ def test_the_transactions_of_those_asked_about_are_all_that_their_rows_need(sess
     )
     assert [name for name, _, _ in few].count("2") == 2
     assert sorted(few, key=repr) == sorted(every, key=repr)
-
-
-FIRST, LAST = datetime(2019, 3, 10, 2, 30), datetime(2019, 3, 11)
-UNREADABLE: dict[str, list[Any]] = {
-    "string": ["soon", "2019-02-30T00:00:00Z"],
-    "double": [float("nan"), 1e12],
-}
-TIMES: dict[str, Callable[[datetime], Any]] = {
-    "string": lambda moment: f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-    "double": lambda moment: moment.replace(tzinfo=UTC).timestamp(),
-    "bigint": lambda moment: int(moment.replace(tzinfo=UTC).timestamp()),
-    "timestamp": lambda moment: moment.replace(tzinfo=UTC),
-    "timestamp_ntz": lambda moment: moment,
-    "date": lambda moment: moment.date(),
-}
-
-
-@pytest.mark.parametrize("kind", TIMES)
-def test_a_window_loses_what_nobody_sees_and_nothing_else(session: SparkSession, kind: str) -> None:
-    """No customer, no fault and nothing at the ends of the window is lost."""
-    inside, outside = (
-        [FIRST, LAST - timedelta(seconds=1)],
-        [FIRST - timedelta(days=2), LAST + timedelta(days=2)],
-    )
-    cells = [TIMES[kind](moment) for moment in [*inside, *outside]]
-    faults = [None, TIMES[kind](datetime(1850, 1, 1)), *UNREADABLE.get(kind, [])]
-    rows = [*((cell, float(place)) for place, cell in enumerate(cells)), *((cell, -1.0) for cell in faults)]
-    schema = f"CustomerId string, TransactionStartTime {kind}, Amount double"
-    people = [("a", *row) for row in rows] + [("old", cells[2], 7.0), (None, cells[3], 8.0)]
-    table = session.createDataFrame(people, schema)
-    decisions = session.createDataFrame([("a",), ("stranger",)], "CustomerId string")
-    everybody = spark.decision_rows(table, None, LAST, (FIRST, LAST)).collect()
-    asked = spark.decision_rows(table, decisions, LAST, (FIRST, LAST)).collect()
-    kept = [-1.0] * len(faults) + [0.0, 1.0]
-    assert {row["CustomerId"]: sorted(row["Amount"]) for row in everybody} == {"a": kept, "old": [], None: []}
-    assert {row["CustomerId"]: sorted(row["Amount"]) for row in asked} == {"a": kept, "stranger": []}
 
 
 def test_what_is_at_fault_is_said_and_nothing_is_lost(session: SparkSession) -> None:

@@ -138,7 +138,7 @@ def test_a_server_that_never_answers(use: Callable[[str], None], monkeypatch: py
 def test_the_store_has_seconds_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
     with store.asking("read models"):
-        assert [os.environ[name] for name in names] == ["8", "0"]
+        assert [os.environ[name] for name in names] == ["5", "0"]
     assert not set(names) & os.environ.keys()
     for name in names:
         monkeypatch.setenv(name, "3")
@@ -171,7 +171,7 @@ def test_what_never_returns_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
         ('connection to server at "db", port 5432 failed: Connection refused', "cannot be reached"),
         ('could not translate host name "db" to address', "cannot be reached"),
         ("(2003, \"Can't connect to MySQL server on 'db' ([Errno 111])\")", "cannot be reached"),
-        ("connection to server failed: timeout expired", "did not answer within 8 s"),
+        ("connection to server failed: timeout expired", "did not answer within 5 s"),
         ("permission denied for table runs", "does not let you"),
         ('FATAL:  database "none" does not exist', 'cannot be used: .*database "none" does not exist'),
     ],

@@ -1,0 +1,101 @@
+"""What Spark's Python workers do: rows sorted by customer -> answers, some customers at a time.
+
+Spark sends this module to the workers by value, and the model beside it: of this package only what the model carries is
+imported there. A row has the customer, and a transaction or a decision or neither.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+ROWS_AT_ONCE = 100_000
+KEY, DOUBTFUL, PLACE = (
+    "customer of row",
+    "doubtful customer",
+    "place of decision",
+)  # no attribute is called so
+TRANSACTION, DECISION = "transaction", "decision"
+
+
+def scored(
+    batches: Iterator[pa.RecordBatch],
+    predict: Callable[..., pd.DataFrame],
+    as_of: str | None,
+    answer: Mapping[str, pl.DataType],
+    schema: pa.Schema,
+) -> Iterator[pa.RecordBatch]:
+    """Score rows.
+
+    Args:
+        batches: of a partition that holds its customers completely, sorted by customer.
+        predict: of the loaded model.
+        as_of: the moment at which every customer is judged; null where the rows bring decisions.
+        answer: the types of the answer.
+        schema: of the result: ``place``, then the answer; where its fields are all text, as in a CSV file.
+    """
+    for rows in complete(batches):
+        asked = decisions(rows, as_of)
+        if asked.height:
+            found = predict(_request(asked), params={"one_row_per_decision": True})
+            table = pl.DataFrame([_typed(found, name, dtype) for name, dtype in answer.items()])
+            if schema.types[1:] == [pa.string()] * len(answer):
+                table = table.select(_as_text(name, dtype) for name, dtype in answer.items())
+            yield from table.insert_column(0, asked[PLACE]).to_arrow().cast(schema).to_batches()
+
+
+def complete(batches: Iterator[pa.RecordBatch], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pl.DataFrame]:
+    """Rows of customers who are complete: about so many, and as many as a customer has."""
+    held, limit = pl.DataFrame(), rows_at_once
+    for batch in batches:
+        held = pl.concat([held, pl.DataFrame(batch)]) if held.width else pl.DataFrame(batch)
+        if held.height >= limit:
+            unfinished = held[KEY].eq_missing(held[KEY].tail(1))
+            if not unfinished.all():
+                yield held.filter(~unfinished)
+            held = held.filter(unfinished)
+            limit = max(rows_at_once, 2 * held.height)
+    if held.height:
+        yield held
+
+
+def decisions(rows: pl.DataFrame, as_of: str | None) -> pl.DataFrame:
+    """One row per decision, with the customer's transactions in arrays; at a moment, one of every customer."""
+    keys = rows.group_by(KEY, maintain_order=True).agg(pl.col(DOUBTFUL).max())
+    if as_of is None:
+        asked = rows.filter(pl.col(DECISION).is_not_null()).select(KEY, DECISION).unnest(DECISION)
+        asked = asked.join(keys, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    else:
+        asked = keys.with_columns(pl.lit(as_of).alias("as_of"), pl.col(KEY).alias(PLACE))
+    mine = rows.filter(pl.col(TRANSACTION).is_not_null()).select(KEY, TRANSACTION).unnest(TRANSACTION)
+    arrays = mine.group_by(KEY, maintain_order=True).agg(pl.all())
+    names = [name for name in arrays.columns if name != KEY]
+    table = asked.join(arrays, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    return table.with_columns(pl.col(names).fill_null([]))
+
+
+def _request(asked: pl.DataFrame) -> pd.DataFrame:
+    """As the model takes it; a number that is no identity stays a number, so that the model refuses it."""
+    arrow = asked.drop(KEY, DOUBTFUL, PLACE).to_arrow(compat_level=pl.CompatLevel.oldest())
+    cells: pd.DataFrame = arrow.to_pandas()
+    customers = asked.select(KEY, DOUBTFUL).rows()
+    cells["CustomerId"] = pd.Series(
+        [key if number is None else number for key, number in customers], dtype=object
+    )
+    return cells
+
+
+def _typed(answers: pd.DataFrame, name: str, dtype: pl.DataType) -> pl.Series:
+    known: list[Any] = answers[name].tolist() if name in answers else [None] * len(answers)
+    return pl.Series(name, known, dtype=dtype)
+
+
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A column as ``score`` writes it into CSV."""
+    column = pl.col(name)
+    if not dtype.is_nested():
+        return column.cast(pl.String)
+    json = pl.struct(x=column).struct.json_encode().str.slice(len('{"x":')).str.head(-1)
+    return pl.when(column.is_not_null()).then(json).alias(name)
