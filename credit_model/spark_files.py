@@ -10,6 +10,7 @@ import polars as pl
 
 from credit_model import tables
 from credit_model.paths import kind_of
+from credit_model.spark_cells import quoted
 from credit_model.spark_customers import PLACE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def scan(
     found = table.columns
     tables.rename(pl.DataFrame(schema=dict.fromkeys(found, pl.Null())), columns, needed, path)
     theirs = {ours: columns[ours] if columns.get(ours) in found else ours for ours in only}
-    known = [_column(name).alias(ours) for ours, name in theirs.items() if name in found]
+    known = [quoted(name).alias(ours) for ours, name in theirs.items() if name in found]
     return table.select(*known, _place(kind))
 
 
@@ -160,12 +161,6 @@ def _absolute(path: str) -> PurePosixPath:
     if "://" in path and not path.startswith("file://"):
         return PurePosixPath(path)
     return PurePosixPath(Path(path.removeprefix("file://")).resolve())
-
-
-def _column(name: str) -> "Column":
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _place(kind: str) -> "Column":
