@@ -46,6 +46,13 @@ def doubtful(table: "DataFrame") -> "Column":
     return F.when(~F.isnan(value) & (F.abs(value) >= TRUSTED_INTEGER), value)
 
 
+def quoted(name: str) -> "Column":
+    """A column by its very name, whatever that holds."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
 def is_number(table: "DataFrame", name: str) -> bool:
     """Whether a column holds numbers of any type."""
     return _kind(table, name) in _NUMBERS
@@ -55,7 +62,7 @@ def cell(table: "DataFrame", name: str) -> "Column":
     """A column as the model reads it the same in any session: instants as epoch seconds, the bytes of an identity as text."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    kind, column = _kind(table, name), F.col(name)
+    kind, column = _kind(table, name), quoted(name)
     if kind == "timestamp":
         column = F.unix_micros(column) / F.lit(1e6)
     elif kind == "timestamp_ntz" and name in _MOMENTS:

@@ -12,11 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 ROWS_AT_ONCE = 100_000
-KEY, DOUBTFUL, PLACE = (
-    "customer of row",
-    "doubtful customer",
-    "place of decision",
-)  # no attribute is called so
+KEY, DOUBTFUL, PLACE = "customer of row", "doubtful customer", "place of decision"  # no attribute's name
 TRANSACTION, DECISION = "transaction", "decision"
 
 
@@ -26,6 +22,8 @@ def scored(
     as_of: str | None,
     answer: Mapping[str, pl.DataType],
     schema: pa.Schema,
+    *,
+    as_text: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """Score rows.
 
@@ -34,14 +32,15 @@ def scored(
         predict: of the loaded model.
         as_of: the moment at which every customer is judged; null where the rows bring decisions.
         answer: the types of the answer.
-        schema: of the result: ``place``, then the answer; where its fields are all text, as in a CSV file.
+        schema: of the result: ``PLACE``, then the answer.
+        as_text: whether the answer is written as in a CSV file.
     """
     for rows in complete(batches):
         asked = decisions(rows, as_of)
         if asked.height:
             found = predict(_request(asked), params={"one_row_per_decision": True})
             table = pl.DataFrame([_typed(found, name, dtype) for name, dtype in answer.items()])
-            if schema.types[1:] == [pa.string()] * len(answer):
+            if as_text:
                 table = table.select(_as_text(name, dtype) for name, dtype in answer.items())
             yield from table.insert_column(0, asked[PLACE]).to_arrow().cast(schema).to_batches()
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from credit_model import csv_files, tables
 from credit_model.paths import kind_of
+from credit_model.spark_cells import quoted
 from credit_model.spark_customers import PLACE
 from credit_model.writers import FORMULA, NUMBER
 
@@ -51,7 +52,7 @@ def scan(
     found = table.columns
     tables.rename(pl.DataFrame(schema=dict.fromkeys(found, pl.Null())), columns, needed, path)
     theirs = {ours: columns[ours] if columns.get(ours) in found else ours for ours in only}
-    known = [_column(name).alias(ours) for ours, name in theirs.items() if name in found]
+    known = [quoted(name).alias(ours) for ours, name in theirs.items() if name in found]
     return table.select(*known, _place(kind))
 
 
@@ -98,7 +99,7 @@ def _harmless(name: str) -> "Column":
     """Text with an apostrophe before what a spreadsheet would run, as ``writers`` puts it."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    text = _column(name)
+    text = quoted(name)
     run = text.rlike(FORMULA) & ~text.rlike(NUMBER)
     return F.when(run, F.concat(F.lit("'"), text)).otherwise(text)
 
@@ -177,12 +178,6 @@ def _absolute(path: str) -> PurePosixPath:
     if "://" in path and not path.startswith("file://"):
         return PurePosixPath(path)
     return PurePosixPath(Path(path.removeprefix("file://")).resolve())
-
-
-def _column(name: str) -> "Column":
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _place(kind: str) -> "Column":

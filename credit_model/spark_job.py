@@ -1,4 +1,4 @@
-"""Scoring files on Spark: it reads them, brings every customer's rows together, scores and writes; nothing comes to the driver.
+"""Scoring files on Spark: it reads them, brings every customer's rows together, scores and writes; no row comes to the driver.
 
 The rows are sorted by customer and streamed to the model, not collected into arrays: a customer of a million transactions is a
 longer stream, where it would be one row larger than memory.
@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,17 +24,17 @@ from credit_model.formats import COMMA, MOMENTS, Formats
 from credit_model.orders import fetched
 from credit_model.scoring import ANSWER, Scorer
 from credit_model.settings import Settings
-from credit_model.spark import of_asked
-from credit_model.spark_cells import cell, doubtful, identity, is_number, may_be_inside, moment, span
-from credit_model.spark_customers import DECISION, DOUBTFUL, KEY, PLACE, TRANSACTION
+from credit_model.spark_cells import is_number, quoted
+from credit_model.spark_customers import KEY, PLACE
 from credit_model.spark_faults import SparkFailedError
+from credit_model.spark_rows import customer_rows
 from credit_model.transactions import COLUMNS, REQUIRED
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
+_FAILED, _INTERRUPTED = 1, 130
 _MODEL = "model"
-_NO_TRANSACTION = "struct<TransactionStartTime: string, Amount: double>"
 _PLACE = [("file", pa.list_(pa.string())), ("row", pa.int64())]
 
 
@@ -51,31 +51,10 @@ def score_spark(settings: Settings) -> int:
             print(_scored(session, settings, model, scorer))
     except SparkFailedError as fault:
         print(f"credit_model: {fault}", file=sys.stderr)
-        return 1
+        return _FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0
-
-
-def customer_rows(
-    transactions: "DataFrame | None", decisions: "DataFrame | None", as_of: datetime, history_days: int
-) -> "DataFrame":
-    """The rows that ``spark_customers.scored`` takes, in no order: of transactions that a decision may see, and of decisions.
-
-    Args:
-        transactions: under the contract's names, or null.
-        decisions: ``CustomerId``, ``PLACE`` and where they are there ``as_of`` and attributes; null: everyone at ``as_of``.
-        as_of: the moment of decisions that give none.
-        history_days: days that a decision looks back.
-    """
-    rows = []
-    if decisions is not None:
-        rows.append(_of_decisions(decisions, as_of))
-    if transactions is not None:
-        seen = transactions if decisions is None else of_asked(transactions, decisions)
-        mine = _of_transactions(seen, _window(decisions, as_of, history_days))
-        rows.append(mine if decisions is None else mine.where(f"{TRANSACTION} is not null"))
-    else:
-        rows = [row.selectExpr("*", f"cast(null as {_NO_TRANSACTION}) as {TRANSACTION}") for row in rows]
-    return rows[0] if len(rows) == 1 else rows[0].unionByName(rows[1], allowMissingColumns=True)
 
 
 def _scored(session: "SparkSession", settings: Settings, model: Path, scorer: Scorer) -> str:
@@ -90,7 +69,7 @@ def _scored(session: "SparkSession", settings: Settings, model: Path, scorer: Sc
         everyone = moment.isoformat() if decisions is None else None
         answers = _answers(rows, everyone, as_text=spark_files.is_csv(output))
         answers.persist(StorageLevel.DISK_ONLY)  # a sort looks at its rows twice
-        spark_files.write(answers.orderBy(_quoted(PLACE)).select(*ANSWER), output)
+        spark_files.write(answers.orderBy(quoted(PLACE)).select(*ANSWER), output)
         return _summary(answers, output)
 
 
@@ -128,35 +107,6 @@ def _check_formats(table: "DataFrame", formats: Formats) -> None:
         )
 
 
-def _of_transactions(transactions: "DataFrame", window: tuple[datetime, datetime]) -> "DataFrame":
-    """A row each; one that no decision sees is there for its customer alone."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    whole = F.struct(*(cell(transactions, name) for name in COLUMNS[1:] if name in transactions.columns))
-    seen = F.when(may_be_inside(transactions, window), whole).alias(TRANSACTION)
-    return transactions.select(*_customer(transactions), seen)
-
-
-def _of_decisions(decisions: "DataFrame", default: datetime) -> "DataFrame":
-    from pyspark.sql import functions as F  # noqa: N812
-
-    own = [name for name in decisions.columns if name not in {"CustomerId", PLACE}]
-    cells = decisions.select(*_customer(decisions), _quoted(PLACE), *(cell(decisions, name) for name in own))
-    attributes = [_quoted(name) for name in own if name != "as_of"]
-    whole = F.struct(_quoted(PLACE), moment(cells, default), *attributes)
-    return cells.select(_quoted(KEY), _quoted(DOUBTFUL), whole.alias(DECISION))
-
-
-def _customer(table: "DataFrame") -> list["Column"]:
-    return [identity(table).alias(KEY), doubtful(table).alias(DOUBTFUL)]
-
-
-def _window(decisions: "DataFrame | None", as_of: datetime, days: int) -> tuple[datetime, datetime]:
-    """What any decision can see."""
-    first, last = (decisions is not None and span(decisions)) or (as_of, as_of)
-    return min(first, as_of) - timedelta(days=days), max(last, as_of)
-
-
 @contextmanager
 def _sent(session: "SparkSession", model: Path) -> Iterator[None]:
     """The model on every machine that computes, for as long as the answers are needed."""
@@ -182,9 +132,9 @@ def _answers(rows: "DataFrame", everyone_at: str | None, *, as_text: bool) -> "D
         from pyspark import SparkFiles
 
         predict = mlflow.pyfunc.load_model(SparkFiles.get(_MODEL)).predict
-        return work(batches, predict, everyone_at, answer, schema)
+        return work(batches, predict, everyone_at, answer, schema, as_text=as_text)
 
-    together = rows.repartition(_quoted(KEY)).sortWithinPartitions(_quoted(KEY))
+    together = rows.repartition(quoted(KEY)).sortWithinPartitions(quoted(KEY))
     return together.mapInArrow(score, from_arrow_schema(schema))
 
 
@@ -198,12 +148,6 @@ def _summary(answers: "DataFrame", output: str) -> str:
     if said:
         print(said, file=sys.stderr)
     return f"{count} decisions written to {output}"
-
-
-def _quoted(name: str) -> "Column":
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _arrow(dtype: Any) -> pa.DataType:

@@ -92,7 +92,7 @@ def test_an_answer_is_written_as_score_writes_it() -> None:
     schema = pa.schema([(PLACE, pa.string()), *((name, pa.string()) for name in ANSWER)])
     rows = rows_of(["b", "c"]).with_columns(pl.Series(DOUBTFUL, [None, 2.0**60]))
     found = pa.Table.from_batches(
-        spark_customers.scored(batches(rows, 1), predict, "2019-02-01", dict(ANSWER), schema)
+        spark_customers.scored(batches(rows, 1), predict, "2019-02-01", dict(ANSWER), schema, as_text=True)
     )
     assert found.schema == schema
     row = found.to_pylist()[0]

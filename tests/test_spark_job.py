@@ -19,7 +19,7 @@ from credit_model import spark_files, spark_session, tables
 from credit_model.scoring import ANSWER
 from credit_model.spark_customers import DECISION, DOUBTFUL, KEY, PLACE, TRANSACTION
 from credit_model.spark_faults import explained
-from credit_model.spark_job import customer_rows
+from credit_model.spark_rows import customer_rows
 from credit_model.transactions import COLUMNS
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ def score(command: str, model: TrainedModel, folder: Path, **given: str) -> tupl
     words = [word for name, text in given.items() for word in (f"--{name}", text)]
     environment = model.environment | {
         "PYTHONPATH": str(ROOT),
-        "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.driver.maxResultSize=100k pyspark-shell",
+        "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.driver.maxResultSize=4m pyspark-shell",
     }
     done = run(["-m", "credit_model", command, "--model", model.uri, *words], environment, folder)
     return done.returncode, done.stdout, done.stderr
@@ -78,7 +78,7 @@ def test_the_answers_are_those_of_score_in_the_same_order_and_text(
     for place, part in enumerate((raw.head(4000), raw.tail(-4000))):
         part.write_parquet(tmp_path / "in" / f"{place}.parquet")
     people = raw["client"].unique().sort().to_list()
-    names = [people[-1], "nobody", "=1+1", *people, people[3], None]
+    names = [people[-1], "nobody", "=1+1", *people * 20, None]
     moments = [None if place % 3 else f"2019-02-{1 + place % 9:02}T10:00:00Z" for place in range(len(names))]
     decisions = pl.DataFrame({"client": names, "as_of": moments})
     (tmp_path / "asked").mkdir()
