@@ -56,19 +56,19 @@ def read_request(
     Raises:
         UnreadableRequestError: no rows, a required column absent, or raw rows where only arrays are allowed.
     """
-    columns = {str(name): unwrapped(column) for name, column in table.items()}
+    columns, height = _unpacked({str(name): unwrapped(column) for name, column in table.items()}, len(table))
     if not columns.keys() & {*COLUMNS, *_names(attributes)}:
         raise UnreadableRequestError(
             f"the request has no rows with the columns {', '.join(REQUIRED)}; send them under these names"
         )
-    if not len(table):
+    if not height:
         raise UnreadableRequestError("the request has no rows; send at least one")
     without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
     absent = [name for name in REQUIRED if name not in columns]
     if absent and not (without_transactions and "CustomerId" in columns):
         raise UnreadableRequestError(f"the request lacks the required column {', '.join(absent)}; add it")
     if without_transactions:
-        return _one_row_per_decision(columns, len(table), as_of, attributes)
+        return _one_row_per_decision(columns, height, as_of, attributes)
     arrays = np.add(*(_arrays(columns[name]) for name in REQUIRED[1:]))
     raw = (arrays == 0) & ~_nothing(columns) if arrays_only or arrays.any() else np.True_
     if arrays_only and raw.any() and not arrays.any():
@@ -77,10 +77,21 @@ def read_request(
             "group them first: one row per customer, each column collected into an array"
         )
     if arrays_only or not raw.any():
-        return _one_row_per_decision(columns, len(table), as_of, attributes)
+        return _one_row_per_decision(columns, height, as_of, attributes)
     if arrays.any():
         return _rows_of_both_kinds(columns, arrays == len(REQUIRED[1:]), as_of, attributes)
-    return _one_row_per_transaction(columns, len(table), as_of, attributes)
+    return _one_row_per_transaction(columns, height, as_of, attributes)
+
+
+def _unpacked(columns: dict[str, Column], height: int) -> tuple[Mapping[str, Column], int]:
+    """The columns and their height; MLflow packs ``inputs`` that hold nothing but text into one row of whole columns."""
+    names = columns.get("CustomerId")
+    if not (isinstance(names, list) and height == 1 and _is_array(names[0])):
+        return columns, height
+    packed = {name: cells[0] for name, cells in columns.items() if _is_array(cells[0])}
+    if {len(cells) for cells in packed.values()} != {len(names[0])}:
+        return columns, height
+    return {name: list(cells) for name, cells in packed.items()}, len(names[0])
 
 
 def _is_array(cell: Any) -> bool:

@@ -229,3 +229,14 @@ def test_an_identity_that_utf8_cannot_hold_is_echoed_in_ascii_and_refused() -> N
         (0, "unreadable"),
         (1, "unreadable"),
     ]
+
+
+def test_columns_that_mlflow_packs_into_one_row_are_rows_again() -> None:
+    """As it does with ``inputs`` whose columns hold nothing but text."""
+    texts = {"CustomerId": ["a", "b"], "TransactionStartTime": ["2019-02-01"] * 2, "Amount": ["5", "6"]}
+    packed = read_request(pd.DataFrame({name: [cells] for name, cells in texts.items()}), NOW)
+    assert packed.decisions.frame["CustomerId"].to_list() == ["a", "b"]
+    assert packed.transactions.frame["Amount"].to_list() == [5.0, 6.0]
+    assert packed.decisions.faults.is_empty()
+    with pytest.raises(UnreadableRequestError, match="has no rows; send at least one"):
+        read_request(pd.DataFrame({name: [[]] for name in texts}), NOW)
