@@ -40,7 +40,7 @@ def observed(
 
     Raises:
         ValueError: a required column is absent, cells of one cannot be used (the message names column, count and the first
-            row), or a bad value never occurs.
+            row), or no bad value occurs.
     """
     absent = [name for name in REQUIRED if name not in outcomes.columns]
     if absent:
@@ -72,15 +72,15 @@ def counted(defaulted: pl.Series, bad_values: Sequence[str]) -> dict[str, int]:
     """How many cells hold each of the values that mean bad, without regard to case and to spaces around them.
 
     Raises:
-        ValueError: one of them never occurs.
+        ValueError: none of them occurs.
     """
     written = _lowered(defaulted)
     found = {value: int((written == value.strip().lower()).sum()) for value in bad_values}
-    for value, count in found.items():
-        if not count:
-            raise ValueError(
-                f"bad_values: {value!r} occurs in no row of defaulted; check its spelling, or leave it out"
-            )
+    if found and not any(found.values()):
+        names = ", ".join(map(repr, found))
+        raise ValueError(
+            f"bad_values: {names} occurs in no row of defaulted; check the spelling, or leave it out"
+        )
     return found
 
 

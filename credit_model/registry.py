@@ -114,16 +114,25 @@ def _version(name: str, wanted: str) -> ModelVersion:
         raise ValueError(f"{name} has no version in {store.uri()}; train one first")
     number = wanted if wanted.isdecimal() else model.aliases.get(wanted)
     if number is None:
-        raise ValueError(
-            f"{name} has version {latest}, but no {wanted}; promote one that passed its gates with "
-            f"python -m credit_model promote --name {name} --version {latest}, or name models:/{name}/{latest}"
-        )
+        raise ValueError(f"{name} has version {latest}, but no {wanted}; {_remedy(name, latest)}")
     try:
         return MlflowClient().get_model_version(name, number)
     except MlflowException as fault:
         if fault.error_code != _ABSENT:
             raise
     raise ValueError(f"{name} has no version {number}; its latest is {latest}: models:/{name}/{latest}")
+
+
+def _remedy(name: str, latest: int) -> str:
+    """What to do without the version that an alias would stand for: the latest that passed its gates can be promoted."""
+    versions = MlflowClient().search_model_versions(f"name = '{name}'")
+    passed = [int(version.version) for version in versions if version.tags.get("gates") == "passed"]
+    if not passed:
+        return (
+            f"none that passed its gates can be promoted; models:/{name}/{latest} can be named all the same"
+        )
+    promote = f"python -m credit_model promote --name {name} --version {max(passed)}"
+    return f"promote one that passed its gates with {promote}, or name models:/{name}/{latest}"
 
 
 def _model(name: str) -> RegisteredModel:

@@ -157,6 +157,10 @@ def _connect(database: str, *, create: bool) -> None:
     if file is not None and not file.exists():
         if create:
             return  # MLflow makes it, and its folder
+        if not file.parent.is_dir():
+            raise ValueError(
+                f"the folder of the MLflow store {shown(database)} does not exist; check MLFLOW_TRACKING_URI"
+            )
         raise ValueError(
             f"there is no MLflow store {shown(database)}; train one first, or name another in MLFLOW_TRACKING_URI"
         )

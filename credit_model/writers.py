@@ -13,6 +13,7 @@ import polars as pl
 
 from credit_model.paths import final
 
+_DISK_FULL = "No space left on device"
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.fZ"
 FORMULA = r"^[=+\-@\t\r]"
 NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?$"
@@ -23,12 +24,21 @@ def whole(path: str) -> Iterator[Path]:
     """Where to write what shall stand under a path once it is whole: it is moved there at the end, or removed.
 
     A link stays, and what it leads to is written.
+
+    Raises:
+        ValueError: the disk is full.
     """
     target = final(path)
     unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         yield unfinished
         unfinished.replace(target)
+    except (OSError, pl.exceptions.PolarsError) as fault:
+        if _DISK_FULL not in str(fault):
+            raise
+        raise ValueError(
+            f"{path} cannot be written: the disk is full; free some space, or write to another place"
+        ) from None
     finally:
         _remove(unfinished)
 

@@ -112,3 +112,19 @@ def test_a_table_without_rows_is_said() -> None:
     Path("empty.csv").write_text("CustomerId,TransactionStartTime,Amount\n")
     with pytest.raises(ValueError, match=r"empty\.csv has a header and no rows; give"):
         tables.filled(tables.read("empty.csv"), "empty.csv")
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    (folder := tmp_path / "pages").mkdir()
+    page = folder / "page.html"
+    page.write_text("old")
+    with pytest.raises(ValueError, match=r"page.html cannot be written: the disk is full; free some space"):
+        fill(str(page))
+    assert list(folder.iterdir()) == [page]
+    assert page.read_text() == "old"
+
+
+def fill(path: str) -> None:
+    with writers.whole(path) as unfinished:
+        unfinished.write_text("half")
+        Path("/dev/full").write_text("rest")

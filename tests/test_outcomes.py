@@ -166,12 +166,14 @@ def test_named_values_are_bad_and_every_other_one_is_good() -> None:
     assert observed(worded([True, False, None, True]), 30, ("true",)).decisions["bad"].to_list() == [1, 0, 1]
 
 
-def test_a_named_value_that_never_occurs_is_refused() -> None:
+def test_named_values_none_of_which_occurs_are_refused() -> None:
+    cells = worded(["charged off", "secret", None, "yes"])
     with pytest.raises(
         ValueError, match="bad_values: 'charged of' occurs in no row of defaulted; check"
     ) as fault:
-        observed(worded(["charged off", "secret", None, "yes"]), 30, ("yes", "charged of"))
+        observed(cells, 30, ("charged of",))
     assert "secret" not in str(fault.value)
+    assert counted(cells["defaulted"], ("yes", "charged of")) == {"yes": 1, "charged of": 0}
 
 
 def test_a_row_is_named_by_its_file() -> None:
