@@ -109,7 +109,11 @@ FAILURES = {
         + b"".join(b"a,2019-%02d-01,5\nb,2019-%02d-02,7\n" % (month, month) for month in range(1, 12)),
         "",
     ),
-    "no time": ("t.csv", b"CustomerId,TransactionStartTime,Amount\na,never,5\n", "readable time"),
+    "no time": (
+        "t.csv",
+        b"CustomerId,TransactionStartTime,Amount\na,never,5\n",
+        "1 row is unreadable as ISO-8601",
+    ),
 }
 
 
