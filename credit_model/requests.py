@@ -85,13 +85,10 @@ def read_request(
 
 def _unpacked(columns: dict[str, Column], height: int) -> tuple[Mapping[str, Column], int]:
     """The columns and their height; MLflow packs ``inputs`` that hold nothing but text into one row of whole columns."""
-    names = columns.get("CustomerId")
-    if not (isinstance(names, list) and height == 1 and _is_array(names[0])):
+    first = [cells[0] for cells in columns.values()] if height == 1 else []
+    if not first or not all(map(_is_array, first)) or len(set(map(len, first))) > 1:
         return columns, height
-    packed = {name: cells[0] for name, cells in columns.items() if _is_array(cells[0])}
-    if {len(cells) for cells in packed.values()} != {len(names[0])}:
-        return columns, height
-    return {name: list(cells) for name, cells in packed.items()}, len(names[0])
+    return {name: list(cells[0]) for name, cells in columns.items()}, len(first[0])
 
 
 def _is_array(cell: Any) -> bool:

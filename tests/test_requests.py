@@ -240,3 +240,8 @@ def test_columns_that_mlflow_packs_into_one_row_are_rows_again() -> None:
     assert packed.decisions.faults.is_empty()
     with pytest.raises(UnreadableRequestError, match="has no rows; send at least one"):
         read_request(pd.DataFrame({name: [[]] for name in texts}), NOW)
+
+
+def test_one_row_whose_customer_is_a_list_is_invalid() -> None:
+    request = read_request(pd.DataFrame([BASE | {"CustomerId": ["a", "b"]}]), NOW)
+    assert request.decisions.faults.select("field", "problem").rows() == [("CustomerId", "unreadable")]
