@@ -143,9 +143,7 @@ def _keep_text_as_it_comes() -> None:
     reaches the model, which answers that its customer is invalid.
     """
     if "mlflow.pyfunc.scoring_server.app" in sys.modules:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # pandas 4 will not have the option; our requirement stops before
+        with warnings.catch_warnings(action="ignore"):  # pandas 4, which we do not admit, has no such option
             pd.set_option("future.infer_string", False)
 
 

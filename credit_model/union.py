@@ -65,9 +65,9 @@ def _types(schemas: Mapping[str, pl.Schema], name: str) -> dict[str, pl.DataType
 
 
 def _check_readable(file: str, schema: pl.Schema) -> None:
-    for name in _READ & schema.keys():
-        dtype = schema[name]
-        if dtype.is_nested() or isinstance(dtype, pl.Time | pl.Duration | pl.Object | pl.BaseExtension):
+    for name, dtype in schema.items():
+        strange = dtype.is_nested() or isinstance(dtype, pl.Time | pl.Duration | pl.Object | pl.BaseExtension)
+        if name in _READ and strange:
             raise ValueError(f"{file} holds {name} as {dtype}; write it as text, a number or a time")
 
 
