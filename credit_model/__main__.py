@@ -10,10 +10,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from credit_model import __version__, orders, settings
-from credit_model.environment import mlflow_defaults
-from credit_model.paths import check_apart, check_output
-from credit_model.settings import Settings
+from credit_model import __version__
+from credit_model.data.paths import check_apart, check_output
+from credit_model.serving import jobs
+from credit_model.settings import settings
+from credit_model.settings.settings import Settings
+from credit_model.tracking.environment import mlflow_defaults
+from credit_model.tracking.model_folder import model_folder
 
 _BAD_INPUT = 2
 _EXTRAS = {"pyspark": "spark"}
@@ -21,66 +24,74 @@ _EXTRAS = {"pyspark": "spark"}
 
 def _generate(given: Settings) -> int:
     """Write a synthetic set of transactions, and of loans."""
-    from credit_model import synthetic, tables
+    from credit_model.data import files
+    from credit_model.synthetic import generate
 
     size = (given.customers, given.days, given.seed)
     for path in filter(None, (given.output, given.truth, given.outcomes, given.applications)):
         check_output(path)
-    rows = tables.write_frames(synthetic.generate(*size), given.output or "")
+    rows = files.write_frames(generate.generate(*size), given.output or "")
     print(f"{rows} transactions of {given.customers} customers written to {given.output}")
     if given.truth is not None:
-        tables.write(synthetic.truth(*size), given.truth)
+        files.write(generate.truth(*size), given.truth)
         print(f"their drop-out times written to {given.truth}")
     if given.outcomes is not None:
-        rows = tables.write_frames(synthetic.loans(*size), given.outcomes)
+        rows = files.write_frames(generate.loans(*size), given.outcomes)
         print(f"{rows} loans with their outcomes written to {given.outcomes}")
     if given.applications is not None:
-        rows = tables.write_frames(synthetic.applications(*size), given.applications)
+        rows = files.write_frames(generate.applications(*size), given.applications)
         print(f"{rows} new applications written to {given.applications}")
     return 0
 
 
 def _explore(given: Settings) -> int:
     """Show what the data are, in pictures and one page."""
-    from credit_model import tracking
+    from credit_model.operations.explore import explore
 
-    print(tracking.explore(given))
+    print(explore(given))
     return 0
 
 
 def _train(given: Settings) -> int:
     """Train, compare, document and register a model."""
-    from credit_model import tracking
+    from credit_model.operations.train import train
 
     if given.customers_table is not None:
         check_output(given.customers_table)
-    print(tracking.train(given))
+    print(train(given))
     return 0
 
 
 def _promote(given: Settings) -> int:
     """Make a registered version the champion, if it passes the gates."""
-    from credit_model import registry
+    from credit_model.operations.promote import promote
+    from credit_model.tracking import registry
 
-    print(registry.promote(given.name, given.version or registry.CHALLENGER))
+    print(promote(given.name, given.version or registry.CHALLENGER))
     return 0
 
 
 def _score(given: Settings) -> int:
     """Answer for every decision of a file."""
-    return orders.give("batch", given)
+    return _submit("score", given)
 
 
 def _score_spark(given: Settings) -> int:
     """The same on Spark."""
-    from credit_model import spark_job
+    from credit_model.serving.spark.job import score_spark
 
-    return spark_job.score_spark(given)
+    return score_spark(given, model_folder(given.model))
 
 
 def _monitor(given: Settings) -> int:
     """Compare new decisions with those the model was trained on."""
-    return orders.give("monitoring", given)
+    return _submit("monitor", given)
+
+
+def _submit(command: str, given: Settings) -> int:
+    if given.output is not None:
+        check_output(given.output)
+    return jobs.submit(command, given, model_folder(given.model))
 
 
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {

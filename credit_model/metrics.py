@@ -10,9 +10,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
-BadArray = npt.NDArray[np.int8]
+from credit_model.arrays import BadArray, FloatArray, IntArray
+
 Measure = Callable[[BadArray, FloatArray], float]
 
 LEAST_CASES = 20

@@ -1,12 +1,19 @@
-"""Lint, format, types and tests in an environment of their own: ``python3 scripts/check.py``."""
+"""Lint, format, imports, types and tests in an environment of their own: ``python3 scripts/check.py``."""
 
 import argparse
+import ctypes.util
+import re
+import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
 from environments import ROOT, activated, install, run
 
 EXTRAS = "dev,train,spark"
+STYLE = (("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",))
+JAVA = "Java 17 or newer, for the tests of Spark (apt-get install openjdk-17-jre-headless, or brew install openjdk@17)"
+OPENMP = "OpenMP's library, for the tests of LightGBM (apt-get install libgomp1, or brew install libomp)"
 
 
 def main() -> int:
@@ -19,15 +26,34 @@ def main() -> int:
         "--lowest", action="store_true", help="test with the lowest admitted versions; tests only"
     )
     own, pytest_options = parser.parse_known_args()
+    absent = missing()
+    for library in absent:
+        print(f"this machine lacks {library}", flush=True)
     python = install(own.venv.resolve(), EXTRAS, lowest=own.lowest)
-    tests = ["pytest", "-n", "2", *pytest_options]
-    style = [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]]
-    checks = [tests] if own.lowest else [*style, tests]
+    style = () if own.lowest else STYLE
+    commands = [[str(python.parent / program), *words] for program, *words in style]
+    commands.append([str(python), "-m", "pytest", "-n", "2", *pytest_options])
     environment = activated(python)
-    codes = {" ".join(check): run([str(python), "-m", *check], environment) for check in checks}
+    codes = {" ".join(command): run(command, environment) for command in commands}
     failed = [name for name, code in codes.items() if code]
     print("failed: " + ", ".join(failed) if failed else "all checks passed")
+    if failed and absent:
+        print(f"this machine lacks {'; '.join(absent)}")
     return next((code for code in codes.values() if code), 0)
+
+
+def missing() -> list[str]:
+    """What the tests need of the machine beside Python and is not there, with the way to get it."""
+    openmp = ctypes.util.find_library("gomp") or ctypes.util.find_library("omp")
+    return [*([] if _java() >= 17 else [JAVA]), *([] if openmp else [OPENMP])]
+
+
+def _java() -> int:
+    """The version of Java, 0 where there is none."""
+    java = which("java")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False) if java else None
+    version = re.search(r'version "(\d+)', said.stderr) if said else None
+    return int(version[1]) if version else 0
 
 
 if __name__ == "__main__":

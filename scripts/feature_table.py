@@ -1,5 +1,5 @@
 """Print the table of features."""
 
-from credit_model.catalogue import documentation
+from credit_model.features.catalogue import documentation
 
 print(documentation(), end="")

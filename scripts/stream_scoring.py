@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
 
-from credit_model.spark import answers, decision_rows, of_asked
+from credit_model.serving.spark.rows import answers, decision_rows, of_asked
 
 
 def main() -> None:

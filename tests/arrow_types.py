@@ -6,7 +6,7 @@ from decimal import Decimal
 import polars as pl
 import pyarrow as pa
 
-from credit_model.cells import Cells
+from credit_model.data.cells import Cells
 
 DAYS = [datetime(2019, 2, 1), datetime(2019, 2, 2), datetime(2019, 2, 3)]
 PLAIN = pa.table({"CustomerId": ["a", "b", "c"], "TransactionStartTime": DAYS, "Amount": [1.0, 2.0, 3.0]})

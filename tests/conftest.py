@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from processes import ROOT, TrainedModel, make_champion, run
 
-from credit_model import synthetic
+from credit_model.synthetic import generate
+from processes import ROOT, TrainedModel, make_champion, run
 
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
@@ -21,7 +21,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 def trained_model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     folder = tmp_path_factory.mktemp("trained")
     transactions = folder / "transactions.parquet"
-    synthetic.transactions(customers=500, seed=7).write_parquet(transactions)
+    generate.transactions(customers=500, seed=7).write_parquet(transactions)
     model = TrainedModel(
         "models:/credit-risk@champion", f"sqlite:///{folder / 'mlflow.db'}", transactions, ""
     )

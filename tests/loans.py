@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from credit_model import synthetic
-from credit_model.rfm import rfm
-from credit_model.transactions import Tidy, tidy_table
+from credit_model.data.transactions import Tidy, tidy_table
+from credit_model.synthetic import generate
+from credit_model.training.rfm import rfm
 
 START = datetime(2019, 1, 15)
 HISTORY_DAYS = 40
@@ -17,7 +17,7 @@ HISTORY_DAYS = 40
 @cache
 def transactions() -> Tidy:
     """Those of 250 customers over 90 days."""
-    return tidy_table(synthetic.transactions(customers=250, seed=6))
+    return tidy_table(generate.transactions(customers=250, seed=6))
 
 
 @cache

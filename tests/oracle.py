@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from credit_model.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
-from credit_model.catalogue import Catalogue
-from credit_model.learned_families import PUBLISHED_LEVELS
+from credit_model.features.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.learned import PUBLISHED_LEVELS
 
 _DEBIT, _CREDIT, _GROSS = "greatest(Amount, 0)", "greatest(-Amount, 0)", "sum(Value)"
 _TURNS = {"turnaround": "Amount >= 0 and after_credit", "redraw": "Amount < 0 and not after_credit"}

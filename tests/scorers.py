@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from credit_model.calibration import Calibrator
-from credit_model.catalogue import Catalogue
-from credit_model.reasons import Reasons
-from credit_model.scorecard import Bands, Scale
-from credit_model.scoring import Scorer
-from credit_model.woe import fit_binnings
-from credit_model.woe_scorecard import Scorecard
+from credit_model.features.catalogue import Catalogue
+from credit_model.models.scorecard import Scorecard
+from credit_model.scoring.calibrator import Calibrator
+from credit_model.scoring.policy import Bands
+from credit_model.scoring.reasons import Reasons
+from credit_model.scoring.scale import Scale
+from credit_model.scoring.scorer import Scorer
+from credit_model.training.monotone_binning import fit_binnings
 
 INPUTS = ("recency", "transaction_count", "credit_share", "ProductCategory")
 

@@ -24,10 +24,12 @@ import pytest
 from mlflow.models.container import DEFAULT_INFERENCE_SERVER_PORT, MODEL_PATH
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from processes import ROOT, TrainedModel, free_port, listening, run
-from test_readme import blocks
-from test_serving import AS_OF, ask, assert_same, records
 
+from answers import AS_OF, ask, assert_same, records
+from documents import blocks
+from processes import ROOT, TrainedModel, free_port, listening, run
+
+README = (ROOT / "README.md").read_text()
 pytestmark = pytest.mark.slow
 
 ENTRY = "from mlflow.models import container as C; C._serve('local')"
@@ -80,7 +82,7 @@ def deep(trained_model: TrainedModel) -> TrainedModel:
 def image(deep: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The image, built."""
     context = tmp_path_factory.mktemp("context")
-    (script,) = (block for block in blocks("sh") if "docker build" in block)
+    (script,) = (block for block in blocks(README, "sh") if "docker build" in block)
     generate, slim = (shlex.split(line) for line in script.splitlines()[:2])
     words = [{"models:/credit-risk@champion": deep.uri}.get(word, word) for word in generate[1:]]
     done = run(["-m", "mlflow", *words], deep.environment, context)
@@ -127,7 +129,7 @@ def carry_out(image: Image, context: Path, kind: str, text: str) -> None:
 @pytest.fixture(scope="module")
 def flags() -> list[str]:
     """The words of the README's ``docker run``."""
-    (script,) = (block for block in blocks("sh") if "docker run" in block)
+    (script,) = (block for block in blocks(README, "sh") if "docker run" in block)
     return shlex.split(script[script.index("docker run") :])
 
 

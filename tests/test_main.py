@@ -7,11 +7,13 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from credit_model import __version__, tables
+from credit_model import __version__
 from credit_model.__main__ import _HANDLERS, main
-from credit_model.environment import mlflow_defaults
-from credit_model.settings import COMMANDS, Settings, parameters
-from credit_model.synthetic_calibration import CUSTOMERS, DAYS
+from credit_model.data import files
+from credit_model.serving import jobs
+from credit_model.settings.settings import COMMANDS, Settings, parameters
+from credit_model.synthetic.constants import CUSTOMERS, DAYS
+from credit_model.tracking.environment import mlflow_defaults
 
 INSTALL = (
     "pip install '.[{0}]' in a clone of the repository, "
@@ -44,7 +46,7 @@ def test_generate_writes_transactions_and_their_truth(capsys: pytest.CaptureFixt
     one = pl.read_parquet("one.parquet")
     assert one.equals(pl.read_parquet("two.parquet"))
     assert f"{one.height} transactions of 30 customers written to one.parquet" in capsys.readouterr().out
-    assert tables.read("truth.csv").height == 30
+    assert files.read("truth.csv").height == 30
 
 
 def test_generate_writes_loans_beside_the_same_transactions(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +56,7 @@ def test_generate_writes_loans_beside_the_same_transactions(capsys: pytest.Captu
         main([*command, "--output", "t.parquet", "--outcomes", "l.csv", "--applications", "a.parquet"]) == 0
     )
     assert pl.read_parquet("t.parquet").equals(pl.read_parquet("alone.parquet"))
-    past, new = tables.read("l.csv"), tables.read("a.parquet")
+    past, new = files.read("l.csv"), files.read("a.parquet")
     assert set(past.columns) - set(new.columns) == {"defaulted", "outcome_known_at"}
     said = capsys.readouterr().out
     assert f"{past.height} loans with their outcomes written to l.csv" in said
@@ -66,7 +68,7 @@ def test_generate_fills_a_folder_that_is_read_as_one_table(capsys: pytest.Captur
     assert main([*command, "--output", "folder/"]) == 0
     assert main([*command, "--output", "one.parquet"]) == 0
     assert len(list(Path("folder").iterdir())) == 2
-    assert tables.read("folder").equals(tables.read("one.parquet"))
+    assert files.read("folder").equals(files.read("one.parquet"))
     assert main([*command, "--output", "folder"]) == 2
     assert "folder exists already and is not empty" in capsys.readouterr().err
 
@@ -87,14 +89,14 @@ def test_the_generator_has_the_defaults_of_the_settings() -> None:
 def test_results_are_printed_on_standard_output(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planted(monkeypatch, "tracking", train=lambda given: f"trained with seed {given.seed}")
+    planted(monkeypatch, "operations.train", train=lambda given: f"trained with seed {given.seed}")
     assert main(["train", "--seed", "5"]) == 0
     assert capsys.readouterr() == ("trained with seed 5\n", "")
 
 
 def test_the_exit_code_of_scoring_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    planted(monkeypatch, "batch", score=lambda _: 2)
-    assert main(["score", "--transactions", "t.csv", "--output", "o.csv"]) == 2
+    monkeypatch.setattr(jobs, "submit", lambda command, *_: 7 * (command == "score"))
+    assert main(["score", "--transactions", "t.csv", "--output", "o.csv", "--model", "."]) == 7
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     def train(_: Settings) -> str:
         raise fault
 
-    planted(monkeypatch, "tracking", train=train)
+    planted(monkeypatch, "operations.train", train=train)
     assert main(["train"]) == 2
     assert capsys.readouterr() == ("", said)
 
@@ -133,7 +135,7 @@ def test_a_defect_is_not_taken_for_bad_input(monkeypatch: pytest.MonkeyPatch, fa
     def train(_: Settings) -> str:
         raise fault
 
-    planted(monkeypatch, "tracking", train=train)
+    planted(monkeypatch, "operations.train", train=train)
     with pytest.raises(type(fault)):
         main(["train"])
 
@@ -165,7 +167,7 @@ def test_a_command_line_that_cannot_be_read(
 
 
 def test_a_value_may_look_like_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
-    planted(monkeypatch, "tracking", train=lambda given: given.name)
+    planted(monkeypatch, "operations.train", train=lambda given: given.name)
     assert main(["train", "--name", "--odd name; $(x)", "--transactions=a=b"]) == 0
 
 

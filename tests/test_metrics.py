@@ -13,6 +13,7 @@ from sklearn import metrics as oracle
 from sklearn.linear_model import LogisticRegression
 
 from credit_model import metrics
+from credit_model.arrays import BadArray, FloatArray, IntArray
 
 SEEDS = st.integers(0, 10_000)
 LABELLED = st.lists(
@@ -22,11 +23,11 @@ LABELLED = st.lists(
 ).filter(lambda cases: 0 < sum(bad for bad, _ in cases) < len(cases))
 
 
-def arrays(cases: list[tuple[int, float]]) -> tuple[metrics.BadArray, metrics.FloatArray]:
+def arrays(cases: list[tuple[int, float]]) -> tuple[BadArray, FloatArray]:
     return np.array([bad for bad, _ in cases], dtype=np.int8), np.array([risk for _, risk in cases])
 
 
-def drawn(seed: int, size: int = 400, signal: float = 1.0) -> tuple[metrics.BadArray, metrics.FloatArray]:
+def drawn(seed: int, size: int = 400, signal: float = 1.0) -> tuple[BadArray, FloatArray]:
     """Calibrated probabilities and labels."""
     rng = np.random.default_rng(seed)
     probability = 1 / (1 + np.exp(1 - signal * rng.normal(size=size)))
@@ -188,7 +189,7 @@ def test_the_psi_limit_knows_the_sample_size() -> None:
     assert metrics.psi_limit(200, 50) > metrics.psi_limit(200, 100)
 
 
-def reference_stability(bad: metrics.BadArray, risk: metrics.FloatArray, week: metrics.IntArray) -> float:
+def reference_stability(bad: BadArray, risk: FloatArray, week: IntArray) -> float:
     """The competition's formula, with SciPy's line and scikit-learn's AUC."""
     ginis = [2 * oracle.roc_auc_score(bad[week == w], risk[week == w]) - 1 for w in np.unique(week)]
     line = stats.linregress(np.arange(len(ginis)), ginis)
@@ -247,7 +248,7 @@ def test_an_interval_resamples_customers_not_rows() -> None:
 
 
 def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
-    def mean(bad: metrics.BadArray, _: metrics.FloatArray) -> float:
+    def mean(bad: BadArray, _: FloatArray) -> float:
         return float(bad.mean())
 
     rng = np.random.default_rng(0)

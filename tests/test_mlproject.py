@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from processes import ROOT, TrainedModel, run
 
 pytestmark = pytest.mark.slow

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from mlflow.projects import _project_spec
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from processes import ROOT
 
-from credit_model.settings import COMMANDS, parameters
+from credit_model.settings.settings import COMMANDS, parameters
+from processes import ROOT
 
 _load_project: Callable[[str], Any] = _project_spec.load_project
 ENTRY_POINTS = {**{command: command for command in COMMANDS}, "main": "train"}

@@ -11,18 +11,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from processes import ROOT, execute, free_port
 
-from credit_model import synthetic
-from credit_model.reasons import CATALOGUE
+from credit_model.scoring.reasons import CATALOGUE
+from credit_model.synthetic import generate
+from documents import blocks
+from processes import ROOT, execute, free_port
 
 pytestmark = pytest.mark.slow
 
 README = (ROOT / "README.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
 def test_every_reason_is_published() -> None:
@@ -54,7 +51,7 @@ def environment() -> dict[str, str]:
 
 def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
     script = "\n".join(
-        ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", *blocks("bash")]
+        ["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", *blocks(README, "bash")]
     )
     done = execute(["bash", "-c", script.replace("5001", str(free_port()))], environment, project)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -66,10 +63,10 @@ def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
     rows, arrays = answers
     assert rows == arrays
     assert rows[0]["status"] == "scored"
-    shown = json.loads(blocks("json")[0])["predictions"][0]
+    shown = json.loads(blocks(README, "json")[0])["predictions"][0]
     assert set(shown) == set(rows[0])
     assert "CustomerId" in (project / "answers.csv").read_text().splitlines()[0]
-    for program in blocks("python"):
+    for program in blocks(README, "python"):
         ran = execute([sys.executable, "-c", program], environment, project, 600)
         assert ran.returncode == 0, ran.stderr
 
@@ -88,7 +85,7 @@ def test_the_first_command_ends_in_a_decision(
 
 def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """The command that names files of the reader's own, with such files."""
-    table = synthetic.transactions(customers=300, seed=4)
+    table = generate.transactions(customers=300, seed=4)
     table.write_csv(project / "mine.csv")
     people = table["CustomerId"].unique().sort()
     lot = np.random.default_rng(1)
@@ -99,7 +96,7 @@ def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, 
         income=pl.Series(lot.lognormal(10, 1, len(people))),
     )
     loans.write_csv(project / "loans.csv")
-    (script,) = (block for block in blocks("sh") if "loans.csv" in block)
+    (script,) = (block for block in blocks(README, "sh") if "loans.csv" in block)
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
     done = execute(["bash", "-ec", script], environment | store, project)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from credit_model.scoring import ANSWER
+from credit_model.scoring.scorer import ANSWER
 from fuzz_decisions import CANARY, Asked, Decision, Expected
 from fuzz_requests import Answers, Mlflows, Refused, Request
 

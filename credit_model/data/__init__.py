@@ -1,0 +1,1 @@
+"""What comes in: transactions, decisions, outcomes; cells, times, files."""

@@ -1,0 +1,83 @@
+"""One CSV file as a lazy table of text; what stands between its cells is seen in its header line."""
+
+import re
+import zlib
+from pathlib import Path
+
+import polars as pl
+
+from credit_model.data.iso_time import read_iso
+
+NEEDS = (
+    "it needs UTF-8 text, lines that end in LF or CRLF, one header line, commas between cells (or semicolons or tabs, as in "
+    "the header), and no row longer than the header"
+)
+CUT = "its gzip data are damaged or cut short; copy or compress it again"
+
+_HEAD = 2**20
+_GZIP = b"\x1f\x8b"
+
+
+def scan(file: Path) -> pl.LazyFrame:
+    """Open a CSV file, plain or gzip: every cell is text, empty ones are null.
+
+    Raises:
+        ValueError: its header is no line of UTF-8 text, or names a column twice.
+    """
+    frame = pl.scan_csv(file, separator=separator(file), infer_schema=False, null_values=[""], glob=False)
+    for name in frame.collect_schema().names():
+        if "_duplicated_" in name:
+            column = name.partition("_duplicated_")[0]
+            called = "" if is_value(column) else f" named {column!r}"
+            raise ValueError(f"{file} has two columns{called}; rename or remove one")
+    return frame
+
+
+def separator(file: Path) -> str:
+    """What stands between the cells of a header line: a semicolon or a tab where there is one and no comma, else a comma.
+
+    Raises:
+        ValueError: the line is not UTF-8 text, or ends in CR alone.
+    """
+    return separator_in(_header(file))
+
+
+def separator_in(header: str) -> str:
+    """What stands between the cells of a header line, outside of quotes."""
+    plain = re.sub('"[^"]*"', "", header)
+    found = [mark for mark in ";\t" if mark in plain]
+    return found[0] if len(found) == 1 and "," not in plain else ","
+
+
+def is_value(name: str) -> bool:
+    """Whether the name of a column is rather a cell: a number or a time; what is in cells is not repeated."""
+    return bool(re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?", name)) or read_iso(name) is not None
+
+
+def is_gzip(file: Path) -> bool:
+    """Whether a file is compressed by gzip, whatever its name."""
+    with file.open("rb") as source:
+        return source.read(len(_GZIP)) == _GZIP
+
+
+def _header(file: Path) -> str:
+    """The first line that is not empty, without what stands in quotes."""
+    line = re.sub(rb'"[^"]*"', b"", _head(file)).lstrip(b"\r\n").partition(b"\n")[0]
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text or "\r" in text.removesuffix("\r"):
+        raise ValueError(f"{file} cannot be read as CSV: {NEEDS}")
+    return text
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as source:
+        head = source.read(_HEAD)
+    if not head.startswith(_GZIP):
+        return head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+    except zlib.error:
+        raise ValueError(f"{file} cannot be read as CSV: {CUT}") from None

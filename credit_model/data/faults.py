@@ -1,0 +1,41 @@
+"""Faults of decisions: which field, what is wrong, how many cells; and the sentence made of them."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+FAULTS: dict[str, pl.DataType] = {
+    "decision": pl.UInt32(),
+    "field": pl.String(),
+    "problem": pl.String(),
+    "count": pl.UInt32(),
+}
+NO_FAULTS = pl.DataFrame(schema=FAULTS)
+
+
+def together(faults: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Faults of several kinds as one frame of ``FAULTS``; most requests have none, and pay nothing."""
+    found = [some for some in faults if some.height]
+    return pl.concat(found) if found else NO_FAULTS
+
+
+def messages(faults: pl.DataFrame) -> pl.DataFrame:
+    """One sentence per decision at fault: ``decision``, ``message``, naming field and count, never a value."""
+    return (
+        faults.group_by("decision", "field", "problem")
+        .agg(pl.col("count").max())  # of a decision and of its rows it may be the same cell
+        .sort("decision", "field", "problem")
+        .group_by("decision", maintain_order=True)
+        .agg(message=pl.format("{}: {} {}", "field", "count", "problem").str.join("; "))
+    )
+
+
+def tally(rows: pl.DataFrame, field: str | None = None, problem: str | None = None) -> pl.DataFrame:
+    """Count rows at fault per decision, in the columns of ``FAULTS``; constants stand in for absent columns."""
+    named = {"field": field, "problem": problem}
+    rows = rows.with_columns(**{name: pl.lit(text) for name, text in named.items() if text is not None})
+    return (
+        rows.group_by("decision", "field", "problem")
+        .agg(count=pl.len())
+        .select(pl.col(name).cast(dtype) for name, dtype in FAULTS.items())
+    )

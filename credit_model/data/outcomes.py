@@ -1,0 +1,160 @@
+"""Real outcomes: a table of what became of each decision -> labelled decisions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import polars as pl
+
+from credit_model.data.cells import Reader, decoded, numbers, read, texts, times
+from credit_model.data.formats import SAY_DATE_FORMAT, Place, refuse, row
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labelled decisions and how they came about.
+
+    Attributes:
+        decisions: the labelled decisions.
+        target: what ``bad`` means: ``rfm_proxy``, ``same_window`` or ``observed_default``.
+        leaking: true where the label is made of what the features see, so that a model's AUC says nothing.
+        left_out: how many decisions were left out, by reason.
+    """
+
+    decisions: pl.DataFrame
+    target: str
+    leaking: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+REQUIRED = ("CustomerId", "as_of", "defaulted")
+KNOWN_AT = "outcome_known_at"
+_WORDS = {"true": "1", "false": "0"}
+_CORRECT = "correct or remove those rows"
+_UNREADABLE_TIMES = (
+    "unreadable in the outcomes as ISO-8601 times such as 2019-02-13",
+    f"{_CORRECT}, or {SAY_DATE_FORMAT}",
+)
+
+
+def observed(
+    outcomes: pl.DataFrame, outcome_days: int, bad_values: Sequence[str] = (), place: Place = row
+) -> Labels:
+    """Read a table of real outcomes.
+
+    Args:
+        outcomes: ``CustomerId``, ``as_of`` and ``defaulted`` (1 or true, 0 or false, in numbers or text;
+            missing is indeterminate), optionally ``outcome_known_at``; every other column is kept as it is.
+            Cells of any kind that transactions may have.
+        outcome_days: days after ``as_of`` at which an outcome without ``outcome_known_at`` was known.
+        bad_values: values of ``defaulted``, in any case, that mean bad, while every other one means good; 1 and 0 where
+            there are none.
+        place: row -> what to call it in an error.
+
+    Returns:
+        The labelled decisions in order, without indeterminate and repeated ones, which are counted. A row
+        equal to another in all but its outcome is the same decision; rows that differ elsewhere (in the
+        loan's number or amount) are decisions of their own.
+
+    Raises:
+        ValueError: a required column is absent, cells of one cannot be used (the message names column, count and the first
+            row), or no bad value occurs.
+    """
+    absent = [name for name in REQUIRED if name not in outcomes.columns]
+    if absent:
+        raise ValueError(
+            f"outcomes lack {', '.join(absent)} (found: {', '.join(outcomes.columns)}); "
+            "name the columns that hold them, for example columns=CustomerId=client,defaulted=bad"
+        )
+    table = outcomes.with_columns(
+        _whole(outcomes["CustomerId"], texts, place),
+        _whole(outcomes["as_of"], times, place),
+        bad=_named_bad(outcomes["defaulted"], bad_values)
+        if bad_values
+        else _bad(outcomes["defaulted"], place),
+        known_at=_known_at(outcomes, place),
+    )
+    table = table.with_columns(pl.col("known_at").fill_null(pl.col("as_of") + timedelta(days=outcome_days)))
+    early = table["known_at"] < table["as_of"]
+    refuse(KNOWN_AT, early, "before as_of", "an outcome is known after its decision", place)
+    determinate = table.drop("defaulted", KNOWN_AT, strict=False).drop_nulls("bad")
+    decisions = _distinct(determinate)
+    left_out = {
+        "indeterminate": table.height - determinate.height,
+        "repeated": determinate.height - decisions.height,
+    }
+    return Labels(decisions, "observed_default", left_out=left_out)
+
+
+def counted(defaulted: pl.Series, bad_values: Sequence[str]) -> dict[str, int]:
+    """How many cells hold each of the values that mean bad, without regard to case and to spaces around them.
+
+    Raises:
+        ValueError: none of them occurs.
+    """
+    written = _lowered(defaulted)
+    found = {value: int((written == value.strip().lower()).sum()) for value in bad_values}
+    if found and not any(found.values()):
+        names = ", ".join(map(repr, found))
+        raise ValueError(
+            f"bad_values: {names} occurs in no row of defaulted; check the spelling, or leave it out"
+        )
+    return found
+
+
+def _named_bad(defaulted: pl.Series, bad_values: Sequence[str]) -> pl.Series:
+    return (
+        _lowered(defaulted).is_in([value.lower() for value in counted(defaulted, bad_values)]).cast(pl.Int8)
+    )
+
+
+def _lowered(defaulted: pl.Series) -> pl.Series:
+    plain = read(defaulted, texts)[0].str.strip_chars().str.to_lowercase()
+    return plain.set(plain == "", None)
+
+
+def _bad(defaulted: pl.Series, place: Place) -> pl.Series:
+    defaulted = decoded(defaulted)
+    if defaulted.dtype == pl.Boolean:
+        defaulted = defaulted.cast(pl.Int8)
+    if defaulted.dtype == pl.String:
+        plain = defaulted.str.strip_chars().str.to_lowercase()
+        defaulted = plain.replace(_WORDS)
+    values, _, unreadable = read(defaulted, numbers)
+    wrong = unreadable | ~values.is_in([0.0, 1.0]).fill_null(value=True)
+    remedy = "write 1 for a default, 0 for none, nothing for undecided, or say which values are bad: bad_values=yes,charged off"
+    refuse("defaulted", wrong, "neither 0 nor 1", remedy, place)
+    return values.cast(pl.Int8)
+
+
+def _known_at(outcomes: pl.DataFrame, place: Place) -> pl.Series:
+    if KNOWN_AT not in outcomes.columns:
+        return pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, outcomes.height)
+    moments, _, unreadable = read(outcomes[KNOWN_AT], times)
+    refuse(KNOWN_AT, unreadable, *_UNREADABLE_TIMES, place)
+    return moments
+
+
+def _whole(cells: pl.Series, reader: Reader, place: Place) -> pl.Series:
+    values, missing, unreadable = read(cells, reader)
+    refuse(cells.name, missing, "missing in the outcomes", _CORRECT, place)
+    problem = _UNREADABLE_TIMES if reader is times else ("unreadable in the outcomes", _CORRECT)
+    refuse(cells.name, unreadable, *problem, place)
+    return values.alias(cells.name)
+
+
+def _distinct(decisions: pl.DataFrame) -> pl.DataFrame:
+    """One row per decision, its first, with the latest of the times its outcome was known at."""
+    identity = [name for name in decisions.columns if name not in {"bad", "known_at"}]
+    contradicted = decisions.filter(pl.col("bad").n_unique().over(identity) > 1).height
+    if contradicted:
+        raise ValueError(
+            f"(CustomerId, as_of): {_times(contradicted)} repeated with a different defaulted; keep "
+            "one row per decision, or a column that tells the decisions apart"
+        )
+    latest = decisions.with_columns(pl.col("known_at").max().over(identity))
+    return latest.unique(identity, keep="first", maintain_order=True)
+
+
+def _times(count: int) -> str:
+    return f"{count} row is" if count == 1 else f"{count} rows are"

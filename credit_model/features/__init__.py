@@ -1,0 +1,1 @@
+"""The history before a decision, and what is computed from it."""

@@ -1,0 +1,155 @@
+"""What features are written in: columns of a transaction, and aggregates of a decision's transactions."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from credit_model.features.expression import Expression, col, when
+
+WINDOWS, NET_WINDOWS = (7, 30, 60, 90, 180, 365), (30, 90)
+CATEGORIES = ("ProductCategory", "ProductId", "ProviderId", "ChannelId", "PricingStrategy")
+LATEST_TEXTS = (*CATEGORIES, "CountryCode")
+
+_TIME = col("TransactionStartTime")
+_DAYS = 1 / 86_400_000_000  # multiplied: Polars divides one value by a constant otherwise than many
+_AMOUNT, _VALUE, _AGO, _GAP = col("Amount"), col("Value"), col("days_ago"), col("gap")
+_IS_CREDIT = col("is_credit")
+_SAME = col("decision").eq(col("decision").shift(1))
+
+ROWS: tuple[dict[str, Expression], ...] = (
+    {
+        "days_ago": (col("as_of").cast(pl.Int64) - _TIME.cast(pl.Int64)) * _DAYS,
+        "debit": _AMOUNT.clip(0),
+        "credit": -_AMOUNT.clip(None, 0),
+        "is_credit": _AMOUNT < 0,
+        "gap": when(_SAME, (_TIME.cast(pl.Int64) - _TIME.cast(pl.Int64).shift(1)) * _DAYS),
+        "hour": _TIME.hour().cast(pl.Float64),
+        "weekday": _TIME.weekday(),
+        "day": _TIME.date(),
+        "balance": _AMOUNT.cum_sum().over("decision"),
+    },
+    {
+        "peak": col("balance").cum_max().over("decision"),
+        "turnaround": when(~_IS_CREDIT & _IS_CREDIT.shift_and_fill(1, False), _GAP),
+        "redraw": when(_IS_CREDIT & (~_IS_CREDIT).shift_and_fill(1, False), _GAP),
+    },
+)
+
+
+def aggregates(history_days: int, levels: Mapping[str, Sequence[str]]) -> dict[str, Expression]:
+    """Every aggregate by name, over the rows of one decision in their total order.
+
+    Args:
+        history_days: windows as long as this or longer are not built.
+        levels: the levels measured one by one, by column.
+    """
+    return (
+        _latest()
+        | _amounts()
+        | _sides()
+        | _windows([days for days in WINDOWS if days < history_days])
+        | _sequences()
+        | _habits()
+        | _categories(levels)
+    )
+
+
+def _latest() -> dict[str, Expression]:
+    clock = {
+        "hour": _TIME.hour(),
+        "dayofweek": _TIME.weekday() - 1,
+        "day": _TIME.day(),
+        "month": _TIME.month(),
+        "year": _TIME.year(),
+        "week": _TIME.week(),
+    }
+    fields = ("Amount", "Value", "FraudResult", *LATEST_TEXTS)
+    return {f"latest_{name}": col(name).last() for name in fields} | {
+        f"transaction_{part}": expression.last().cast(pl.Float64) for part, expression in clock.items()
+    }
+
+
+def _amounts() -> dict[str, Expression]:
+    amount = "transaction_amount"
+    return {
+        "transaction_count": _TIME.len().cast(pl.Float64),
+        f"total_{amount}": _AMOUNT.sum(),
+        f"avg_{amount}": _AMOUNT.mean(),
+        f"std_{amount}": _AMOUNT.std(),
+        f"min_{amount}": _AMOUNT.min(),
+        f"max_{amount}": _AMOUNT.max(),
+        f"median_{amount}": _AMOUNT.median(),
+        "recency": _AGO.min(),
+        "tenure": _AGO.max(),
+        "monetary": _VALUE.sum(),
+        "value_std": _VALUE.std(),
+        "active_days": col("day").n_unique().cast(pl.Float64),
+    }
+
+
+def _sides() -> dict[str, Expression]:
+    found = {"credits": _IS_CREDIT.sum().cast(pl.Float64)}
+    for side, is_side in (("debit", ~_IS_CREDIT), ("credit", _IS_CREDIT)):
+        amount = col(side)
+        found |= {
+            side: amount.sum(),
+            f"largest_{side}": amount.max(),
+            f"recency_{side}": when(is_side, _AGO).min(),
+            f"latest_{side}": when(is_side, amount).drop_nulls().last(),
+            f"first_{side}": when(is_side, amount).drop_nulls().first(),
+        }
+    return found
+
+
+def _windows(windows: Sequence[int]) -> dict[str, Expression]:
+    found = {}
+    for days in windows:
+        recent = days >= _AGO
+        found[f"count_{days}d"] = recent.sum().cast(pl.Float64)
+        found |= {f"{side}_{days}d": when(recent, col(side), 0).sum() for side in ("debit", "credit")}
+    return found
+
+
+def _sequences() -> dict[str, Expression]:
+    found = {
+        "balance_lowest": col("balance").min(),
+        "balance_highest": col("balance").max(),
+        "drawdown": (col("peak") - col("balance")).max(),
+        "gap_mean": _GAP.mean(),
+        "gap_std": _GAP.std(),
+        "gap_max": _GAP.max(),
+        "latest_gap": _GAP.last(),
+        "cycles": col("turnaround").count().cast(pl.Float64),
+    }
+    for turn in ("turnaround", "redraw"):
+        found |= {
+            f"{turn}_mean": col(turn).mean(),
+            f"{turn}_max": col(turn).max(),
+            f"{turn}_latest": col(turn).drop_nulls().last(),
+        }
+    return found
+
+
+def _habits() -> dict[str, Expression]:
+    hour = col("hour")
+    distinct = {
+        f"distinct_{column}": col(column).drop_nulls().n_unique().cast(pl.Float64) for column in CATEGORIES
+    }
+    return distinct | {
+        "nights": ((hour >= 22) | (hour < 6)).sum().cast(pl.Float64),
+        "weekends": (col("weekday") >= 6).sum().cast(pl.Float64),
+        "hour_mean": hour.mean(),
+        "hour_std": hour.std(),
+    }
+
+
+def _categories(levels: Mapping[str, Sequence[str]]) -> dict[str, Expression]:
+    found = {}
+    for column, names in levels.items():
+        for level in names:
+            here, key = col(column).eq_missing(level), f"{column}_{level}"
+            found[f"count_{key}"] = here.sum().cast(pl.Float64)
+            found[f"value_{key}"] = when(here, _VALUE, 0).sum()
+            found[f"recency_{key}"] = when(here, _AGO).min()
+            found[f"since_{key}"] = _TIME.len().cast(pl.Float64) - 1 - here.arg_true().last().cast(pl.Float64)
+    return found

@@ -1,0 +1,107 @@
+"""The feature catalogue of one model.
+
+Three layers, each written in the one before it: columns of a transaction (``aggregates.ROWS``), aggregates of a decision's
+transactions, features of the aggregates. A feature names only what it needs, so a model that uses twenty features
+computes the aggregates of those twenty and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from credit_model.data.decisions import Attribute
+from credit_model.features import families, learned
+from credit_model.features.aggregates import aggregates
+from credit_model.features.expression import Expression
+from credit_model.features.feature import Feature
+from credit_model.features.learned import APPLICATION
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The catalogue as one model knows it.
+
+    Attributes:
+        history_days: length of the history window; windows as long or longer are not built.
+        levels: frequent levels of each category column, learned at training.
+        attributes: the application's attributes.
+    """
+
+    history_days: int
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    attributes: tuple[Attribute, ...] = ()
+
+    def __post_init__(self) -> None:
+        others = (
+            *families.general(self.history_days),
+            *learned.learned(self.levels, self.attributes),
+        )
+        taken = {feature.name.lower() for feature in others if not feature.topic.startswith(APPLICATION)}
+        taken |= {name.lower() for name in self.aggregates}
+        for attribute in self.attributes:
+            if attribute.name.lower() in taken:
+                raise ValueError(
+                    f"attribute {attribute.name} is named like a feature; rename it in the decisions table"
+                )
+
+    @cached_property
+    def features(self) -> dict[str, Feature]:
+        """Every feature by name."""
+        known = (
+            *families.general(self.history_days),
+            *learned.learned(self.levels, self.attributes),
+        )
+        return {feature.name: feature for feature in known}
+
+    @cached_property
+    def aggregates(self) -> dict[str, Expression]:
+        """The aggregates that features are written in, by name."""
+        return aggregates(self.history_days, self.levels)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The attributes that are numbers."""
+        return tuple(known.name for known in self.attributes if known.kind == "number")
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON."""
+        attributes = [{"name": attribute.name, "kind": attribute.kind} for attribute in self.attributes]
+        levels = {column: list(names) for column, names in self.levels.items()}
+        return {"history_days": self.history_days, "levels": levels, "attributes": attributes}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Catalogue":
+        """The inverse of ``to_dict``."""
+        attributes = tuple(Attribute(**attribute) for attribute in plain["attributes"])
+        return cls(
+            plain["history_days"], {c: tuple(names) for c, names in plain["levels"].items()}, attributes
+        )
+
+
+def documentation() -> str:
+    """The catalogue as a table in Markdown, with one level to stand for those that training learns."""
+    shown = Catalogue(
+        366, {"{column}": ("{level}",)}, (Attribute("loan_amount", "number"), Attribute("income", "number"))
+    )
+    head = [
+        "# Features",
+        "",
+        _INTRODUCTION,
+        "",
+        "| feature | meaning | topic | by default |",
+        "|---|---|---|---|",
+    ]
+    rows = [
+        f"| `{f.name}` | {f.meaning} | {f.topic} | {'yes' if f.default else 'no'} |"
+        for f in shown.features.values()
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+_INTRODUCTION = (
+    "Every feature of a decision, from the transactions in its history window alone. `{column}` stands for each of "
+    "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
+    "learned at training; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
+    "application attributes. This table is generated: `python scripts/feature_table.py > data/FEATURES.md`."
+)

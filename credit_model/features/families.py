@@ -1,0 +1,218 @@
+"""The families of features that every model has, whatever its data."""
+
+from collections.abc import Iterator
+from itertools import chain, pairwise
+
+from credit_model.features.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
+from credit_model.features.expression import col
+from credit_model.features.feature import Feature, ratio
+
+
+def general(history_days: int) -> Iterator[Feature]:
+    """Every feature that needs no level and no attribute; windows as long as the history or longer are not built."""
+    return chain(
+        *(_published(), _rfm(), _windows(history_days), _debits_and_credits(), _balance()),
+        *(_cycles(), _regularity(), _habits()),
+    )
+
+
+def _published() -> Iterator[Feature]:
+    """The 26 inputs of the published pipelines, and the latest transaction's other fields."""
+    for name in ("Amount", "Value", "FraudResult"):
+        meaning = f"{name} of the latest transaction"
+        yield Feature(name, meaning, "latest", col(f"latest_{name}"), default=name != "FraudResult")
+    for name in LATEST_TEXTS:
+        yield Feature(name, f"{name} of the latest transaction", "latest", col(f"latest_{name}"))
+    calendar = {"hour": "hour of the day, 0-23", "dayofweek": "day of the week, Monday is 0"}
+    when = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
+    for part, meaning in (calendar | when).items():
+        name = f"transaction_{part}"
+        yield Feature(
+            name, f"{meaning}, of the latest transaction", "latest", col(name), default=part in calendar
+        )
+    statistics = {
+        "total": "sum",
+        "avg": "mean",
+        "std": "standard deviation",
+        "min": "smallest",
+        "max": "largest",
+    }
+    for short, meaning in (statistics | {"median": "median"}).items():
+        name = f"{short}_transaction_amount"
+        yield Feature(name, f"{meaning} of the signed amounts, in currency units", "amount", col(name))
+    meaning = "number of transactions in the history window (frequency)"
+    yield Feature("transaction_count", meaning, "frequency", col("transaction_count"), -1)
+
+
+def _rfm() -> Iterator[Feature]:
+    yield Feature("recency", "days from the last transaction to the decision", "recency", col("recency"), 1)
+    yield Feature("monetary", "sum of Value, in currency units", "amount", col("monetary"))
+    yield Feature(
+        "tenure",
+        "days from the first transaction in the window to the decision",
+        "tenure",
+        col("tenure"),
+        -1,
+    )
+    pace = ratio(col("transaction_count"), col("tenure"))
+    yield Feature("transactions_per_day", "transactions a day since the first one", "frequency", pace)
+    yield Feature("active_days", "distinct days with a transaction", "frequency", col("active_days"), -1)
+    yield Feature(
+        "active_day_share",
+        "active days over tenure",
+        "regularity",
+        ratio(col("active_days"), col("tenure")),
+    )
+    yield Feature(
+        "average_value",
+        "mean of Value, in currency units",
+        "amount",
+        ratio(col("monetary"), col("transaction_count")),
+    )
+
+
+def _windows(history_days: int) -> Iterator[Feature]:
+    sums = {"count": "number of transactions", "debit": "sum of debits", "credit": "sum of credits"}
+    topics = {"count": "trend", "debit": "amount", "credit": "credits"}
+    windows = [days for days in WINDOWS if days < history_days]
+    for days in windows:
+        for measure, meaning in sums.items():
+            total = col({"count": "transaction_count"}.get(measure, measure))
+            recent = col(f"{measure}_{days}d")
+            yield Feature(f"{measure}_{days}d", f"{meaning} in the last {days} days", topics[measure], recent)
+            share = f"{meaning} in the last {days} days over that of the whole window"
+            yield Feature(f"{measure}_{days}d_share", share, "trend", ratio(recent, total))
+        if days in NET_WINDOWS:
+            out, into = col(f"debit_{days}d"), col(f"credit_{days}d")
+            what = f"debits less credits in the last {days} days"
+            yield Feature(f"net_{days}d", f"{what}, in currency units", "balance", out - into)
+            yield Feature(
+                f"net_share_{days}d", f"{what}, over both together", "balance", ratio(out - into, out + into)
+            )
+    for short, long in pairwise(windows):
+        pace = ratio(col(f"count_{short}d") * long, col(f"count_{long}d") * short)
+        yield Feature(
+            f"count_{short}d_to_{long}d",
+            f"transactions a day in {short} days over those in {long}",
+            "trend",
+            pace,
+        )
+
+
+def _debits_and_credits() -> Iterator[Feature]:
+    count, credits_ = col("transaction_count"), col("credits")
+    for side, topic in (("debit", "amount"), ("credit", "credits")):
+        yield Feature(side, f"sum of {side}s, in currency units", topic, col(side))
+        yield Feature(f"largest_{side}", f"largest {side}, in currency units", topic, col(f"largest_{side}"))
+    yield Feature(
+        "credit_share", "share of the transactions that are credits", "credits", ratio(credits_, count)
+    )
+    yield Feature(
+        "credit_to_debit",
+        "sum of credits over sum of debits",
+        "credits",
+        ratio(col("credit"), col("debit")),
+    )
+    yield Feature(
+        "average_debit", "mean debit, in currency units", "amount", ratio(col("debit"), count - credits_)
+    )
+    yield Feature(
+        "average_credit", "mean credit, in currency units", "credits", ratio(col("credit"), credits_)
+    )
+    for side in ("debit", "credit"):
+        yield Feature(f"recency_{side}", f"days since the last {side}", "recency", col(f"recency_{side}"))
+
+
+def _balance() -> Iterator[Feature]:
+    """The running sum of signed amounts: what the customer has paid in, less what was paid out to them."""
+    monetary = col("monetary")
+    for name, meaning in {"lowest": "lowest", "highest": "highest"}.items():
+        feature = f"balance_{name}"
+        yield Feature(feature, f"{meaning} running balance, in currency units", "balance", col(feature))
+    yield Feature("drawdown", "largest fall of the running balance from a peak", "balance", col("drawdown"))
+    yield Feature(
+        "balance_share",
+        "running balance over gross turnover",
+        "balance",
+        ratio(col("total_transaction_amount"), monetary),
+    )
+    yield Feature(
+        "drawdown_share", "drawdown over gross turnover", "balance", ratio(col("drawdown"), monetary)
+    )
+
+
+def _cycles() -> Iterator[Feature]:
+    """Money paid out and paid back in turns, as in a loan: how long each takes, and how it develops."""
+    for name, meaning in {"mean": "mean", "max": "longest", "latest": "latest"}.items():
+        back, again = f"turnaround_{name}", f"redraw_{name}"
+        yield Feature(
+            back, f"{meaning} time from a credit to the debit after it, in days", "cycle", col(back)
+        )
+        yield Feature(
+            again, f"{meaning} time from a debit to the credit after it, in days", "cycle", col(again)
+        )
+    yield Feature(
+        "turnaround_change",
+        "latest turnaround over the mean one",
+        "cycle",
+        ratio(col("turnaround_latest"), col("turnaround_mean")),
+    )
+    yield Feature("cycles", "number of credits with a debit right after them", "cycle", col("cycles"))
+    lag = col("recency_credit") - col("recency_debit")
+    yield Feature("debit_after_credit", "days from the last credit to the last debit", "cycle", lag)
+    for side in ("debit", "credit"):
+        growth = ratio(col(f"latest_{side}"), col(f"first_{side}"))
+        yield Feature(f"{side}_growth", f"latest {side} over the first one", "cycle", growth)
+        latest = ratio(col(f"latest_{side}"), col(f"largest_{side}"))
+        yield Feature(f"latest_to_largest_{side}", f"latest {side} over the largest one", "cycle", latest)
+
+
+def _regularity() -> Iterator[Feature]:
+    gap = col("gap_mean")
+    for name, meaning in {"mean": "mean", "std": "standard deviation of the", "max": "longest"}.items():
+        yield Feature(
+            f"gap_{name}", f"{meaning} gap between transactions, in days", "regularity", col(f"gap_{name}")
+        )
+    yield Feature("latest_gap", "days between the last two transactions", "regularity", col("latest_gap"))
+    yield Feature(
+        "gap_variation",
+        "standard deviation of the gaps over their mean",
+        "regularity",
+        ratio(col("gap_std"), gap),
+    )
+    yield Feature(
+        "overdue",
+        "days since the last transaction over the mean gap",
+        "recency",
+        ratio(col("recency"), gap),
+        1,
+    )
+    yield Feature(
+        "amount_variation",
+        "standard deviation of Value over its mean",
+        "amount",
+        ratio(col("value_std") * col("transaction_count"), col("monetary")),
+    )
+    latest = ratio(col("latest_Value") * col("transaction_count"), col("monetary"))
+    yield Feature(
+        "latest_to_average", "Value of the latest transaction over the mean Value", "latest", latest
+    )
+
+
+def _habits() -> Iterator[Feature]:
+    count = col("transaction_count")
+    yield Feature(
+        "night_share", "share of transactions from 22:00 to 05:59", "timing", ratio(col("nights"), count)
+    )
+    yield Feature(
+        "weekend_share",
+        "share of transactions on Saturday and Sunday",
+        "timing",
+        ratio(col("weekends"), count),
+    )
+    yield Feature("hour_mean", "mean hour of the day", "timing", col("hour_mean"))
+    yield Feature("hour_std", "standard deviation of the hour of the day", "timing", col("hour_std"))
+    for column in CATEGORIES:
+        yield Feature(
+            f"distinct_{column}", f"number of different {column}", "variety", col(f"distinct_{column}")
+        )

@@ -1,0 +1,75 @@
+"""The families of features that a model's own data bring: frequent levels of categories, attributes of applications."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from credit_model.data.decisions import Attribute
+from credit_model.features.expression import col, when
+from credit_model.features.feature import Feature, ratio
+
+APPLICATION = "application: "  # topics of attributes, each its own
+PUBLISHED_LEVELS = (
+    *("airtime", "data_bundles", "financial_services", "movies", "other"),
+    *("ticket", "transport", "tv", "utility_bill"),
+)
+
+
+def learned(levels: Mapping[str, Sequence[str]], attributes: Sequence[Attribute]) -> Iterator[Feature]:
+    """The features of learned levels by column, and of attributes."""
+    yield from _categories(levels)
+    yield from _attributes(attributes)
+
+
+def _categories(levels: Mapping[str, Sequence[str]]) -> Iterator[Feature]:
+    count, monetary = col("transaction_count"), col("monetary")
+    for level in dict.fromkeys((*PUBLISHED_LEVELS, *levels.get("ProductCategory", ()))):
+        is_level = col("latest_ProductCategory").eq_missing(level).cast(pl.Float64)
+        present = when(col("transaction_count").is_not_null(), is_level)
+        yield Feature(
+            f"ProductCategory_{level}", f"1 where the latest transaction is {level}", "latest", present
+        )
+    for column, names in levels.items():
+        for level in names:
+            key, what = f"{column}_{level}", f"transactions with {column} {level}"
+            yield Feature(f"share_{key}", f"share of {what}", "mix", ratio(col(f"count_{key}"), count))
+            yield Feature(
+                f"value_share_{key}",
+                f"share of Value in {what}",
+                "mix",
+                ratio(col(f"value_{key}"), monetary),
+            )
+            yield Feature(
+                f"recency_{key}", f"days since the last of the {what}", "mix", col(f"recency_{key}")
+            )
+            yield Feature(
+                f"since_{key}", f"transactions since the last of the {what}", "mix", col(f"since_{key}")
+            )
+
+
+def _attributes(attributes: Sequence[Attribute]) -> Iterator[Feature]:
+    names = {attribute.name for attribute in attributes}
+    for attribute in attributes:
+        name, meaning = attribute.name, f"{attribute.name} of the application"
+        yield Feature(name, meaning, f"{APPLICATION}{name}", col(name))
+    numbers = {attribute.name for attribute in attributes if attribute.kind == "number"}
+    for debt, income in (("total_debt", "income"), ("loan_amount", "income")):
+        if {debt, income} <= numbers & names:
+            yield Feature(
+                f"{debt}_to_income",
+                f"{debt} over {income}",
+                "affordability",
+                ratio(col(debt), col(income)),
+                1,
+            )
+    if "loan_amount" in numbers:
+        turnover = {
+            "turnover": col("monetary"),
+            "largest_credit": col("largest_credit"),
+            "average": ratio(col("monetary"), col("transaction_count")),
+        }
+        for name, expression in turnover.items():
+            meaning = f"loan_amount over the {name.replace('_', ' ')} of the transactions"
+            yield Feature(
+                f"loan_amount_to_{name}", meaning, "affordability", ratio(col("loan_amount"), expression)
+            )

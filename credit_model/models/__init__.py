@@ -1,0 +1,1 @@
+"""Classifiers in their served form."""

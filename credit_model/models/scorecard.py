@@ -1,0 +1,64 @@
+"""The scorecard in its served form: logistic regression on weights of evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from credit_model.arrays import FloatArray
+from credit_model.models.binning import Binning
+from credit_model.models.classifier import Table, describe
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Logistic regression on weights of evidence: ``margin = neutral - sum(weight * WoE)``.
+
+    Attributes:
+        binnings: one per input, in order.
+        weights: of the WoE, none negative, so that points rise with safety in every bin.
+        neutral: log-odds of bad where every WoE is zero.
+    """
+
+    kind: ClassVar[str] = "scorecard"
+    requirements: ClassVar[tuple[str, ...]] = ()
+    binnings: tuple[Binning, ...]
+    weights: tuple[float, ...]
+    neutral: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The binned features."""
+        return tuple(binning.feature for binning in self.binnings)
+
+    def contributions(self, table: Table) -> FloatArray:
+        """Log-odds of bad that each feature adds to the neutral margin."""
+        evidence = [binning.woe(table[binning.feature]) for binning in self.binnings]
+        contributions: FloatArray = -np.stack(evidence, axis=1) * np.array(self.weights)
+        return contributions
+
+    def margin(self, table: Table) -> FloatArray:
+        """Log-odds of bad."""
+        return self.judge(table)[0]
+
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+        """Margins and contributions together, in one reading of the table."""
+        contributions = self.contributions(table)
+        return self.neutral + contributions.sum(axis=1), contributions
+
+    def save(self, folder: Path) -> None:
+        """Write plain files."""
+        plain = {
+            "binnings": [binning.to_dict() for binning in self.binnings],
+            "weights": list(self.weights),
+            "neutral": self.neutral,
+        }
+        describe(folder, {"kind": self.kind} | plain)
+
+    @classmethod
+    def load(cls, _: Path, plain: Mapping[str, Any]) -> "Scorecard":
+        """Read what ``save`` wrote."""
+        binnings = tuple(Binning.from_dict(binning) for binning in plain["binnings"])
+        return cls(binnings, tuple(plain["weights"]), float(plain["neutral"]))

@@ -1,0 +1,134 @@
+"""Trees in their served form: XGBoost's own, for boosters, forests and single trees alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model.arrays import FloatArray
+from credit_model.models.classifier import Case, Table, describe
+from credit_model.models.tree_lookup import Lookup, lookup
+
+if TYPE_CHECKING:
+    import xgboost
+
+
+_BOOSTER = "booster.json"
+_FEW = 1_000  # texts up to which a dictionary is faster than handing the column to Polars
+_LARGEST = float(np.finfo(np.float32).max)
+Codes = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees; contributions are exact Shapley values of the trees (Lundberg et al., 2020).
+
+    Attributes:
+        inputs: the features, in the trees' order.
+        levels: learned levels of each text feature; a level's code is its place.
+        model: the trees, in XGBoost's own JSON.
+    """
+
+    kind: ClassVar[str] = "trees"
+    inputs: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    model: bytes
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """XGBoost, unless the trees are shallow enough to be looked up."""
+        return () if self._lookup else ("xgboost-cpu",)
+
+    def margin(self, table: Table) -> FloatArray:
+        """Log-odds of bad."""
+        cells = encode(table, self.inputs, self._codes)
+        return self._lookup.margin(cells) if self._lookup else self._margin(cells)
+
+    def contributions(self, table: Table) -> FloatArray:
+        """Log-odds of bad that each feature adds to the neutral margin."""
+        return self.judge(table)[1]
+
+    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+        """Margins and contributions together, in one reading of the table."""
+        cells = encode(table, self.inputs, self._codes)
+        if self._lookup:
+            return self._lookup.judge(cells)
+        return self._margin(cells), self._shapley(cells)[:, :-1]
+
+    @cached_property
+    def neutral(self) -> float:
+        """The mean margin of the training cases, by the trees' covers."""
+        nothing = np.full((1, len(self.inputs)), np.nan, dtype=np.float32)
+        return self._lookup.neutral if self._lookup else float(self._shapley(nothing)[0, -1])
+
+    @cached_property
+    def booster(self) -> "xgboost.Booster":
+        """The trees as XGBoost loads them."""
+        import xgboost
+
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(bytearray(self.model))
+        booster.set_param({"nthread": 1})
+        return booster
+
+    @cached_property
+    def _codes(self) -> Codes:
+        return codes_of(self.levels)
+
+    @cached_property
+    def _lookup(self) -> Lookup | None:
+        return lookup(self.model, len(self.inputs))
+
+    def _margin(self, cells: npt.NDArray[np.float32]) -> FloatArray:
+        return np.asarray(self.booster.inplace_predict(cells, predict_type="margin"), dtype=np.float64)
+
+    def _shapley(self, cells: npt.NDArray[np.float32]) -> FloatArray:
+        import xgboost
+
+        matrix = xgboost.DMatrix(cells, nthread=1)
+        return np.asarray(self.booster.predict(matrix, pred_contribs=True), dtype=np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Write plain files."""
+        levels = {name: list(known) for name, known in self.levels.items()}
+        describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
+        (folder / _BOOSTER).write_bytes(self.model)
+
+    @classmethod
+    def load(cls, folder: Path, plain: Mapping[str, Any]) -> "Trees":
+        """Read what ``save`` wrote, and work out here what the first request would wait for."""
+        levels = {name: tuple(known) for name, known in plain["levels"].items()}
+        found = cls(tuple(plain["inputs"]), levels, (folder / _BOOSTER).read_bytes())
+        _ = found._lookup.values if found._lookup else found.booster
+        return found
+
+
+def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:
+    """The code of each level of each text feature: its place."""
+    return {name: {level: float(code) for code, level in enumerate(known)} for name, known in levels.items()}
+
+
+def encode(
+    table: Table, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
+) -> npt.NDArray[np.float32]:
+    """A feature table as the trees' matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
+    if isinstance(table, Case):
+        values = table.values
+        row = [codes[name].get(values[name], np.nan) if name in codes else values[name] for name in inputs]
+        return np.array(np.clip([row], -_LARGEST, _LARGEST), dtype=np.float32)
+    columns = np.empty((len(inputs), len(table)), dtype=np.float32)
+    for column, name in zip(columns, inputs, strict=True):
+        cells = _encode(table[name], codes[name]) if name in codes else table[name].to_numpy()
+        column[:] = np.clip(cells, -_LARGEST, _LARGEST)
+    return columns.T
+
+
+def _encode(texts: pl.Series, codes: Mapping[str, float]) -> FloatArray:
+    if len(texts) < _FEW:
+        return np.array([codes.get(text, np.nan) for text in texts.to_list()])
+    return texts.replace_strict(codes, default=None, return_dtype=pl.Float64).to_numpy()

@@ -1,0 +1,1 @@
+"""What drives several of the other folders."""

@@ -1,0 +1,205 @@
+"""What the model achieves, in sections of the model document: performance to fairness."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from credit_model.reporting import tables
+from credit_model.reporting.page import Block, Note, Picture, Section, Table
+from credit_model.reporting.tables import decision_table
+from credit_model.scoring.reasons import reason
+from credit_model.training.evaluation import by_period
+from credit_model.training.summary import auc
+from credit_model.training.workflow import Outcome
+
+_MEASURES = {
+    "roc_auc": "AUC",
+    "gini": "Gini",
+    "ks": "KS",
+    "pr_auc": "area under precision and recall",
+    "accuracy": "accuracy at the threshold",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "expected_cost": "cost of errors per decision",
+}
+
+
+def performance(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+    """Measures out of fold and out of time."""
+    figures = outcome.figures
+    parts = {"out of fold": "grouped", "out of time": "test"}
+    rows = [
+        {"measure": text} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
+        for name, text in _MEASURES.items()
+    ]
+    schema = dict.fromkeys(parts, pl.Float64)
+    confusion = [
+        {"": name.replace("_", " ")} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
+        for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")
+    ]
+    text = (
+        f"Out of fold: {auc(figures, 'grouped')}. Out of time: {auc(figures, 'test')}. With history only: "
+        f"{auc(figures, 'grouped_with_history')} and {auc(figures, 'test_with_history')}."
+    )
+    blocks: list[Block] = [
+        text,
+        Table(pl.DataFrame(rows, schema_overrides=schema), "Measures; empty where fewer than 20 of a class"),
+        Table(pl.DataFrame(confusion, schema_overrides=schema), "Confusion matrix at the threshold"),
+        Picture(pictures["roc.png"], "Receiver operating characteristic", "ROC curve"),
+        Picture(pictures["scores.png"], "Scores of goods and bads", "Histograms of the score by class"),
+    ]
+    return Section("Performance", blocks)
+
+
+def calibration(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+    """Whether probabilities hold, as a whole and by period."""
+    trained = outcome.trained
+    kind = trained.scorer.calibrator.kind
+    text = (
+        f"The margin becomes a probability by a {kind} calibration, fitted on out-of-fold margins. "
+        f"Observed over expected: {_number(outcome, 'grouped_calibration_in_the_large')} out of fold, "
+        f"{_number(outcome, 'test_calibration_in_the_large')} out of time; slope "
+        f"{_number(outcome, 'grouped_calibration_slope')} and {_number(outcome, 'test_calibration_slope')} (1 is calibrated)."
+    )
+    blocks: list[Block] = [
+        text,
+        Picture(pictures["calibration.png"], "Reliability", "Observed bad rate against mean probability"),
+        Picture(
+            pictures["periods.png"],
+            "Calibration in the large by period",
+            "Bad rate and probability by period",
+        ),
+        Table(by_period(trained.prepared, trained.probability), "By period, out of fold"),
+    ]
+    return Section("Calibration", blocks)
+
+
+def stability(outcome: Outcome) -> Section:
+    """Drift of the score, and of its quality."""
+    psi, limit = _number(outcome, "test_score_psi"), _number(outcome, "test_score_psi_limit")
+    text = (
+        f"Population stability index of the score from the training part to the test part: {psi}; the limit at this sample "
+        f"size is {limit}. Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall, its scatter): "
+        f"{_number(outcome, 'grouped_stability')}."
+    )
+    return Section("Stability", [text])
+
+
+def scorecard(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+    """Points of the interpretable primary."""
+    scale = outcome.sample.recipe.scale
+    text = (
+        f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
+        "double the odds. The points of a case's bins add up to the score of the interpretable primary."
+    )
+    blocks: list[Block] = [text, Table(tables.points(outcome.trained), "Points")]
+    blocks.append(
+        Picture(pictures["binnings.png"], "Weight of evidence by bin", "Bars of the weight of evidence")
+    )
+    return Section("Scorecard", blocks)
+
+
+def reasons(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+    """The codes that the model can give."""
+    topics = set(outcome.trained.scorer.reasons.topics) | {"no_history"}
+    rows = [{"code": code, "sentence": text} for code, text in sorted(map(reason, topics))]
+    text = (
+        "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by idea, "
+        "and only what pushed towards risk."
+    )
+    return Section(
+        "Reasons",
+        [
+            text,
+            Table(pl.DataFrame(rows), "Reason codes this model can give"),
+            Picture(
+                pictures["importance.png"],
+                "Importance of the features",
+                "Mean absolute contribution by feature",
+            ),
+        ],
+    )
+
+
+def decisions(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+    """Bands, costs, and what the bands decide."""
+    bands, recipe = outcome.trained.scorer.bands, outcome.sample.recipe
+    limits = (0.0, *bands.limits, 1.0)
+    rows = [
+        {"band": name, "from probability": limits[place], "to": limits[place + 1], "decision": decision}
+        for place, (name, decision) in enumerate(zip(bands.names, bands.decisions, strict=True))
+    ]
+    text = (
+        f"A missed bad costs {recipe.costs[0]:g}, a refused good {recipe.costs[1]:g}; the prediction is 1 from probability "
+        f"{bands.threshold:.4f} on. A decision never contradicts its prediction."
+    )
+    nobody = share(outcome, "approve") == "0%"
+    warning = "Nobody would be approved at these costs: change them, or name bands, if that is not meant."
+    return Section(
+        "Decisions and costs",
+        [
+            text,
+            *([Note(warning, "warning")] if nobody else []),
+            Table(pl.DataFrame(rows), "Bands"),
+            Table(_decision_table(outcome), "What the bands decide, and what became of it, out of fold"),
+            Picture(pictures["cost.png"], "Cost of errors by threshold", "Cost curve"),
+        ],
+    )
+
+
+def fairness(outcome: Outcome) -> Section:
+    """Groups compared, where one is named."""
+    if outcome.fairness is None:
+        text = "Not assessable: no column of the outcomes was named as group. Name one with group=COLUMN and train again."
+        return Section("Fairness", [Note(text, "warning")])
+    note = (
+        "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
+        "brackets: 95 % intervals, resampling customers. Even groups, too, show some difference by chance: one whose interval "
+        "reaches 0 is not shown to be any."
+    )
+    disparities = outcome.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
+    return Section(
+        "Fairness",
+        [
+            note,
+            Table(_with_intervals(outcome.fairness.table), "By group, out of fold"),
+            Table(
+                disparities, "Disparities (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
+            ),
+        ],
+    )
+
+
+def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:
+    """A figure and the ends of its interval as one text."""
+    bare = [name for name in table.columns if not name.endswith(("_low", "_high"))]
+    return table.select(
+        _interval_text(name) if f"{name}_low" in table.columns else pl.col(name) for name in bare
+    )
+
+
+def _interval_text(name: str) -> pl.Expr:
+    figures = [pl.col(column).round(3).cast(pl.String) for column in (name, f"{name}_low", f"{name}_high")]
+    return pl.format("{} ({} to {})", *figures).alias(name)
+
+
+def share(outcome: Outcome, decision: str) -> str:
+    """Share of the decisions out of fold that a decision is given to, in per cent."""
+    table = _decision_table(outcome).filter(pl.col("decision") == decision)
+    return f"{table['share'].item():.0%}"
+
+
+def _decision_table(outcome: Outcome) -> pl.DataFrame:
+    trained = outcome.trained
+    known = ~np.isnan(trained.probability)
+    return decision_table(trained.scorer.bands, trained.probability[known], trained.prepared.bad[known])
+
+
+def _number(outcome: Outcome, name: str) -> str:
+    value = outcome.figures.get(name)
+    return "not estimable" if value is None else f"{value:.3f}"

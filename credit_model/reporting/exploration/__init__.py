@@ -1,0 +1,1 @@
+"""What a set of transactions is like."""

@@ -1,0 +1,302 @@
+"""What a set of transactions is like, in small tables: quality, amounts, categories, time, customers.
+
+Aggregates only: a level seen for fewer than five customers is counted as rare, and no customer is named.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from credit_model.data.transactions import COLUMNS, FAULTS, REQUIRED, SCHEMA, Tidy
+from credit_model.training.rfm import rfm
+from credit_model.training.rfm_clusters import fit_labeller
+
+QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+RFM_DAYS = 90
+_OUTLIER = 3.0
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Small tables, each with one row per line of its subject.
+
+    Attributes:
+        absent: optional columns that the files do not have; what is made of them is empty below.
+        quality: columns: nulls, unreadable and distinct values, whether constant.
+        duplicates: repeated transactions, with the same content and with another.
+        amounts: quantiles of Amount, Value and their outliers.
+        amount_against_value: how the two agree.
+        sides: debits and credits: rows, sum.
+        levels: categories: rows, customers and turnover of each frequent level.
+        days: transactions, customers and turnover of each day.
+        hours: transactions by weekday (1 is Monday) and hour.
+        customers: quantiles of each customer's transactions, recency, frequency and monetary value.
+        clusters: recency, frequency and monetary value, over the whole span, of the clusters that the labeller's method
+            finds; empty with too few customers.
+        rfm: recency, frequency and monetary value of every customer at the end, without their names.
+        outcomes: months of real outcomes: decisions whose outcome is known, bads, bad rate; empty without outcomes.
+    """
+
+    absent: tuple[str, ...]
+    quality: pl.DataFrame
+    duplicates: pl.DataFrame
+    amounts: pl.DataFrame
+    amount_against_value: pl.DataFrame
+    sides: pl.DataFrame
+    levels: pl.DataFrame
+    days: pl.DataFrame
+    hours: pl.DataFrame
+    customers: pl.DataFrame
+    clusters: pl.DataFrame
+    rfm: pl.DataFrame
+    outcomes: pl.DataFrame
+
+
+def explore(
+    transactions: Tidy,
+    outcomes: pl.DataFrame | None = None,
+    seed: int = 42,
+    present: Collection[str] = COLUMNS,
+) -> Exploration:
+    """Look at transactions, and at real outcomes where there are any.
+
+    Args:
+        transactions: tidy transactions.
+        outcomes: labelled decisions, with ``as_of`` and ``bad``.
+        seed: of the clusters.
+        present: columns that the files have.
+
+    Raises:
+        ValueError: there is no transaction with a customer, a time and an amount.
+    """
+    frame = transactions.frame
+    known = frame.drop_nulls(REQUIRED)
+    if known.is_empty():
+        raise ValueError("no transaction has a customer, a time and an amount; give transactions to explore")
+    measured = _measured(known)
+    return Exploration(
+        absent=tuple(name for name in COLUMNS if name not in present),
+        quality=quality(transactions, present),
+        duplicates=duplicates(frame).filter("TransactionId" in present),
+        amounts=_amounts(known).filter(pl.col("amount").is_in(present)),
+        amount_against_value=_agreement(known).filter("Value" in present),
+        sides=_sides(known),
+        levels=levels(known, present),
+        days=_days(known),
+        hours=_hours(known),
+        customers=_customers(measured),
+        clusters=_clusters(measured, seed),
+        rfm=measured.select("recency", "frequency", "monetary"),
+        outcomes=_outcomes(outcomes),
+    )
+
+
+def _amounts(known: pl.DataFrame) -> pl.DataFrame:
+    tables = []
+    for name in ("Amount", "Value"):
+        column = known[name]
+        scaled = column.sign() * (column.abs() + 1).log()
+        low, high = scaled.quantile(0.25, "linear"), scaled.quantile(0.75, "linear")
+        reach = _OUTLIER * ((high or 0.0) - (low or 0.0))
+        outlier = (scaled < (low or 0.0) - reach) | (scaled > (high or 0.0) + reach)
+        values: dict[str, float | str | None] = {"amount": name}
+        values |= {f"{share:.0%}": column.quantile(share, "linear") for share in QUANTILES}
+        values |= {"mean": float(column.mean() or 0.0), "outliers": float(outlier.sum())}  # type: ignore[arg-type]
+        tables.append(values)
+    return pl.DataFrame(tables)
+
+
+def _agreement(known: pl.DataFrame) -> pl.DataFrame:
+    gross = pl.col("Amount").abs()
+    same = (pl.col("Value") - gross).abs() <= 1e-9 * (1 + pl.col("Value"))
+    equal, above, correlation = known.select(
+        same.mean(),
+        ((pl.col("Value") > gross) & ~same).mean().alias("above"),
+        pl.corr("Amount", "Value").alias("r"),
+    ).row(0)
+    measures = {
+        "Value equals the absolute Amount (share)": equal,
+        "Value above the absolute Amount (share)": above,
+        "correlation of Amount and Value": correlation
+        if correlation is not None and math.isfinite(correlation)
+        else None,
+    }
+    return pl.DataFrame(
+        {"measure": list(measures), "value": list(measures.values())}, schema_overrides={"value": pl.Float64}
+    )
+
+
+def _sides(known: pl.DataFrame) -> pl.DataFrame:
+    side = pl.when(pl.col("Amount") < 0).then(pl.lit("credit")).otherwise(pl.lit("debit")).alias("side")
+    return (
+        known.group_by(side)
+        .agg(
+            transactions=pl.len(),
+            share=pl.len() / known.height,
+            amount=pl.col("Amount").sum(),
+            median=pl.col("Amount").median(),
+        )
+        .sort("side")
+    )
+
+
+def _days(known: pl.DataFrame) -> pl.DataFrame:
+    day = pl.col("TransactionStartTime").dt.date().alias("day")
+    return (
+        known.group_by(day)
+        .agg(transactions=pl.len(), customers=pl.col("CustomerId").n_unique(), turnover=pl.col("Value").sum())
+        .sort("day")
+    )
+
+
+def _hours(known: pl.DataFrame) -> pl.DataFrame:
+    time = pl.col("TransactionStartTime").dt
+    return (
+        known.group_by(weekday=time.weekday(), hour=time.hour())
+        .agg(transactions=pl.len())
+        .sort("weekday", "hour")
+    )
+
+
+def _measured(known: pl.DataFrame) -> pl.DataFrame:
+    time = pl.col("TransactionStartTime")
+    end, days = known.select(
+        time.max() + pl.duration(microseconds=1), (time.max() - time.min()).dt.total_days().alias("days")
+    ).row(0)
+    decisions = (
+        known.select("CustomerId")
+        .unique()
+        .sort("CustomerId")
+        .with_columns(as_of=pl.lit(end, pl.Datetime("us")))
+    )
+    return rfm(Tidy(known, pl.DataFrame(schema=FAULTS)), decisions, days + 1)
+
+
+def _customers(measured: pl.DataFrame) -> pl.DataFrame:
+    rows = []
+    for name in ("frequency", "recency", "tenure", "monetary", "net"):
+        column = measured[name]
+        rows.append(
+            {"measure": name}
+            | {f"{share:.0%}": column.quantile(share, "linear") for share in QUANTILES[1:-1]}
+        )
+    return pl.DataFrame(rows)
+
+
+def _clusters(measured: pl.DataFrame, seed: int) -> pl.DataFrame:
+    try:
+        labeller = fit_labeller(measured.select("recency", "frequency", "monetary"), RFM_DAYS, seed)
+    except ValueError:
+        return pl.DataFrame(schema={"cluster": pl.String, "share": pl.Float64})
+    rows = [
+        {"cluster": "least engaged" if place == labeller.high_risk else f"other {place + 1}", "share": share}
+        | dict(units)
+        for place, (units, share) in enumerate(zip(labeller.centroids_in_units, labeller.shares, strict=True))
+    ]
+    return pl.DataFrame(rows)
+
+
+def _outcomes(outcomes: pl.DataFrame | None) -> pl.DataFrame:
+    if outcomes is None:
+        return pl.DataFrame(
+            schema={"month": pl.String, "decisions": pl.UInt32, "bads": pl.Int64, "bad_rate": pl.Float64}
+        )
+    month = pl.col("as_of").dt.strftime("%Y-%m").alias("month")
+    bad = pl.col("bad").cast(pl.Int64)
+    return (
+        outcomes.drop_nulls("bad")
+        .group_by(month)
+        .agg(decisions=pl.len(), bads=bad.sum(), bad_rate=bad.mean())
+        .sort("month")
+    )
+
+
+def quality(transactions: Tidy, present: Collection[str]) -> pl.DataFrame:
+    """One row per column that the files have: nulls, unreadable and distinct values, whether it is constant."""
+    frame, faults = transactions.frame, transactions.faults
+    unreadable = dict(faults.filter(pl.col("problem") == "unreadable")["field"].value_counts().iter_rows())
+    rows = []
+    for name in (known for known in COLUMNS if known in present):
+        column = frame[name]
+        distinct = column.drop_nulls().n_unique()
+        rows.append(
+            {
+                "column": name,
+                "type": _kind(SCHEMA[name]),
+                "null": column.null_count(),
+                "null_share": column.null_count() / frame.height,
+                "unreadable": int(unreadable.get(name, 0)),
+                "distinct": distinct,
+                "constant": distinct == 1,
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def duplicates(frame: pl.DataFrame) -> pl.DataFrame:
+    """Transactions that came again under their ``TransactionId``: with the same content, with another."""
+    named = frame.filter(pl.col("TransactionId").is_not_null())
+    identity = ["CustomerId", "TransactionId"]
+    versions = named.unique()
+    conflicts = versions.height - versions.select(identity).unique().height
+    rows = {
+        "sent more than once, same content": named.height - versions.height,
+        "same id, other content": conflicts,
+    }
+    return pl.DataFrame({"duplicates": list(rows), "transactions": list(rows.values())})
+
+
+def _kind(dtype: pl.DataType) -> str:
+    return "time" if dtype.is_temporal() else "number" if dtype.is_numeric() else "text"
+
+
+LEAST_CUSTOMERS = 5
+MOST_LEVELS = 12
+RARE = "(rare)"
+CATEGORIES = (
+    "ProductCategory",
+    "ProductId",
+    "ProviderId",
+    "ChannelId",
+    "PricingStrategy",
+    "CurrencyCode",
+    "CountryCode",
+)
+
+
+def levels(known: pl.DataFrame, present: Collection[str]) -> pl.DataFrame:
+    """Frequent levels of every category that the files have and that varies; of the first where none does.
+
+    Returns:
+        ``column``, ``level``, ``transactions`` and ``turnover``, empty where the files have no category.
+    """
+    there = [name for name in CATEGORIES if name in present]
+    varied = [name for name in there if known[name].drop_nulls().n_unique() > 1]
+    empty = pl.DataFrame(schema={"column": pl.String, "level": pl.String})
+    return pl.concat([empty, *(_levels(known, name) for name in varied or there[:1])], how="diagonal")
+
+
+def _levels(known: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Frequent levels of one column; those of fewer than five customers, and the tail, are folded.
+
+    A fold of fewer than five customers takes in the least frequent level besides: it would say what one did.
+    """
+    level = pl.col(name).fill_null("(missing)")
+    counted = known.group_by(level.alias("level")).agg(
+        transactions=pl.len(), customers=pl.col("CustomerId").n_unique(), turnover=pl.col("Value").sum()
+    )
+    ranked = counted.sort(["transactions", "level"], descending=[True, False]).with_row_index("rank")
+    folded = (pl.col("customers") < LEAST_CUSTOMERS) | (pl.col("rank") >= MOST_LEVELS)
+    kept = ranked.filter(~folded)["level"]
+    hidden = known.filter(~level.is_in(kept.implode()))["CustomerId"].n_unique()
+    kept = kept.head(-1) if 0 < hidden < LEAST_CUSTOMERS else kept
+    shown = ranked.with_columns(
+        level=pl.when(pl.col("level").is_in(kept.implode())).then("level").otherwise(pl.lit(RARE))
+    )
+    return (
+        shown.group_by("level", maintain_order=True)
+        .agg(pl.col("transactions").sum(), pl.col("turnover").sum())
+        .select(pl.lit(name).alias("column"), "level", "transactions", "turnover")
+    )

@@ -1,0 +1,169 @@
+"""The model document: one page per version, for the people who validate, approve and watch over the model.
+
+Its headings are those a validator looks for: documentation and validation of rating systems (Basel Framework, CRE36), model
+risk management (SR 26-2, which replaced SR 11-7), technical documentation (EU AI Act, Annex IV), specific principal reasons
+(Regulation B, 12 CFR 1002.9). A claim stands beside its number, or it does not stand there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from credit_model.reporting import document_development, document_results
+from credit_model.reporting.document_results import share
+from credit_model.reporting.page import Block, Note, Section, Table, page
+from credit_model.training.summary import auc
+from credit_model.training.workflow import Outcome
+
+_FOUND_IN = (
+    ("General description, intended purpose", "AI Act Annex IV 1", "Purpose and limits"),
+    (
+        "Development, data, design choices",
+        "AI Act Annex IV 2; CRE36 rating system design",
+        "Data, Label, Features, Candidates",
+    ),
+    ("Functioning, control, human oversight", "AI Act Annex IV 3", "Decisions and costs, Reasons"),
+    (
+        "Appropriateness of the measures",
+        "AI Act Annex IV 4; CRE36 validation",
+        "Performance, Calibration, Stability",
+    ),
+    ("Conceptual soundness", "SR 26-2", "Label, Features, Scorecard"),
+    ("Outcomes analysis and benchmarking", "SR 26-2", "Candidates, Performance"),
+    ("Ongoing monitoring", "SR 26-2; AI Act Annex IV 9", "Monitoring plan"),
+    ("Specific principal reasons", "Regulation B, 12 CFR 1002.9", "Reasons"),
+    ("Non-discrimination", "AI Act Annex IV 2, 3; Regulation B", "Fairness"),
+    ("Reproducibility, changes", "SR 26-2; AI Act Annex IV 6", "How to reproduce"),
+)
+_PROXY = (
+    "The label is a proxy made of behaviour: it is not default, and the probability is not a probability of default. It "
+    "serves to build and rehearse the process. Prices, limits and provisions must wait for real outcomes."
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What names a version.
+
+    Attributes:
+        name: of the registered model.
+        model_version: first 12 hex digits of the artifact's manifest hash.
+        package: version of this package.
+        parameters: of the training command, as given.
+    """
+
+    name: str
+    model_version: str
+    package: str
+    parameters: Mapping[str, str]
+
+
+def model_document(outcome: Outcome, pictures: Mapping[str, Figure], identity: Identity) -> str:
+    """The page, self-contained.
+
+    Args:
+        outcome: of the training.
+        pictures: from ``plots.pictures``.
+        identity: of the version.
+    """
+    sections = (
+        _purpose(outcome, identity),
+        _map(),
+        document_development.data(outcome),
+        document_development.label(outcome),
+        document_development.features(outcome),
+        document_development.candidates(outcome, pictures),
+        document_results.performance(outcome, pictures),
+        document_results.calibration(outcome, pictures),
+        document_results.stability(outcome),
+        document_results.scorecard(outcome, pictures),
+        document_results.reasons(outcome, pictures),
+        document_results.decisions(outcome, pictures),
+        document_results.fairness(outcome),
+        _monitoring(),
+        _reproduce(outcome, identity),
+        _sign_off(),
+    )
+    subtitle = (
+        f"version {identity.model_version}, target {outcome.sample.recipe.target}, {outcome.trained.winner}"
+    )
+    return page(f"Model document: {identity.name}", subtitle, sections)
+
+
+def _purpose(outcome: Outcome, identity: Identity) -> Section:
+    figures = outcome.figures
+    blocks: list[Block] = [
+        "The model turns a customer's raw transactions, and the application's attributes where there are any, into one credit "
+        f"decision at a moment: a probability of {_target(outcome)}, a score, a band, a decision and its reasons. It is meant "
+        "for buy-now-pay-later and similar unsecured credit of one lender in one currency"
+        + (f" ({outcome.trained.prepared.currency})." if outcome.trained.prepared.currency else "."),
+        f"Out of time it ranks with AUC {auc(figures, 'test')}; out of fold, grouped by customer, {auc(figures, 'grouped')}.",
+    ]
+    if outcome.failed_gates:
+        blocks.append(Note("Gates failed: " + "; ".join(outcome.failed_gates) + ".", "warning"))
+    else:
+        beaten = "each baseline" if outcome.baselines else "chance (no baseline could be estimated)"
+        blocks.append(Note(f"Every gate passed: no leak found, better than {beaten} out of time.", "note"))
+    if outcome.sample.proxy is not None:
+        blocks.append(Note(_PROXY, "warning"))
+    blocks.append(
+        "It must not be used on customers of another lender, currency or country, on another history than the last "
+        f"{outcome.sample.recipe.history_days} days, or as the only ground of a refusal: decisions to review, "
+        f"{share(outcome, 'review')} of those out of fold, and every contested one need a person. Package {identity.package}."
+    )
+    return Section("Purpose and limits", blocks)
+
+
+def _map() -> Section:
+    frame = pl.DataFrame(_FOUND_IN, schema=["asked for", "by", "found under"], orient="row")
+    return Section("Where to find what", [Table(frame, "Requirements and the sections that answer them")])
+
+
+def _monitoring() -> Section:
+    rows = [
+        (
+            "every month",
+            "drift of every input and of the score against the reference in the artifact",
+            "above the limit for the sample size",
+        ),
+        ("every month", "share of no_history and invalid", "twice that of training"),
+        (
+            "when outcomes are known",
+            "AUC with interval, calibration in the large, bad rate by band",
+            "interval below that of this document",
+        ),
+        (
+            "every year, or after a change",
+            "training again, champion against challenger on the same decisions",
+            "the challenger is not worse",
+        ),
+    ]
+    frame = pl.DataFrame(rows, schema=["when", "what", "acted on where"], orient="row")
+    return Section(
+        "Monitoring plan", ["`python -m credit_model monitor` gives these figures.", Table(frame, "Plan")]
+    )
+
+
+def _reproduce(outcome: Outcome, identity: Identity) -> Section:
+    given = " ".join(f"--{name} {value}" for name, value in identity.parameters.items() if value)
+    used = [{"parameter": name, "decided": str(value)} for name, value in outcome.used.items()]
+    return Section(
+        "How to reproduce",
+        [
+            "The same data, package and parameters give the same artifact, byte for byte: its version is the hash of its files.",
+            f"python -m credit_model train {given}",
+            Table(pl.DataFrame(used), "What the data decided"),
+        ],
+    )
+
+
+def _sign_off() -> Section:
+    roles = ("Model developer", "Independent validator", "Model owner", "Data protection", "Approval")
+    frame = pl.DataFrame({"role": roles, "name": "", "date": "", "finding": "", "signature": ""})
+    return Section("Sign-off", [Table(frame, "To be filled in by the reviewers")])
+
+
+def _target(outcome: Outcome) -> str:
+    return "default" if outcome.sample.recipe.target == "observed_default" else "the proxy label"

@@ -1,0 +1,199 @@
+"""Pictures of a trained model."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
+
+from credit_model import metrics
+from credit_model.arrays import BadArray, FloatArray
+from credit_model.models.binning import Binning
+from credit_model.reporting.tables import binning_table
+from credit_model.scoring.policy import Bands
+from credit_model.training.costs import cost_curve
+from credit_model.training.evaluation import by_period
+from credit_model.training.train import Trained
+
+_GOOD, _BAD, _LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
+_SIZE = (6.4, 4.2)
+_MOST_BARS = 15
+
+
+def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
+    """Every picture of the test part, by file name; of all decisions, out of fold, where the test part has only one class.
+
+    Args:
+        trained: the fitted scorer and its measures.
+        costs: of a false negative and of a false positive.
+    """
+    judged = trained.test_probability
+    if len(np.unique(trained.prepared.bad[~np.isnan(judged)])) < 2:
+        judged = trained.probability
+    part = ~np.isnan(judged)
+    bad, probability = trained.prepared.bad[part], judged[part]
+    return {
+        "roc.png": roc(bad, probability),
+        "calibration.png": calibration(bad, probability),
+        "scores.png": scores(bad, trained.scorer.scale.score(probability)),
+        "importance.png": importance(trained),
+        "candidates.png": candidates(trained),
+        "cost.png": cost(bad, probability, costs, trained.scorer.bands),
+        "periods.png": periods(trained),
+        "binnings.png": binnings(trained.scorecard.binnings),
+    }
+
+
+def roc(bad: BadArray, probability: FloatArray) -> Figure:
+    """The receiver operating characteristic."""
+    order = np.argsort(-probability, kind="stable")
+    last = np.append(np.diff(probability[order]) != 0, True)
+    hits = np.append(0, np.cumsum(bad[order])[last]) / bad.sum()
+    alarms = np.append(0, np.cumsum(1 - bad[order])[last]) / (1 - bad).sum()
+    figure, axes = _figure("share of goods rejected", "share of bads rejected")
+    axes.plot(alarms, hits, color=_GOOD)
+    axes.plot([0, 1], [0, 1], color=_LINE, linestyle="--", linewidth=1)
+    axes.set_title(
+        f"ROC: AUC {metrics.roc_auc(bad, probability):.3f}, {len(bad)} decisions, {int(bad.sum())} bad"
+    )
+    return figure
+
+
+def calibration(bad: BadArray, probability: FloatArray) -> Figure:
+    """Observed bad rate against mean probability in ten groups, with 95 % bars (Wilson, 1927)."""
+    groups = metrics.reliability(bad, probability)
+    expected, observed, cases = (np.array(column) for column in zip(*groups, strict=True))
+    bars = error_bars(np.rint(observed * cases).astype(int), cases)
+    figure, axes = _figure("mean probability", "observed bad rate")
+    axes.errorbar(expected, observed, yerr=bars, fmt="o", color=_GOOD, capsize=3)
+    top = max(float(expected.max()), float((observed + bars[1]).max()))
+    axes.plot([0, top], [0, top], color=_LINE, linestyle="--", linewidth=1)
+    axes.set_title(
+        f"Calibration: observed over expected {metrics.calibration_in_the_large(bad, probability):.2f}"
+    )
+    return figure
+
+
+def scores(bad: BadArray, score: FloatArray) -> Figure:
+    """Distributions of the score among goods and bads."""
+    edges = np.linspace(score.min() - 1, score.max() + 1, 31).tolist()
+    figure, axes = _figure("score (higher is safer)", "share of each class")
+    for kind, (name, colour) in enumerate((("good", _GOOD), ("bad", _BAD))):
+        chosen = score[bad == kind]
+        axes.hist(
+            chosen, edges, weights=np.full(len(chosen), 1 / len(chosen)), alpha=0.6, label=name, color=colour
+        )
+    axes.legend(frameon=False)
+    axes.set_title("Score distribution")
+    return figure
+
+
+def importance(trained: Trained) -> Figure:
+    """Mean absolute contribution of each feature, in units of the margin."""
+    rows = pl.Series(trained.prepared.modelled)
+    classifier = trained.scorer.classifier
+    size = np.abs(classifier.contributions(trained.prepared.features.filter(rows))).mean(axis=0)
+    order = np.argsort(size)[-_MOST_BARS:]
+    figure, axes = _figure("mean absolute contribution to the margin", "")
+    axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=_GOOD)
+    axes.set_title("Importance")
+    return figure
+
+
+def candidates(trained: Trained) -> Figure:
+    """Cross-validated AUC of the candidates, with one standard error, and their AUC out of time."""
+    names = sorted(trained.comparison, key=lambda name: trained.comparison[name].mean)
+    means = [trained.comparison[name].mean for name in names]
+    errors = [trained.comparison[name].standard_error for name in names]
+    figure, axes = _figure("AUC", "")
+    axes.errorbar(
+        means, names, xerr=errors, fmt="o", color=_GOOD, capsize=4, label="five folds, ± one standard error"
+    )
+    tested = [name for name in names if name in trained.test_auc]
+    if tested:
+        out_of_time = [trained.test_auc[name] for name in tested]
+        axes.plot(out_of_time, tested, "D", color=_BAD, markerfacecolor="none", label="out of time")
+    axes.set_ylim(-0.5, len(names) - 0.5)
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
+    axes.set_title(f"Candidates: {trained.winner} is served")
+    return figure
+
+
+def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], bands: Bands) -> Figure:
+    """Cost of errors per decision at every threshold, with the threshold in use."""
+    curve = cost_curve(probability, bad, *costs)
+    figure, axes = _figure("threshold", "cost of errors per decision")
+    axes.step(curve["threshold"], curve["cost"], where="mid", color=_GOOD)
+    axes.axvline(
+        bands.threshold, color=_BAD, linestyle="--", linewidth=1, label=f"threshold {bands.threshold:.3f}"
+    )
+    for limit in bands.limits:
+        axes.axvline(limit, color=_LINE, linestyle=":", linewidth=1)
+    axes.legend(frameon=False)
+    axes.set_title(f"Cost: a missed bad {costs[0]:g}, a refused good {costs[1]:g}; dotted: the bands")
+    return figure
+
+
+def periods(trained: Trained) -> Figure:
+    """Observed bad rate against the mean probability of every period, out of fold."""
+    table = by_period(trained.prepared, trained.probability)
+    rate, bars = table["bad_rate"].to_numpy(), error_bars(table["bads"], table["decisions"])
+    places = np.arange(table.height)
+    figure, axes = _figure("", "bad rate")
+    axes.errorbar(places, rate, yerr=bars, fmt="o", color=_BAD, capsize=3, label="observed")
+    axes.plot(places, table["mean_probability"], "s", color=_GOOD, label="mean probability")
+    axes.set_xticks(places, table["period"].to_list(), rotation=30, ha="right")
+    axes.legend(frameon=False)
+    axes.set_title("Calibration in the large, by period, out of fold")
+    return figure
+
+
+def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
+    """Weight of evidence of the scorecard's most informative characteristics, bin by bin; positive is safer."""
+    ranked = sorted(shown, key=lambda binning: -binning.information_value)[:most]
+    columns = min(3, len(ranked))
+    rows = -(-len(ranked) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.6 * rows), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes, binning in zip(grid, ranked, strict=False):
+        _evidence(axes, binning)
+    for axes in grid[len(ranked) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def error_bars(bads: Iterable[int], cases: Iterable[int]) -> np.ndarray:
+    """How far the 95 % interval of each bad rate reaches below and above it (Wilson, 1927), shape (2, n)."""
+    found = [
+        (bad / many, binomtest(bad, many).proportion_ci(method="wilson"))
+        for bad, many in zip(bads, cases, strict=True)
+    ]
+    reach = [(rate - interval.low, interval.high - rate) for rate, interval in found]
+    return np.array(reach).reshape(-1, 2).T.clip(0)
+
+
+def literal(text: str) -> str:
+    """Text that a figure shows as it is: between two dollar signs it would be read as a formula."""
+    return text.replace("$", r"\$")
+
+
+def _evidence(axes: Axes, binning: Binning) -> None:
+    table = binning_table(binning).filter(pl.col("count") > 0)
+    names = [literal(text if len(text) < 24 else f"{text[:22]}…") for text in table["range"]]
+    colours = [_GOOD if woe >= 0 else _BAD for woe in table["woe"]]
+    axes.barh(names, table["woe"], color=colours)
+    axes.axvline(0, color=_LINE, linewidth=1)
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=7)
+    axes.set_title(f"{literal(binning.feature)} (IV {binning.information_value:.2f})", fontsize=8)
+
+
+def _figure(across: str, up: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes

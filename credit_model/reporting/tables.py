@@ -1,0 +1,182 @@
+"""Texts and tables that are kept with a training run, by path."""
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from credit_model.arrays import BadArray, FloatArray
+from credit_model.data.writers import csv_text
+from credit_model.models.binning import Binning
+from credit_model.models.scorecard import Scorecard
+from credit_model.reporting.page import Section, Table, page
+from credit_model.scoring import scale
+from credit_model.scoring.policy import DECISIONS, Bands
+from credit_model.scoring.scale import Scale
+from credit_model.training import costs
+from credit_model.training.evaluation import by_period
+from credit_model.training.train import Trained
+from credit_model.training.workflow import Outcome
+
+
+def documents(outcome: Outcome) -> Mapping[str, str]:
+    """Every text, by the path it is logged under."""
+    trained, recipe = outcome.trained, outcome.sample.recipe
+    known = ~np.isnan(trained.probability)
+    bad, probability = trained.prepared.bad[known], trained.probability[known]
+    found = {
+        "summary.txt": "\n".join(outcome.summary) + "\n",
+        "features.csv": csv_text(features(trained)),
+        "comparison.csv": csv_text(comparison(trained)),
+        "calibration_by_period.csv": csv_text(by_period(trained.prepared, trained.probability)),
+        "decisions_by_band.csv": csv_text(decision_table(trained.scorer.bands, probability, bad)),
+        "cost_curve.csv": csv_text(costs.cost_curve(probability, bad, *recipe.costs)),
+        "scorecard/points.csv": csv_text(points(trained)),
+        "scorecard/points.html": _points_page(trained, recipe.scale),
+    } | _binnings(trained.scorecard)
+    if outcome.fairness is not None:
+        found["fairness.csv"] = csv_text(outcome.fairness.table)
+        found["disparities.csv"] = csv_text(outcome.fairness.disparities)
+    if outcome.sample.proxy is not None:
+        labeller = outcome.sample.proxy.labeller
+        found["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)
+        found["cohorts.csv"] = csv_text(outcome.sample.proxy.cohorts)
+    return found
+
+
+def comparison(trained: Trained) -> pl.DataFrame:
+    """One row per candidate, the best first: cross-validated AUC and its error, the loss to the best and the error of that.
+
+    Errors are standard errors over the folds; beside them the AUC out of time, and what was chosen.
+    """
+    best = max(trained.comparison.values(), key=lambda result: result.mean)
+    rows = [
+        {
+            "candidate": name,
+            "auc": result.mean,
+            "standard_error": result.standard_error,
+            "loss": result.loss_to(best)[0],
+            "loss_standard_error": result.loss_to(best)[1],
+            "auc_out_of_time": trained.test_auc.get(name),
+            "chosen": name == trained.winner,
+        }
+        for name, result in trained.comparison.items()
+    ]
+    table = pl.DataFrame(rows, schema_overrides={"auc_out_of_time": pl.Float64})
+    return table.sort("auc", descending=True, maintain_order=True)
+
+
+def features(trained: Trained) -> pl.DataFrame:
+    """Every feature that varied, what it means, and whether the model uses it."""
+    known, used = trained.prepared.catalogue.features, set(trained.scorer.classifier.inputs)
+    rows = [
+        {"feature": n, "meaning": known[n].meaning, "topic": known[n].topic, "used": n in used}
+        for n in trained.prepared.features.columns
+    ]
+    return pl.DataFrame(rows)
+
+
+def points(trained: Trained) -> pl.DataFrame:
+    """Points of every bin of the scorecard, after calibration: those of a case's bins add up to its score."""
+    primary, classifier = trained.primary, trained.scorecard
+    slope, intercept = primary.calibrator.slope, primary.calibrator.intercept
+    weights = {
+        binning.feature: -slope * weight
+        for binning, weight in zip(classifier.binnings, classifier.weights, strict=True)
+    }
+    binnings = {binning.feature: binning for binning in classifier.binnings}
+    return points_table(intercept + slope * classifier.neutral, weights, binnings, primary.scale)
+
+
+def _points_page(trained: Trained, scale: scale.Scale) -> str:
+    subtitle = f"{scale.base_score:g} points at {scale.base_odds:g}:1, {scale.points_to_double_odds:g} points double the odds"
+    table = Table(points(trained), "Points of every bin; those of a case's bins add up to its score")
+    return page("Scorecard", subtitle, [Section("Points", [table])])
+
+
+def _binnings(primary: Scorecard) -> dict[str, str]:
+    found = {}
+    for place, binning in enumerate(primary.binnings, 1):
+        plain = binning.to_dict() | {"information_value": binning.information_value}
+        name = re.sub(r"\W+", "_", binning.feature)[:60]
+        found[f"scorecard/binnings/{place:02}_{name}.json"] = json.dumps(
+            plain | {"table": binning_table(binning).to_dicts()}, indent=1
+        )
+    return found
+
+
+def binning_table(binning: Binning) -> pl.DataFrame:
+    """One row per bin: feature, bin, range (text), count, goods, bads, bad_rate (null if empty), woe, iv."""
+    goods, bads = np.array(binning.goods), np.array(binning.bads)
+    columns = {
+        "feature": [binning.feature] * len(goods),
+        "bin": range(len(goods)),
+        "range": [*_ranges(binning), "missing", "unseen"],
+        "count": goods + bads,
+        "goods": goods,
+        "bads": bads,
+        "bad_rate": bads / np.maximum(goods + bads, 1),
+        "woe": binning.evidence,
+        "iv": binning.information,
+    }
+    return pl.DataFrame(columns).with_columns(pl.when(pl.col("count") > 0).then("bad_rate").alias("bad_rate"))
+
+
+def _ranges(binning: Binning) -> list[str]:
+    if binning.kind == "categorical":
+        return [", ".join(group) for group in binning.levels]
+    if not binning.edges:
+        return ["any value"]
+    texts = [f"{edge:.6g}" for edge in binning.edges]
+    return [
+        f"below {texts[0]}",
+        *(f"{low} to {high}" for low, high in pairwise(texts)),
+        f"{texts[-1]} and above",
+    ]
+
+
+def decision_table(bands: Bands, probability: FloatArray, bad: BadArray) -> pl.DataFrame:
+    """Approve, review, reject: cases, share of all cases, and bad_rate (null where there is no case)."""
+    table = pl.DataFrame({"decision": bands.assign(probability).decision, "bad": bad})
+    counted = table.group_by("decision").agg(cases=pl.len(), bad_rate=pl.col("bad").mean())
+    joined = pl.DataFrame({"decision": DECISIONS}).join(counted, "decision", "left", maintain_order="left")
+    cases = pl.col("cases").fill_null(0)
+    return joined.select("decision", cases, (cases / len(bad)).alias("share"), "bad_rate")
+
+
+def points_table(
+    intercept: float, coefficients: Mapping[str, float], binnings: Mapping[str, Binning], scale: Scale
+) -> pl.DataFrame:
+    """Points of every bin of a scorecard: one row per feature and bin with feature, bin (text), woe, points.
+
+    The points of a case's bins add up to its score. What belongs to no feature is spread evenly over all.
+
+    Args:
+        intercept: Log-odds of bad where every WoE is 0, after calibration.
+        coefficients: Log-odds of bad per unit of WoE by feature, after calibration; normally negative.
+        binnings: The binning of each of these features.
+        scale: Log-odds to points.
+
+    Raises:
+        ValueError: no coefficients, or a feature without a binning.
+    """
+    absent = [feature for feature in coefficients if feature not in binnings]
+    if absent or not coefficients:
+        raise ValueError(
+            f"no binning of {', '.join(absent) or 'any feature'}; give one for every coefficient"
+        )
+    per_unit = scale.points_to_double_odds / np.log(2)
+    base = scale.base_score - per_unit * (np.log(scale.base_odds) + intercept)
+    parts = [
+        binning_table(binnings[feature]).select(
+            "feature",
+            pl.col("range").alias("bin"),
+            "woe",
+            (base / len(coefficients) - per_unit * weight * pl.col("woe")).alias("points"),
+        )
+        for feature, weight in coefficients.items()
+    ]
+    return pl.concat(parts)

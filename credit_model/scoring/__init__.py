@@ -1,0 +1,1 @@
+"""From a classifier's margin to the answer."""

@@ -1,0 +1,238 @@
+"""The fitted scorer: decisions -> answers. Saved and loaded as plain files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from credit_model.data.decisions import Decisions
+from credit_model.data.faults import messages, together
+from credit_model.data.formats import AS_READ, Formats
+from credit_model.data.transactions import Tidy
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.history import History, history
+from credit_model.features.plan import FeaturePlan
+from credit_model.models.classifier import Classifier
+from credit_model.models.load import load_classifier
+from credit_model.scoring.calibrator import Calibrator
+from credit_model.scoring.policy import Bands
+from credit_model.scoring.reasons import Reasons
+from credit_model.scoring.reference import Profile
+from credit_model.scoring.scale import Scale
+
+FORMAT_VERSION = 1
+_SCORER, _MANIFEST = "scorer.json", "manifest.json"
+
+ANSWER: dict[str, pl.DataType] = {
+    "CustomerId": pl.String(),
+    "as_of": pl.String(),
+    "status": pl.String(),
+    "message": pl.String(),
+    "probability": pl.Float64(),
+    "score": pl.Float64(),
+    "prediction": pl.Float64(),
+    "risk_level": pl.String(),
+    "decision": pl.String(),
+    "reasons": pl.List(pl.Struct({"code": pl.String(), "text": pl.String()})),
+    "transaction_count": pl.Int64(),
+    "target": pl.String(),
+    "model_version": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Everything that turns transactions into answers.
+
+    Attributes:
+        catalogue: the features, as this model knows them.
+        classifier: the fitted classifier, in its served form.
+        calibrator: margin -> probability.
+        scale: probability <-> points.
+        bands: probability -> risk level and decision, with the threshold.
+        reasons: contributions -> reason codes.
+        target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
+        currency: the only currency allowed, or null.
+        no_history_probability: probability of a decision without transactions, or null where it is not known.
+        columns: the files' own names of columns, as the training was told them; requests use the contract's names.
+        formats: how cells of the files are written, as the training was told; requests have ISO-8601 and decimal points.
+        profile: how inputs and scores were distributed in training, or null.
+        version: first 12 hex digits of the manifest's hash; empty before the scorer is saved.
+    """
+
+    catalogue: Catalogue
+    classifier: Classifier
+    calibrator: Calibrator
+    scale: Scale
+    bands: Bands
+    reasons: Reasons
+    target: str
+    currency: str | None = None
+    no_history_probability: float | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    formats: Formats = AS_READ
+    profile: Profile | None = None
+    version: str = ""
+
+    def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
+        """Judge decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
+        return self.judge(self.history(transactions, decisions), decisions)
+
+    def history(self, transactions: Tidy, decisions: Decisions) -> History:
+        """What was known at each decision."""
+        return history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+
+    def judge(self, known: History, decisions: Decisions) -> pl.DataFrame:
+        """Judge decisions by their history: one row of ``ANSWER`` per decision, in order."""
+        features = self.plan.compute(known.frame, decisions.frame)
+        message = _messages(known, decisions)
+        invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
+        count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
+        status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
+        probability, reasons = self._judge(features, status)
+        return self._table(decisions.frame, status, message, count, probability, reasons)
+
+    @cached_property
+    def plan(self) -> FeaturePlan:
+        """How the features that the classifier reads are computed."""
+        return FeaturePlan(self.catalogue, self.classifier.inputs)
+
+    def _judge(self, features: pl.DataFrame, status: np.ndarray) -> tuple[np.ndarray, pl.Series]:
+        """Probability, NaN where there is none, and reasons, empty where there are none."""
+        modelled = status == "scored"
+        if self.catalogue.attributes:
+            modelled |= status == "no_history"
+        probability = np.full(len(status), np.nan)
+        found = pl.Series("reasons", [], dtype=ANSWER["reasons"])
+        if modelled.any():
+            table = features if modelled.all() else features.filter(pl.Series(modelled))
+            margin, contributions = self.classifier.judge(table)
+            probability[modelled] = self.calibrator.probability(margin)
+            found = self.reasons.explain(contributions)
+        if modelled.all():
+            return probability, found
+        silent = (status == "no_history") & ~modelled
+        if self.no_history_probability is not None:
+            probability[silent] = self.no_history_probability
+        place = np.where(silent, 0, 1)
+        place[modelled] = np.arange(2, 2 + len(found))
+        others = pl.Series("reasons", [self.reasons.no_history, []], dtype=found.dtype)
+        return probability, pl.concat([others, found]).gather(place)
+
+    def _table(
+        self,
+        decisions: pl.DataFrame,
+        status: np.ndarray,
+        message: pl.Series,
+        count: np.ndarray,
+        probability: np.ndarray,
+        reasons: pl.Series,
+    ) -> pl.DataFrame:
+        bands = self.bands.assign(probability)
+        judged = status == "scored"
+        columns = {
+            "CustomerId": decisions["CustomerId"],
+            "as_of": decisions["as_of"].dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+            "status": status.tolist(),
+            "message": message,
+            "probability": _known(probability),
+            "score": _known(self.scale.score(probability)),
+            "prediction": _known(bands.prediction),
+            "risk_level": bands.risk_level,
+            "decision": np.where(judged, np.array(bands.decision, dtype=object), "review").tolist(),
+            "reasons": reasons,
+            "transaction_count": count.astype(np.int64),
+            "target": [self.target] * len(status),
+            "model_version": [self.version] * len(status),
+        }
+        return pl.DataFrame(columns, schema=ANSWER)
+
+    def save(self, folder: Path, jobs: Mapping[str, Any] | None = None) -> str:
+        """Write the scorer as plain files with a manifest of their hashes; returns the version.
+
+        Args:
+            folder: where to write.
+            jobs: which protocol the code beside the scorer speaks and its module for each command; None where there is none.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.classifier.save(folder / "classifier")
+        (folder / _SCORER).write_text(json.dumps(self._plain(), indent=1, sort_keys=True, allow_nan=False))
+        files = {path.relative_to(folder).as_posix(): _digest(path) for path in _files(folder)}
+        manifest = {"format_version": FORMAT_VERSION, "files": files} | ({"jobs": dict(jobs)} if jobs else {})
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        return _digest(folder / _MANIFEST)[:12]
+
+    def _plain(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).to_dict() for name in _PARTS}
+        scalars = {name: getattr(self, name) for name in _SCALARS}
+        profile = None if self.profile is None else self.profile.to_dict()
+        files = {"columns": dict(self.columns), "formats": self.formats.to_dict()}
+        return parts | scalars | files | {"profile": profile}
+
+    @classmethod
+    def load(cls, folder: Path) -> "Scorer":
+        """Read a scorer.
+
+        Raises:
+            ValueError: a file is not the one that was saved, or the format is newer than this code.
+        """
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        if manifest["format_version"] > FORMAT_VERSION:
+            raise ValueError(
+                f"the model has format {manifest['format_version']} and this code reads up to {FORMAT_VERSION}; "
+                "load it with the package it was trained with"
+            )
+        for name, digest in manifest["files"].items():
+            if _digest(folder / name) != digest:
+                raise ValueError(f"{name} of the model is not the file that was saved; fetch the model again")
+        plain = json.loads((folder / _SCORER).read_text())
+        parts = {name: kind.from_dict(plain[name]) for name, kind in _PARTS.items()}
+        scalars = {name: plain[name] for name in _SCALARS}
+        profile = Profile.from_dict(plain["profile"]) if plain.get("profile") else None
+        found = cls(
+            classifier=load_classifier(folder / "classifier"),
+            version=_digest(folder / _MANIFEST)[:12],
+            columns=plain.get("columns", {}),
+            formats=Formats.from_dict(plain.get("formats", {})),
+            profile=profile,
+            **parts,
+            **scalars,
+        )
+        _ = found.plan  # made here, not by the first request
+        return found
+
+
+_PARTS: Mapping[str, Any] = {
+    "catalogue": Catalogue,
+    "calibrator": Calibrator,
+    "scale": Scale,
+    "bands": Bands,
+    "reasons": Reasons,
+}
+_SCALARS = ("target", "currency", "no_history_probability")
+
+
+def _messages(known: History, decisions: Decisions) -> pl.Series:
+    nothing = pl.Series("message", [None], dtype=pl.String).new_from_index(0, decisions.frame.height)
+    if not decisions.faults.height + known.faults.height:
+        return nothing
+    found = messages(together([decisions.faults, known.faults]))
+    return nothing.scatter(found["decision"], found["message"])
+
+
+def _known(values: np.ndarray) -> pl.Series:
+    return pl.Series(values, nan_to_null=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _MANIFEST)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

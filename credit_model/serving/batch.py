@@ -1,0 +1,190 @@
+"""Scoring files: transactions and decisions in, one answer per decision out, in the order given.
+
+Transactions may be larger than memory: customers are scored piece by piece, each complete in its piece.
+"""
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+
+from credit_model.data import files
+from credit_model.data.cells import read, texts
+from credit_model.data.decisions import Decisions, read_decisions
+from credit_model.data.partitions import ROWS_AT_ONCE, Pieces, pieces
+from credit_model.data.transactions import Tidy, tidy_table
+from credit_model.features.history import History
+from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.serving import jobs
+from credit_model.serving.jobs import Job
+
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 40_000  # decisions of one thread
+_ANSWERS_AT_ONCE = 200_000
+_PLACE = "place of decision"
+
+
+def score_tables(
+    scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime
+) -> pl.DataFrame:
+    """Score tables.
+
+    Args:
+        scorer: the fitted scorer.
+        transactions: tidy transactions.
+        decisions: ``CustomerId``, and where they are there ``as_of`` and attributes.
+        as_of: the moment of decisions that give none.
+
+    Returns:
+        The answers, one row per decision, in order.
+    """
+    columns = {name: decisions[name] for name in decisions.columns}
+    judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
+    known, threads = scorer.history(transactions, judged), pl.thread_pool_size()
+    with ThreadPoolExecutor(threads) as pool:
+        answers = pool.map(lambda part: scorer.judge(*part), _parts(known, judged, threads))
+        return pl.concat([pl.DataFrame(schema=ANSWER), *answers])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Answers on disk, as long as the files are there.
+
+    Attributes:
+        answers: with the place of their decision, in any order.
+        count: how many there are.
+        moments: times of the first and the last transaction, where there are any.
+    """
+
+    answers: pl.LazyFrame
+    count: int
+    moments: list[datetime]
+
+    def in_order(self) -> Iterator[pl.DataFrame]:
+        """The answers in the order of the decisions, some at a time; at least one frame."""
+        for start in range(0, max(self.count, 1), _ANSWERS_AT_ONCE):
+            place = pl.col(_PLACE).is_between(start, start + _ANSWERS_AT_ONCE - 1)
+            yield self.answers.filter(place).collect().sort(_PLACE).drop(_PLACE)
+
+
+@contextmanager
+def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Scored]:
+    """Score the files of a job, piece by piece.
+
+    Args:
+        job: what to score.
+        scorer: the fitted scorer.
+        rows_at_once: most transactions of a piece, on average.
+    """
+    given = _decisions(job, scorer)
+    window = _window(job, scorer, given)
+    source = job.transactions or "no transactions"
+    with (
+        pieces(job.scan_transactions(scorer), source, rows_at_once, window) as found,
+        TemporaryDirectory(prefix="credit_model_") as folder,
+    ):
+        whom = files.filled(found.customers.to_frame(), source) if given is None else given
+        asked = whom.with_row_index(_PLACE)
+        place = found.place(read(asked["CustomerId"], texts)[0])
+        for number, table in enumerate(_watched(found)):
+            mine = asked.filter(place == number)
+            answer = score_tables(scorer, tidy_table(table), mine.drop(_PLACE), job.moment)
+            _keep(answer.with_columns(mine[_PLACE]), Path(folder) / f"{number:06}.parquet")
+        moments = [moment for moment in found.span if moment is not None]
+        answers = pl.scan_parquet(sorted(Path(folder).iterdir()), glob=False)
+        yield Scored(answers, asked.height, moments)
+
+
+def _parts(known: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
+    share = -(-decisions.frame.height // threads)
+    size = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, share))
+    rows = known.frame["decision"].to_numpy()
+    for start in range(0, decisions.frame.height, size):
+        first, end = np.searchsorted(rows, [start, start + size])
+        mine = _renumbered(known.frame.slice(first, end - first), start)
+        frame = decisions.frame.slice(start, size)
+        yield (
+            History(mine.with_columns(mine["decision"].set_sorted()), _faults(known.faults, start, size)),
+            Decisions(frame, _faults(decisions.faults, start, size)),
+        )
+
+
+def _faults(faults: pl.DataFrame, start: int, size: int) -> pl.DataFrame:
+    return _renumbered(faults.filter(pl.col("decision").is_between(start, start + size - 1)), start)
+
+
+def _renumbered(rows: pl.DataFrame, start: int) -> pl.DataFrame:
+    return rows.with_columns(pl.col("decision") - pl.lit(start, pl.UInt32))
+
+
+def _decisions(job: Job, scorer: Scorer) -> pl.DataFrame | None:
+    return None if job.decisions is None else job.read_decisions(job.decisions, scorer, ("CustomerId",))
+
+
+def _window(job: Job, scorer: Scorer, given: pl.DataFrame | None) -> tuple[datetime, datetime]:
+    """What any decision can see."""
+    moments = pl.Series([job.moment])
+    if given is not None and "as_of" in given.columns:
+        columns = {name: given[name] for name in ("CustomerId", "as_of")}
+        moments = read_decisions(columns, given.height, (), job.moment).frame["as_of"]
+    first, last = moments.min(), moments.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return job.moment, job.moment
+    return first - timedelta(days=scorer.catalogue.history_days), last
+
+
+def _keep(answer: pl.DataFrame, path: Path) -> None:
+    answer.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
+
+
+def _watched(found: Pieces) -> Iterator[pl.DataFrame]:
+    """The pieces one after the other, with a bar on a terminal where there are several."""
+    for number, piece in enumerate(found.tables, 1):
+        if sys.stderr.isatty() and len(found.tables) > 1:
+            print(f"\rpiece {number} of {len(found.tables)}", end="", file=sys.stderr, flush=True)
+        yield piece.collect()
+    if sys.stderr.isatty() and len(found.tables) > 1:
+        print(file=sys.stderr)
+
+
+def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
+    """What to say where more than half of the decisions have no history, with the dates; else nothing.
+
+    Args:
+        answer: the answers.
+        moments: times of transactions, the first and the last among them, in order.
+    """
+    span = (
+        f"transactions run from {moments[0]} to {moments[-1]}, " if moments else "there are no transactions, "
+    )
+    silent = int((answer["status"] == "no_history").sum())
+    return silence(silent, answer.height, (answer["as_of"].min(), answer["as_of"].max()), span)
+
+
+def silence(silent: int, count: int, ends: tuple[object, object], span: str = "") -> str | None:
+    """The same, where so many of so many decisions, from the first to the last moment, have no history."""
+    if 2 * silent <= count:
+        return None
+    return (
+        f"warning: {silent} of {count} decisions have no history: {span}"
+        f"decisions from {ends[0]!s} to {ends[1]!s}; check as_of"
+    )
+
+
+def _score(job: Job, scorer: Scorer) -> str:
+    with scored(job, scorer) as found:
+        files.write_frames(found.in_order(), job.output or "")
+        said = warning(found.answers.select("status", "as_of").collect(), found.moments)
+    if said:
+        print(said, file=sys.stderr)
+    return f"{found.count} decisions written to {job.output}"
+
+
+if __name__ == "__main__":
+    sys.exit(jobs.run(_score))

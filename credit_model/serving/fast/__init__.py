@@ -1,0 +1,1 @@
+"""One plain decision without tables."""

@@ -1,0 +1,228 @@
+"""Jobs: what a command asks of a model, done in a process that runs the code of the artifact.
+
+An installed or already imported copy of the package would answer in the artifact's place; so the process is a new one, with the
+artifact's code first on its path. What the command itself does not need is loaded by that process alone.
+
+The protocol between a command and an artifact's code is versioned. The manifest of the scorer names the module of each command
+and the protocol that its code speaks. A job says which protocol it needs: no more than what it asks for. Code ignores fields that
+it does not know, gives absent ones their defaults, and refuses a job that needs a newer protocol than its own.
+
+====  =================================================================================
+0     the files, their columns, ``as_of`` and the output; the manifest names no module
+1     also ``date_format``, ``decimal`` and ``bad_values``
+2     the manifest names the modules, and the job its protocol
+====  =================================================================================
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from credit_model.data.date_formats import ISO
+from credit_model.data.iso_time import read_iso
+from credit_model.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from credit_model.scoring.scorer import Scorer
+
+PROTOCOL = 2
+MANIFEST: Mapping[str, Any] = {
+    "protocol": PROTOCOL,
+    "modules": {"score": "credit_model.serving.batch", "monitor": "credit_model.serving.monitor"},
+}
+_FLAT_MODULES = {"score": "credit_model.batch", "monitor": "credit_model.monitoring"}
+_BAD_INPUT, _INTERRUPTED, _TERMINATED = 2, 130, 143
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do with a model.
+
+    Attributes:
+        scorer: folder of the scorer.
+        transactions: path of the transactions, or None.
+        decisions: path of the decisions, or None.
+        outcomes: path of the outcomes, or None.
+        columns: the files' own names of columns.
+        as_of: ISO text: the moment of decisions that give none.
+        output: file to write, or None.
+        date_format: how times of the files are written, or None: as the model was told.
+        decimal: decimal mark of the files, or None: as the model was told.
+        bad_values: values of defaulted that mean bad; none where 1 does.
+        protocol: the protocol that is needed to do what is asked.
+    """
+
+    scorer: str
+    transactions: str | None = None
+    decisions: str | None = None
+    outcomes: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    as_of: str = ""
+    output: str | None = None
+    date_format: str | None = field(default=None, metadata={"since": 1})
+    decimal: str | None = field(default=None, metadata={"since": 1})
+    bad_values: list[str] = field(default_factory=list, metadata={"since": 1})
+    protocol: int = field(default=0, metadata={"since": 2})
+
+    @classmethod
+    def read(cls, text: str) -> "Job":
+        """A job as ``submit`` writes it.
+
+        Raises:
+            ValueError: it needs a newer protocol than this code speaks.
+        """
+        stored = json.loads(text)
+        if stored.get("protocol", 0) > PROTOCOL:
+            raise ValueError(
+                f"the job needs protocol {stored['protocol']} and the model's code speaks up to {PROTOCOL}; "
+                "train the model again, or use the version of credit_model that trained it"
+            )
+        return cls(**{known.name: stored[known.name] for known in fields(cls) if known.name in stored})
+
+    @property
+    def moment(self) -> datetime:
+        """``as_of``, read."""
+        moment = read_iso(self.as_of)
+        if moment is None:
+            raise ValueError(
+                f"as_of: {self.as_of!r} is not a time; give ISO-8601 text such as 2019-02-13T00:00:00Z"
+            )
+        return moment
+
+    def scan(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.LazyFrame":
+        """A file under the contract's names: those that the job gives, which must be there, then those the model knows."""
+        from credit_model.data import files
+        from credit_model.data.transactions import COLUMNS, REQUIRED
+
+        transactions = set(REQUIRED) <= set(needed)
+        known = {*needed, *COLUMNS} if transactions else set(needed)
+        every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in known)])
+        only = COLUMNS if transactions else None
+        said = scorer.formats.said(self.date_format, self.decimal)
+        formats = said if transactions else said.of_numbers(scorer.catalogue.numbers)
+        return files.scan(path, {**scorer.columns, **self.columns}, every, only, formats)
+
+    def read_decisions(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.DataFrame":
+        """A file of decisions as ``scan`` opens it, in memory; what seems to be written otherwise than it is read is told.
+
+        Raises:
+            ValueError: it has no rows, or cannot be read.
+        """
+        from credit_model.data import doubts, files
+
+        with files.reading(path):
+            table = files.filled(self.scan(path, scorer, needed).collect(), path)
+        doubts.warn(table, scorer.catalogue.numbers, files.place(path))
+        return table
+
+    def scan_transactions(self, scorer: "Scorer") -> "pl.LazyFrame":
+        """The transactions; none where the job names none."""
+        import polars as pl
+
+        from credit_model.data.transactions import REQUIRED, SCHEMA
+
+        if self.transactions is None:
+            return pl.LazyFrame(schema=SCHEMA)
+        return self.scan(self.transactions, scorer, REQUIRED)
+
+
+def submit(command: str, settings: Settings, model: Path) -> int:
+    """Let a model's own code do what a command asks; returns the exit code.
+
+    Args:
+        command: ``score`` or ``monitor``.
+        settings: what was asked.
+        model: the model's folder.
+
+    Raises:
+        ValueError: the model is older than something that was asked, or cannot do the command.
+    """
+    job = Job(
+        str((model / "artifacts" / "scorer").resolve()),
+        settings.transactions,
+        settings.decisions,
+        settings.outcomes,
+        settings.columns,
+        (settings.as_of or datetime.now(UTC)).isoformat(),
+        settings.output,
+        settings.date_format,
+        settings.decimal,
+        list(settings.bad_values),
+    )
+    protocol, modules = _spoken(Path(job.scorer))
+    if command not in modules:
+        raise ValueError(f"the code of the model {settings.model} knows no {command}; train the model again")
+    words = json.dumps(_written(job, protocol, settings.model))
+    environment = os.environ | {"PYTHONPATH": str((model / "code").resolve())}
+    return wait([sys.executable, "-P", "-m", modules[command], words], environment)
+
+
+def _spoken(scorer: Path) -> tuple[int, Mapping[str, str]]:
+    """The protocol of an artifact's code, and its module for each command."""
+    stored = json.loads((scorer / "manifest.json").read_text(encoding="utf-8")).get("jobs")
+    if stored is not None:
+        return int(stored["protocol"]), stored["modules"]
+    return int("formats" in json.loads((scorer / "scorer.json").read_text(encoding="utf-8"))), _FLAT_MODULES
+
+
+def _written(job: Job, protocol: int, model: str) -> dict[str, object]:
+    """A job in a protocol, as plain data.
+
+    Raises:
+        ValueError: it asks for what came after that protocol.
+    """
+    values = {known: getattr(job, known.name) for known in fields(job)}
+    asked = [known for known, value in values.items() if value not in (None, [], 0, ISO, "point")]
+    newer = [known.name for known in asked if known.metadata.get("since", 0) > protocol]
+    if newer:
+        raise ValueError(
+            f"the model {model} is older than {', '.join(newer)} and cannot honour it; train it again, or give files with "
+            "ISO-8601 times, decimal points and 1 for bad"
+        )
+    needed = max((known.metadata.get("since", 0) for known in asked), default=0)
+    plain = {
+        known.name: value for known, value in values.items() if known.metadata.get("since", 0) <= protocol
+    }
+    return plain | ({"protocol": needed} if "protocol" in plain else {})
+
+
+def wait(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command to its end; an interruption reaches it, and it is waited for while it clears up.
+
+    A terminal interrupts both processes by itself, so that only an end that was asked of this one is handed on.
+    """
+    process = subprocess.Popen(command, env=environment)
+    former = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+    }
+    try:
+        return process.wait()
+    finally:
+        for sign, handler in former.items():
+            signal.signal(sign, handler)
+
+
+def run(work: Callable[[Job, "Scorer"], str], argv: list[str] | None = None) -> int:
+    """Do the job that is the process's one argument; prints what the work says, returns the exit code."""
+    from credit_model.scoring.scorer import Scorer
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # leaves no unfinished file behind
+    try:
+        job = Job.read((sys.argv[1:] if argv is None else argv)[0])
+        print(work(job, Scorer.load(Path(job.scorer))))
+    except (ValueError, OSError) as fault:
+        print(f"credit_model: {fault}", file=sys.stderr)
+        return _BAD_INPUT
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0

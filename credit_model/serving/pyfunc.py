@@ -1,0 +1,156 @@
+"""The MLflow door: the scorer as a pyfunc model, written in code (no pickle)."""
+
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import polars as pl
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType, Array, Object, Property
+
+from credit_model.data.decisions import Attribute
+from credit_model.data.iso_time import read_iso
+from credit_model.data.transactions import COLUMNS
+from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.serving.fast.answer import short_way
+from credit_model.serving.request import UnreadableRequestError, read_request
+
+_NAMES = pd.Index(list(ANSWER))
+
+
+class RefusedRequestError(MlflowException):
+    """A request that no row can be read from: answered 400 with one sentence.
+
+    MLflow puts the repr of the input before an exception's message; this message stays as it is, so that nothing of a
+    customer is repeated.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        """Refuse with a sentence."""
+        self._sentence = sentence
+        super().__init__(sentence, error_code=BAD_REQUEST)
+
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return self._sentence
+
+    @message.setter
+    def message(self, _: str) -> None:
+        return
+
+    def __str__(self) -> str:
+        return self._sentence
+
+
+class CreditModel(PythonModel):
+    """Raw transactions in, one decision per customer out; the contract is in the README."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the scorer beside the model."""
+        _keep_text_as_it_comes()
+        self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
+        self.short_way = short_way(self.scorer, os.environ)
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002, MLflow's signature
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Answer a request.
+
+        Raises:
+            RefusedRequestError: no row can be read from it.
+        """
+        params = params or {}
+        try:
+            as_of = _moment(params.get("as_of"))
+            arrays_only = bool(params.get("one_row_per_decision")) or _in_spark_task()
+            return to_pandas(self._answers(model_input, as_of, arrays_only=arrays_only))
+        except UnreadableRequestError as refusal:
+            raise RefusedRequestError(str(refusal)) from None
+
+    def _answers(self, table: pd.DataFrame, as_of: datetime, *, arrays_only: bool) -> dict[str, list[Any]]:
+        if self.short_way and not (arrays_only and len(table) > 1):
+            plain = self.short_way.answer(table, as_of)
+            if plain is not None:
+                return {name: [cell] for name, cell in plain.items()}
+        request = read_request(table, as_of, self.scorer.catalogue.attributes, arrays_only=arrays_only)
+        answer = self.scorer.answer(request.transactions, request.decisions)
+        return answer.to_dict(as_series=False)
+
+
+def to_pandas(answer: Mapping[str, list[Any]]) -> pd.DataFrame:
+    """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
+    cells = np.empty((len(answer["status"]), len(answer)), dtype=object)
+    for place, column in enumerate(answer.values()):
+        cells[:, place] = _objects(column)
+    return pd.DataFrame(cells, columns=_NAMES, dtype=object)
+
+
+def _objects(column: list[Any]) -> np.ndarray:
+    """Python's own objects: a list stays one cell."""
+    objects = np.empty(len(column), dtype=object)
+    objects[:] = column
+    return objects
+
+
+def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:
+    """Every input by name, of any type and optional: what is required is decided by the model's own validation."""
+    names = [*COLUMNS, "as_of", *(attribute.name for attribute in attributes)]
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    inputs = Schema([ColSpec(any_type, name=name, required=False) for name in names])
+    outputs = Schema([ColSpec(_output_type(name), name=name) for name in ANSWER])
+    as_of = ParamSpec("as_of", DataType.string, default=None)
+    one_row = ParamSpec("one_row_per_decision", DataType.boolean, default=False)
+    return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row]))
+
+
+def _output_type(name: str) -> DataType | Array:
+    if isinstance(ANSWER[name], pl.List):
+        return Array(Object([Property("code", DataType.string), Property("text", DataType.string)]))
+    types = {pl.Float64: DataType.double, pl.Int64: DataType.long, pl.String: DataType.string}
+    return types[type(ANSWER[name])]
+
+
+def _moment(as_of: str | None) -> datetime:
+    if as_of is None:
+        return datetime.now(UTC).replace(tzinfo=None)
+    moment = read_iso(as_of)
+    if moment is None:
+        raise UnreadableRequestError(
+            "the parameter as_of is not a time; send ISO-8601 text such as 2019-02-13T00:00:00Z"
+        )
+    return moment
+
+
+def _keep_text_as_it_comes() -> None:
+    """Let MLflow's scoring server make tables that hold text of any kind; elsewhere pandas stays as it is set.
+
+    pandas' own type of text refuses a whole request for one lone surrogate, which JSON may carry; as Python's text it
+    reaches the model, which answers that its customer is invalid.
+    """
+    if "mlflow.pyfunc.scoring_server.app" in sys.modules:
+        with warnings.catch_warnings(action="ignore"):  # pandas 4, which we do not admit, has no such option
+            pd.set_option("future.infer_string", False)
+
+
+def _in_spark_task() -> bool:
+    pyspark = sys.modules.get("pyspark")
+    return pyspark is not None and pyspark.TaskContext.get() is not None
+
+
+if __name__ != "credit_model.serving.pyfunc":
+    mlflow.models.set_model(CreditModel())

@@ -1,0 +1,140 @@
+"""Every feature of every decision on Spark: a table to explore, and to train from where the transactions stay.
+
+A customer's transactions come together as they do for scoring, and the features are computed by the code of training and
+serving; the workers need this package for it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+
+from credit_model.data.decisions import read_decisions
+from credit_model.data.faults import messages, together
+from credit_model.data.transactions import COLUMNS, Tidy, tidy
+from credit_model.features import offline_table
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.history import History, history
+from credit_model.features.offline_table import HEAD, INVALID
+from credit_model.features.plan import FeaturePlan
+from credit_model.serving.spark.rows import decision_rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def customer_features(transactions: "DataFrame", decisions: "DataFrame", catalogue: Catalogue) -> "DataFrame":
+    """Every feature of every decision.
+
+    Args:
+        transactions: any partitioning and column types; columns outside the contract are left behind.
+        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; other columns are left behind.
+        catalogue: what the features are.
+
+    Returns:
+        One row per decision, in no order: ``CustomerId``; ``as_of`` as text, in UTC; ``status`` (``computed``,
+        ``no_history`` or ``invalid``); ``message``, which names field and count of what is at fault; ``CurrencyCode``; the
+        features. Those of an invalid decision are null, but for its attributes.
+
+    Raises:
+        ValueError: a column is absent, or two would have names that Spark does not tell apart.
+    """
+    asked = ["CustomerId", "as_of", *(attribute.name for attribute in catalogue.attributes)]
+    absent = [name for name in asked if name not in decisions.columns]
+    if absent:
+        raise ValueError(
+            f"decisions lack {', '.join(absent)} (found: {', '.join(decisions.columns)}); rename or add them"
+        )
+    schema, plain = _schema(catalogue), catalogue.to_dict()
+    _check_names(schema.names, decisions)
+
+    def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        known = Catalogue.from_dict(plain)
+        plan = FeaturePlan(known, tuple(known.features))
+        for batch in batches:
+            table = _computed(pl.DataFrame(batch), plan).to_arrow()
+            yield from table.cast(schema).to_batches()
+
+    return decision_rows(transactions, decisions.select(*asked)).mapInArrow(compute, _ddl(schema))
+
+
+def write(features: "DataFrame", path: str, catalogue: Catalogue) -> None:
+    """Write a table of features as Parquet, and its catalogue beside it, for ``train --features``.
+
+    Args:
+        features: from ``customer_features``.
+        path: of a folder that does not exist yet, where the executors and this process find the same files.
+        catalogue: what the features are.
+    """
+    features.write.parquet(path)
+    offline_table.write_catalogue(catalogue, path)
+
+
+def _schema(catalogue: Catalogue) -> pa.Schema:
+    head = [(name, pa.string()) for name in HEAD]
+    kinds = offline_table.schema(catalogue).items()
+    return pa.schema(
+        [*head, *((name, pa.string() if kind == pl.String else pa.float64()) for name, kind in kinds)]
+    )
+
+
+def _ddl(schema: pa.Schema) -> str:
+    quoted = (name.replace("`", "``") for name in schema.names)
+    kinds = ("string" if kind == pa.string() else "double" for kind in schema.types)
+    return ", ".join(f"`{name}` {kind}" for name, kind in zip(quoted, kinds, strict=True))
+
+
+def _check_names(names: list[str], table: "DataFrame") -> None:
+    exact = table.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
+    times = Counter(name if exact else name.lower() for name in names)
+    same = [name for name in names if times[name if exact else name.lower()] > 1]
+    if same:
+        raise ValueError(
+            f"Spark does not tell the columns {', '.join(same)} apart; rename the attribute, or set "
+            "spark.sql.caseSensitive to true where levels differ in case"
+        )
+
+
+def _computed(rows: pl.DataFrame, plan: FeaturePlan) -> pl.DataFrame:
+    """The table of features of some decision rows."""
+    attributes = plan.catalogue.attributes
+    asked = read_decisions({name: rows[name] for name in rows.columns}, rows.height, attributes)
+    known = history(_transactions(rows), asked.frame, plan.catalogue.history_days)
+    features = plan.compute(known.frame, asked.frame)
+    head = _head(
+        asked.frame, known, messages(together([asked.faults, known.faults])), features["transaction_count"]
+    )
+    kept = {attribute.name for attribute in attributes}
+    valid = head["status"] != INVALID
+    return head.hstack(
+        features.select(
+            pl.when(valid).then(pl.col(n)) if n not in kept else pl.col(n) for n in features.columns
+        )
+    )
+
+
+def _head(asked: pl.DataFrame, known: History, said: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
+    codes = known.frame.group_by("decision").agg(pl.col("CurrencyCode").drop_nulls().first())
+    table = asked.with_row_index("decision")
+    for found in (said, codes):
+        table = table.join(found, on="decision", how="left", maintain_order="left")
+    silent = pl.when(count == 0).then(pl.lit("no_history")).otherwise(pl.lit("computed"))
+    valid = pl.col("message").is_null()
+    return table.select(
+        "CustomerId",
+        pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+        pl.when(valid).then(silent).otherwise(pl.lit(INVALID)).alias("status"),
+        "message",
+        pl.when(valid).then(pl.col("CurrencyCode")),
+    )
+
+
+def _transactions(rows: pl.DataFrame) -> Tidy:
+    """The arrays of decision rows as one tidy table, each transaction tied to its decision."""
+    fields = [name for name in COLUMNS[1:] if name in rows.columns]
+    flat = rows.select("CustomerId", *fields).with_row_index("decision")
+    flat = flat.filter(pl.col(fields[0]).list.len() > 0).explode(fields)
+    found = tidy({name: flat[name] for name in flat.columns}, flat.height)
+    return Tidy(found.frame.with_columns(flat["decision"]), found.faults)

@@ -1,0 +1,290 @@
+"""Every parameter once: name, kind, default, meaning, and the commands that take it.
+
+The command line beats the YAML file named by ``config``, which beats the default. An empty text means unset,
+because MLflow passes every parameter of an entry point, given or not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from credit_model.data.suggest import suggest
+from credit_model.settings.kinds import (
+    COLUMNS,
+    DATE_FORMAT,
+    LEVELS,
+    MEMORY,
+    MOMENT,
+    NAMES,
+    TEXT,
+    Kind,
+    Levels,
+    choice,
+    number,
+    whole,
+)
+
+COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
+CONFIG = "YAML file of parameters; the command line beats it"
+_SCORING = "score score_spark monitor"
+_FILES = f"explore train {_SCORING}"
+
+_NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "generate": (("output",),),
+    "score": (("transactions", "decisions"), ("output",)),
+    "score_spark": (("transactions", "decisions"), ("output",)),
+    "monitor": (("transactions", "decisions", "outcomes"),),
+}
+
+
+def _parameter(kind: Kind, default: Any, commands: str, meaning: str) -> Any:
+    metadata = {"kind": kind, "commands": tuple(commands.split()), "meaning": meaning}
+    return field(metadata=metadata, default_factory=default if callable(default) else lambda: default)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a command, typed; None is unset, or ``auto`` where the parameter has it.
+
+    Those that the command does not take keep their defaults.
+    """
+
+    transactions: str | None = _parameter(
+        TEXT,
+        None,
+        _FILES,
+        "transactions: a CSV or Parquet file, a folder of them, or a pattern in quotes: '2019-*.parquet'",
+    )
+    decisions: str | None = _parameter(
+        TEXT, None, _SCORING, "whom to judge and when: a table of CustomerId, as_of and attributes"
+    )
+    outcomes: str | None = _parameter(
+        TEXT,
+        None,
+        "generate explore train monitor",
+        "real outcomes: a table of CustomerId, as_of, defaulted and attributes; generate writes one of past loans",
+    )
+    features: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "features instead of transactions: a table that serving.spark.features.write left",
+    )
+    columns: dict[str, str] = _parameter(
+        COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
+    )
+    date_format: str | None = _parameter(
+        DATE_FORMAT,
+        None,
+        _FILES,
+        "how times in files are written: iso, or codes such as %d.%m.%Y; else as the model's training was told, else iso",
+    )
+    decimal: str | None = _parameter(
+        choice("point", "comma"),
+        None,
+        _FILES,
+        "decimal mark of numbers held as text: point or comma; else as the model's training was told, else point",
+    )
+    bad_values: tuple[str, ...] = _parameter(
+        NAMES,
+        (),
+        "explore train monitor",
+        "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
+    )
+    attributes: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
+    )
+    label: str = _parameter(
+        choice("auto", "rfm_proxy", "same_window", "observed"),
+        "auto",
+        "train",
+        "the target: auto is observed where outcomes are given, else rfm_proxy",
+    )
+    history_days: int | None = _parameter(
+        whole(auto=True), None, "train", "days of transactions before a decision that count"
+    )
+    outcome_days: int | None = _parameter(
+        whole(auto=True), None, "train", "days after a decision in which its outcome shows"
+    )
+    split: str = _parameter(
+        choice("time", "random"), "time", "train", "how the test part is set apart: the latest, or by lot"
+    )
+    include: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "features to switch on that the catalogue has switched off"
+    )
+    candidate: str = _parameter(
+        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "lightgbm"),
+        "auto",
+        "train",
+        "the model to serve: auto is the simplest within one standard error of the best, lightgbm never",
+    )
+    search: str = _parameter(
+        choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"
+    )
+    group: str | None = _parameter(
+        TEXT, None, "train", "column of the outcomes to compare treatment by; never a feature"
+    )
+    cost_false_negative: float = _parameter(number(), 10.0, "train", "cost of approving a bad customer")
+    cost_false_positive: float = _parameter(number(), 1.0, "train", "cost of rejecting a good customer")
+    threshold: float | None = _parameter(
+        number(below=1.0, auto=True), None, "train", "probability from which the prediction is 1"
+    )
+    bands: Levels | None = _parameter(
+        LEVELS, None, "train", "risk levels: low:0.3:approve,medium:0.6:review,high:reject"
+    )
+    points_to_double_odds: float = _parameter(number(), 20.0, "train", "points that double the odds of good")
+    base_score: float = _parameter(number(), 600.0, "train", "score at the base odds")
+    base_odds: float = _parameter(number(), 50.0, "train", "odds of good to bad at the base score")
+    name: str = _parameter(TEXT, "credit-risk", "train promote", "name of the registered model")
+    version: str | None = _parameter(
+        TEXT, None, "promote", "version or alias to promote; the challenger where not given"
+    )
+    model: str = _parameter(
+        TEXT, "models:/credit-risk@champion", _SCORING, "an MLflow URI, or the folder of a model"
+    )
+    as_of: datetime | None = _parameter(
+        MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"
+    )
+    customers_table: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "CSV or Parquet file for the proxy's customers: recency, frequency, monetary, cluster, is_high_risk",
+    )
+    snapshot: datetime | None = _parameter(
+        MOMENT, None, "train", "end of the window that customers_table measures; else the end of the data"
+    )
+    customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
+    days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
+    seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
+    output: str | None = _parameter(
+        TEXT,
+        None,
+        f"generate explore {_SCORING}",
+        "file to write: CSV or Parquet; folder/ for several Parquet files; always a folder on Spark; a page for explore",
+    )
+    driver_memory: str | None = _parameter(
+        MEMORY, None, "score_spark", "memory of Spark's driver, such as 2g; Spark's own default else"
+    )
+    truth: str | None = _parameter(
+        TEXT, None, "generate", "CSV or Parquet file for the generated customers' drop-out times"
+    )
+    applications: str | None = _parameter(
+        TEXT, None, "generate", "CSV or Parquet file for new loan applications, the decisions to score"
+    )
+
+    @property
+    def target(self) -> str:
+        """The label in use: ``auto`` decided."""
+        if self.label != "auto":
+            return self.label
+        return "rfm_proxy" if self.outcomes is None else "observed"
+
+
+def parameters(command: str) -> dict[str, Field[Any]]:
+    """The fields of ``Settings`` that a command takes, by name.
+
+    Raises:
+        ValueError: no such command.
+    """
+    if command not in COMMANDS:
+        raise ValueError(f"there is no command {command!r}; {suggest(command, COMMANDS)}")
+    return {known.name: known for known in fields(Settings) if command in known.metadata["commands"]}
+
+
+def resolve(command: str, given: Mapping[str, str]) -> Settings:
+    """The settings of a command.
+
+    Args:
+        command: one of ``COMMANDS``.
+        given: texts of the command line by name, ``config`` among them; an empty text is unset.
+
+    Raises:
+        ValueError: an unknown parameter, a value that cannot be read, or a needed one not given.
+    """
+    texts = {name: text for name, text in given.items() if text != ""}
+    config = texts.pop("config", None)
+    known = parameters(command)
+    for name in texts:
+        if name not in known:
+            raise ValueError(f"{command} takes no parameter {name!r}; {suggest(name, [*known, 'config'])}")
+    filed = {} if config is None else _read_config(config)
+    raw = {name: value for name, value in (filed | texts).items() if name in known}
+    settings = Settings(**{name: _value(known[name], value) for name, value in raw.items()})
+    _check(command, settings)
+    return settings
+
+
+def texts(command: str, settings: Settings) -> dict[str, str]:
+    """Every parameter of a command as a text that reads as the same value, for MLflow's run parameters."""
+    values = {
+        name: (known.metadata["kind"], getattr(settings, name)) for name, known in parameters(command).items()
+    }
+    return {
+        name: kind.unset if value is None else kind.write(value) for name, (kind, value) in values.items()
+    }
+
+
+def _value(known: Field[Any], raw: Any) -> Any:
+    try:
+        return known.metadata["kind"].read(raw)
+    except ValueError as fault:
+        raise ValueError(f"{known.name}: {fault}") from None
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    try:
+        # Scalars stay text: a customer column may be called 007 or yes, and each kind reads its own.
+        plain = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    except FileNotFoundError:
+        raise ValueError(f"config: there is no file {path}; check the path") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise ValueError(
+            f"config: {path} cannot be read as YAML; write one parameter a line: seed: 42"
+        ) from None
+    if not isinstance(plain, dict):
+        raise ValueError(f"config: {path} holds no parameters; write one a line, such as seed: 42")
+    known = [item.name for item in fields(Settings)]
+    for name in plain:
+        if name not in known:
+            raise ValueError(f"config: {path} has an unknown parameter {name!r}; {suggest(name, known)}")
+    return {name: value for name, value in plain.items() if value != ""}
+
+
+def _check_columns(settings: Settings) -> None:
+    """A name that differs from one of the contract in case alone was meant to be it."""
+    if not settings.columns:
+        return
+    from credit_model.data.transactions import COLUMNS as CONTRACT
+
+    known = {name.lower(): name for name in (*CONTRACT, "as_of", "defaulted", "outcome_known_at")}
+    for name in settings.columns:
+        meant = known.get(name.lower(), name)
+        if meant != name:
+            raise ValueError(f"columns: {name!r} is none of ours; did you mean {meant}?")
+
+
+def _check(command: str, settings: Settings) -> None:
+    for choices in _NEEDED.get(command, ()):
+        if all(getattr(settings, name) is None for name in choices):
+            raise ValueError(f"{command} needs {' or '.join(choices)}; give --{choices[0]} FILE")
+    _check_columns(settings)
+    if command == "train" and settings.label == "observed" and settings.outcomes is None:
+        raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
+    if settings.customers_table is None and settings.snapshot is not None:
+        raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
+    if settings.customers_table is not None and settings.target != "rfm_proxy":
+        raise ValueError(
+            f"customers_table: it shows the clusters of the label rfm_proxy, and this training's is {settings.target}; "
+            "leave it out, or give --label rfm_proxy"
+        )
+    if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
+        raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
+    if settings.features is not None and settings.transactions is not None:
+        raise ValueError("features: they stand for the transactions; leave --transactions out")
+    if settings.bad_values and settings.outcomes is None:
+        raise ValueError("bad_values: they are values of outcomes; give --outcomes FILE")

@@ -1,0 +1,1 @@
+"""Synthetic transactions, loans and applications."""

@@ -1,0 +1,20 @@
+"""Where the files of a model are."""
+
+from pathlib import Path
+
+
+def model_folder(model: str) -> Path:
+    """The folder of a model: itself where it is one, else what MLflow finds under the URI; MLflow takes seconds to load.
+
+    Raises:
+        ValueError: there is no such model, or the MLflow store does not give it.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    if ":/" not in model:
+        raise ValueError(
+            f"there is no model {model}: no such folder; name one, or an MLflow URI such as models:/credit-risk@champion"
+        )
+    from credit_model.tracking import registry
+
+    return registry.fetched(model)

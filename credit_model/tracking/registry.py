@@ -1,0 +1,130 @@
+"""Registered models: their versions, the champion among them, and their files."""
+
+import re
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
+
+from credit_model.tracking import store
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+HAD_CHAMPION = "had_champion"
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+
+
+def check_writable(name: str) -> None:
+    """Find out before the work whether a version can be registered.
+
+    Raises:
+        ValueError: the store does not allow it.
+    """
+    with store.asking(f"register versions of {name}"):
+        try:
+            # Taking away a tag that is not there needs the right to write, and changes nothing.
+            MlflowClient().delete_registered_model_tag(name, "credit_model.asked")
+        except MlflowException as fault:
+            if fault.error_code != _ABSENT:
+                raise
+
+
+def set_aliases(name: str, version: int, *, passed: bool) -> bool:
+    """Make a new version the challenger, and the champion too if its gates passed and the model never had one.
+
+    A champion that is missing later was taken away; only ``promote`` makes a new one. A tag of the registered model keeps
+    whether there was one; of a model without the tag nobody knows, so it is taken to have had one.
+
+    Returns:
+        Whether it became champion.
+    """
+    client = MlflowClient()
+    client.set_registered_model_alias(name, CHALLENGER, str(version))
+    if version == 1:
+        client.set_registered_model_tag(name, HAD_CHAMPION, "false")
+    first = passed and client.get_registered_model(name).tags.get(HAD_CHAMPION) == "false"
+    if first:
+        make_champion(name, str(version))
+    return first
+
+
+def make_champion(name: str, version: str) -> None:
+    """Let the champion's alias stand for a version."""
+    client = MlflowClient()
+    client.set_registered_model_tag(name, HAD_CHAMPION, "true")
+    client.set_registered_model_alias(name, CHAMPION, version)
+
+
+def fetched(uri: str) -> Path:
+    """The folder of a model, downloaded where it is not on this machine.
+
+    Args:
+        uri: such as ``models:/credit-risk@champion`` or ``models:/credit-risk/3``, or any other that MLflow knows.
+
+    Raises:
+        ValueError: there is no such model, or the store does not give it.
+    """
+    with store.asking("read models"):
+        store.reach(create=False)
+        named = re.fullmatch(r"models:/([^/]+)(?:@([^/@]+)|/(\d+))", uri)
+        if named:
+            version_of(named[1], named[2] or named[3])
+        files = _place(uri)
+    with store.asking("read artifacts", f"the artifact store {store.shown(files)}"):
+        if not store.within_time(lambda: mlflow.artifacts.list_artifacts(files), files):
+            raise ValueError(
+                f"the files of {store.shown(uri)} are not in {store.shown(files)}, where the MLflow store {store.uri()} "
+                "has them; make that place reachable from here, or name another model"
+            )
+    with store.using("read artifacts"):
+        return Path(mlflow.artifacts.download_artifacts(uri))
+
+
+def _place(uri: str) -> str:
+    """Where the files of a model are."""
+    while uri.startswith("models:"):
+        uri = str(ModelsArtifactRepository.get_underlying_uri(uri))  # type: ignore[no-untyped-call]
+    return uri
+
+
+def version_of(name: str, wanted: str) -> ModelVersion:
+    """A version by its number or alias."""
+    model = _model(name)
+    latest = max((int(version.version) for version in model.latest_versions), default=None)
+    if latest is None:
+        raise ValueError(f"{name} has no version in {store.uri()}; train one first")
+    number = wanted if wanted.isdecimal() else model.aliases.get(wanted)
+    if number is None:
+        raise ValueError(f"{name} has version {latest}, but no {wanted}; {_remedy(name, latest)}")
+    try:
+        return MlflowClient().get_model_version(name, number)
+    except MlflowException as fault:
+        if fault.error_code != _ABSENT:
+            raise
+    raise ValueError(f"{name} has no version {number}; its latest is {latest}: models:/{name}/{latest}")
+
+
+def _remedy(name: str, latest: int) -> str:
+    """What to do without the version that an alias would stand for: the latest that passed its gates can be promoted."""
+    versions = MlflowClient().search_model_versions(f"name = '{name}'")
+    passed = [int(version.version) for version in versions if version.tags.get("gates") == "passed"]
+    if not passed:
+        return (
+            f"none that passed its gates can be promoted; models:/{name}/{latest} can be named all the same"
+        )
+    promote = f"python -m credit_model promote --name {name} --version {max(passed)}"
+    return f"promote one that passed its gates with {promote}, or name models:/{name}/{latest}"
+
+
+def _model(name: str) -> RegisteredModel:
+    client = MlflowClient()
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as fault:
+        if fault.error_code != _ABSENT:
+            raise
+    others = ", ".join(model.name for model in client.search_registered_models(max_results=5))
+    known = f", or name one that is there: {others}" if others else ""
+    raise ValueError(f"there is no model {name} in {store.uri()}; train one first{known}")

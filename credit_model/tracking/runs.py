@@ -1,0 +1,192 @@
+"""What MLflow keeps of a training and of an exploration."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from shutil import copy, copytree, ignore_patterns
+
+import mlflow
+import pandas as pd
+import polars as pl
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.data.pandas_dataset import from_pandas
+
+import credit_model
+from credit_model import __version__
+from credit_model.reporting.model_document import Identity, model_document
+from credit_model.reporting.tables import documents
+from credit_model.scoring.scorer import Scorer
+from credit_model.serving import jobs, pyfunc
+from credit_model.settings import settings
+from credit_model.settings.settings import Settings
+from credit_model.training.candidates import CrossValidation
+from credit_model.training.train import Trained
+from credit_model.training.workflow import Outcome
+
+EXPERIMENT = "credit-risk"
+_SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
+_PACKAGE = Path(credit_model.__file__).parent
+CARRIED = (
+    "__init__.py",
+    "arrays.py",
+    "metrics.py",
+    "data",
+    "features",
+    "models",
+    "scoring",
+    "serving",
+    "settings",
+)
+
+
+def log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
+    """Keep the page and the pictures of an exploration with the active run."""
+    mlflow.log_text(page, "exploration.html")
+    for name, figure in drawn.items():
+        mlflow.log_figure(figure, f"pictures/{name}")
+
+
+def log_run(outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
+    """Keep parameters, figures, tables and pictures of a training with the active run; its candidates in runs of their own."""
+    trained = outcome.trained
+    mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
+    mlflow.log_metrics(dict(outcome.figures))
+    _log_datasets(trained)
+    for name, figure in pictures.items():
+        mlflow.log_figure(figure, f"pictures/{name}")
+    for name, text in documents(outcome).items():
+        mlflow.log_text(text, name)
+    for name, result in trained.comparison.items():
+        _log_candidate(name, result, trained)
+
+
+def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
+    """A nested run of a candidate, and in it one of everything that a search tried."""
+    with mlflow.start_run(run_name=name, nested=True):
+        mlflow.log_params({"candidate": name, "chosen": name == trained.winner} | dict(result.parameters))
+        mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
+        if name in trained.test_auc:
+            mlflow.log_metric("test_auc", trained.test_auc[name])
+        for fold, auc in enumerate(result.fold_auc):
+            mlflow.log_metric("fold_auc", auc, step=fold)
+        for number, trial in enumerate(trained.trials[name]):
+            with mlflow.start_run(run_name=f"{name} {number}", nested=True):
+                mlflow.log_params(dict(trial.parameters))
+                mlflow.log_metrics({"cv_auc_mean": trial.mean, "cv_auc_standard_error": trial.standard_error})
+
+
+def _log_datasets(trained: Trained) -> None:
+    """The training table with its split and scores; keyed hashes stand for the customers."""
+    prepared = trained.prepared
+    key = os.environ.get("CREDIT_MODEL_HASH_KEY", "").encode() or secrets.token_bytes(32)
+    hashed = [
+        hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in prepared.customers
+    ]
+    decisions = prepared.decisions.select(
+        pl.Series("customer_hash", hashed), "as_of", pl.col("bad").cast(pl.Float64), "part"
+    )
+    table = decisions.hstack(
+        prepared.features.rename(
+            {n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}
+        )
+    )
+    table = table.with_columns(
+        pl.Series("probability", trained.probability), pl.Series("test_probability", trained.test_probability)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "training_table.parquet"
+        table.write_parquet(path)
+        mlflow.log_artifact(str(path))
+    for part in ("train", "test"):
+        rows = table.filter(pl.col("part") == part).to_pandas()
+        if len(rows):
+            mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
+
+
+def log_model(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> int:
+    """Log, register and tag the pyfunc model with its document; returns its number."""
+    trained = outcome.trained
+    with tempfile.TemporaryDirectory() as folder:
+        scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
+        version = trained.scorer.save(scorer, jobs.MANIFEST)
+        identity = Identity(given.name, version, __version__, _given(given))
+        document.write_text(model_document(outcome, pictures, identity), encoding="utf-8")
+        mlflow.log_artifact(str(document))
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=pyfunc.__file__,
+            artifacts={"scorer": str(scorer), "model_document": str(document)},
+            code_paths=[str(_carried_code(Path(folder)))],
+            signature=pyfunc.signature(trained.scorer.catalogue.attributes),
+            input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
+            pip_requirements=requirements(trained.scorer),
+            registered_model_name=given.name,
+        )
+    if info.signature is None:
+        raise RuntimeError("MLflow kept no signature; the model would accept anything")
+    registered = int(info.registered_model_version)
+    _tag(given.name, registered, version, outcome)
+    return registered
+
+
+def _carried_code(folder: Path) -> Path:
+    """A copy of the package with what a served model carries, and nothing else."""
+    code = folder / _PACKAGE.name
+    code.mkdir()
+    for name in CARRIED:
+        if (_PACKAGE / name).is_dir():
+            copytree(_PACKAGE / name, code / name, ignore=ignore_patterns("__pycache__"))
+        else:
+            copy(_PACKAGE / name, code / name)
+    return code
+
+
+def _given(given: Settings) -> dict[str, str]:
+    """The parameters that differ from their defaults, as texts."""
+    defaults = settings.texts("train", Settings())
+    return {name: text for name, text in settings.texts("train", given).items() if text != defaults[name]}
+
+
+def input_example(scorer: Scorer) -> pd.DataFrame:
+    """Two invented customers in the raw-row shape, without nulls."""
+    rows = [
+        {"CustomerId": customer, "TransactionStartTime": f"2019-02-{day:02}T10:00:00Z", "Amount": amount}
+        for customer, day, amount in (("A-1", 1, 1000.0), ("A-1", 8, -50.0), ("A-2", 5, 2500.0))
+    ]
+    example = pd.DataFrame(rows)
+    for attribute in scorer.catalogue.attributes:
+        example[attribute.name] = 1000.0 if attribute.kind == "number" else "unknown"
+    return example
+
+
+def requirements(scorer: Scorer) -> list[str]:
+    """What serving installs: the installed versions of what is imported, and of what the winner needs.
+
+    MLflow's small distribution serves; the full one brings libraries of training beside it.
+    """
+    pinned = []
+    for name in (*_SERVED, *scorer.classifier.requirements):
+        try:
+            pinned.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            pinned.append(name)
+    return pinned
+
+
+def _tag(name: str, registered: int, version: str, outcome: Outcome) -> None:
+    client = MlflowClient()
+    tags = {
+        "model_version": version,
+        "target": outcome.trained.scorer.target,
+        "candidate": outcome.used["candidate"],
+        "gates": "failed" if outcome.failed_gates else "passed",
+        "gates_failed": "; ".join(outcome.failed_gates) or "none",
+    }
+    for key, value in tags.items():
+        client.set_model_version_tag(name, str(registered), key, value)

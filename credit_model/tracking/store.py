@@ -1,0 +1,301 @@
+"""What the MLflow store answers, in sentences.
+
+It is asked before the work begins: a store that cannot be reached, or must not be written, is found in seconds, not after a
+training.
+"""
+
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import mlflow
+import yaml
+from mlflow.exceptions import MlflowException
+
+if TYPE_CHECKING:
+    from mlflow.entities import RunInfo
+    from sqlalchemy import URL
+
+
+_Result = TypeVar("_Result")
+_SECONDS, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_WAITS = {_SECONDS: "5", _RETRIES: "0"}
+_LIMITED = {"", "file", "sqlite", "http", "https", "mlflow-artifacts", "runs"}
+_DATABASES = {"sqlite", "postgresql", "mysql", "mssql"}
+_PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+_TERMINATED = 143
+_LOOK = "check that it is there and its permissions, or name another in MLFLOW_TRACKING_URI"
+
+# What libraries and servers say -> what it means, and what to do; the first that matches counts.
+_MEANINGS = (
+    (
+        r"UNAUTHENTICATED|error code 401|401 Client|password authentication failed|no password supplied|\(1045|Login failed",
+        "wants a user and a password, or refuses those given",
+        "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for a server, or put them into the URL of a database",
+    ),
+    (
+        r"PERMISSION_DENIED|error code 403|403 Client|permission denied|command denied|\(1044|readonly database|read-only",
+        "does not let you WHAT",
+        "ask its owner for the right, or name another store in MLFLOW_TRACKING_URI",
+    ),
+    (
+        "timed out|timeout expired|^TimeoutError",
+        "did not answer within SECONDS s",
+        f"see whether it runs, or set {_SECONDS} to wait longer",
+    ),
+    (
+        r"too many 5\d\d error|error code 5\d\d|5\d\d Server Error",
+        "answers with an error of its own",
+        f"see its log and try again, or set {_RETRIES} to insist",
+    ),
+    (
+        "ENDPOINT_NOT_FOUND|error code 404",
+        "is no MLflow tracking server",
+        "check MLFLOW_TRACKING_URI",
+    ),
+    (
+        r"CERTIFICATE|certificate|SSLError",
+        "has a certificate that is not trusted here",
+        "name the file of its authority in MLFLOW_TRACKING_SERVER_CERT_PATH",
+    ),
+    (
+        r"ConnectionError|onnection refused|could not translate host|Can't connect|Unknown server host|EndpointConnection",
+        "cannot be reached",
+        "start it, or check MLFLOW_TRACKING_URI",
+    ),
+    (
+        r"unable to open database|not a database|disk I/O error|disk is full",
+        "cannot be opened as a database",
+        "check the file, its folder and their permissions, or name another in MLFLOW_TRACKING_URI",
+    ),
+    (
+        "out-of-date database schema",
+        "was made by another version of MLflow",
+        "make a copy of it and run mlflow db upgrade with its URL",
+    ),
+    ("INVALID_PARAMETER_VALUE", "does not take this: SAID", "give it what it asks for"),
+    ("database is locked", "is locked by another process", "try again once that has ended"),
+    (
+        "[Cc]redentials",
+        "finds no credentials, or refuses those given",
+        "set those that your storage asks for, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+)
+
+
+def shown(address: str) -> str:
+    """A URI without user, password and query."""
+    return _masked(address).partition("?")[0]
+
+
+def uri() -> str:
+    """The store in use, as it may be shown."""
+    return shown(mlflow.get_tracking_uri())
+
+
+@contextmanager
+def asking(what: str, place: str | None = None) -> Iterator[None]:
+    """Ask the store before the work: a few seconds for an answer, unless the user has set MLflow's own waits.
+
+    Args:
+        what: what it is asked for, as in "does not let you …".
+        place: the store, if it is not that of ``MLFLOW_TRACKING_URI``.
+
+    Raises:
+        ValueError: it does not answer, or refuses.
+    """
+    with _briefly():
+        try:
+            yield
+        except ValueError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - the libraries of databases and storage raise kinds of their own
+            raise ValueError(_sentence(fault, what, place or _store())) from None
+
+
+@contextmanager
+def using(what: str) -> Iterator[None]:
+    """Use the store as long as MLflow itself waits.
+
+    Raises:
+        ValueError: it does not answer any more, or refuses.
+    """
+    try:
+        yield
+    except MlflowException as fault:
+        if _meaning(fault) is None:
+            raise
+        raise ValueError(_sentence(fault, what, _store())) from None
+
+
+def reach(*, create: bool) -> None:
+    """Connect to the databases that MLflow would try for minutes; a server answers MLflow's own requests.
+
+    Args:
+        create: whether a missing sqlite file will be made.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    for used in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}:
+        if used.partition(":")[0].partition("+")[0] in _DATABASES:
+            _connect(used, create=create)
+
+
+def _connect(database: str, *, create: bool) -> None:
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine(database, poolclass=NullPool)
+    file = _file(engine.url)
+    if file is not None and not file.exists():
+        if create:
+            return  # MLflow makes it, and its folder
+        if not file.parent.is_dir():
+            raise ValueError(
+                f"the folder of the MLflow store {shown(database)} does not exist; check MLFLOW_TRACKING_URI"
+            )
+        raise ValueError(
+            f"there is no MLflow store {shown(database)}; train one first, or name another in MLFLOW_TRACKING_URI"
+        )
+    within_time(lambda: inspect(engine).get_table_names(), database)
+
+
+def _file(url: "URL") -> Path | None:
+    """The file of a sqlite store that is named by its path."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith((":", "file:")):
+        return None
+    return Path(url.database)
+
+
+def within_time(call: Callable[[], _Result], address: str) -> _Result:
+    """What a call gives inside ``asking``, if it ends in time; one that does not is left to end with the process.
+
+    Args:
+        call: asks a library that has no limit of its own.
+        address: URI of what is asked; files of this machine need no limit, and a server has that of MLflow's requests.
+    """
+    if address.partition(":")[0] in _LIMITED or int(os.environ[_RETRIES]):
+        return call()
+    limit = int(os.environ[_SECONDS])
+    with ThreadPool(1) as pool:
+        return pool.apply_async(call).get(limit)
+
+
+@contextmanager
+def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
+    """A run that the store has taken, with its parameters and an artifact, before the work begins.
+
+    Work that fails ends the run as failed, with the reason as its description.
+
+    Args:
+        experiment: its name, unless ``mlflow run`` has chosen one and begun the run.
+        parameters: kept as the run's parameters, and as ``settings.yaml``, which ``config`` takes.
+
+    Raises:
+        ValueError: no run or no artifact can be written.
+    """
+    with asking("write runs"):
+        reach(create=True)
+        if not os.environ.get("MLFLOW_RUN_ID"):
+            mlflow.set_experiment(experiment)
+        started = mlflow.start_run().info
+    try:
+        with _terminable():
+            _keep(started, parameters)
+            yield
+    except BaseException as fault:
+        _fail(started.run_id, fault)
+        raise
+    with using("end runs"):
+        mlflow.end_run()
+
+
+def _keep(started: "RunInfo", parameters: Mapping[str, str]) -> None:
+    """Write the parameters, and with them the first artifact, to find out whether both can be written."""
+    with asking("write runs"):
+        # `mlflow run` has logged every parameter under its own name already, those not given as empty.
+        mlflow.log_params({f"setting_{name}": text for name, text in parameters.items()})
+    text, place = yaml.safe_dump(dict(parameters), sort_keys=False, allow_unicode=True), started.artifact_uri
+    with asking("write artifacts", f"the artifact store {shown(place)}"):
+        within_time(lambda: mlflow.MlflowClient().log_text(started.run_id, text, "settings.yaml"), place)
+
+
+def _fail(run_id: str, fault: BaseException) -> None:
+    """End the run with the reason; a store that does not take this must not hide the reason."""
+    reason = str(fault) if isinstance(fault, ValueError | OSError) else type(fault).__name__
+    with _briefly(), suppress(MlflowException):
+        mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", reason)
+    with _briefly(), suppress(MlflowException):
+        mlflow.end_run("FAILED")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a termination leave by way of the open contexts, so that it closes the run."""
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+@contextmanager
+def _briefly() -> Iterator[None]:
+    """MLflow waits for seconds, not for minutes, and logs nothing of what is told in a sentence."""
+    added = {name: text for name, text in _WAITS.items() if not os.environ.get(name)}
+    os.environ.update(added)
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        for name in added:
+            del os.environ[name]
+
+
+def _store() -> str:
+    return f"the MLflow store {uri()}"
+
+
+def _sentence(fault: BaseException, what: str, place: str) -> str:
+    if isinstance(fault, ModuleNotFoundError) and fault.name:
+        return f"{place} needs {fault.name}; pip install {_PACKAGES.get(fault.name, fault.name)}"
+    said, remedy = _meaning(fault) or (f"cannot be used: {_first_line(fault)}", _LOOK)
+    return f"{place} {said}; {remedy}".replace("WHAT", what).replace(
+        "SECONDS", os.environ.get(_SECONDS, "120")
+    )
+
+
+def _meaning(fault: BaseException) -> tuple[str, str] | None:
+    told = "\n".join(f"{type(one).__name__} {getattr(one, 'error_code', '')} {one}" for one in _chain(fault))
+    matching = (
+        (said, remedy) for pattern, said, remedy in _MEANINGS if re.search(pattern, told, re.MULTILINE)
+    )
+    return next(matching, None)
+
+
+def _chain(fault: BaseException) -> Iterator[BaseException]:
+    """An exception and what it came of."""
+    cause: BaseException | None = fault
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _first_line(fault: BaseException) -> str:
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
+    return _masked(str(fault).strip().partition("\n")[0]) or type(fault).__name__
+
+
+def _masked(text: str) -> str:
+    """A text in which no URI tells its user and password."""
+    return re.sub(r"://[^/\s]\S*@", "://", text)

@@ -1,0 +1,1 @@
+"""From labelled decisions to a fitted model."""

@@ -1,0 +1,219 @@
+"""The competing classifiers, their parameters, and how they are compared.
+
+Cross-validation is grouped by customer. The simplest candidate within one standard error of the best wins (Breiman et al.,
+Classification and Regression Trees, 1984).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model.arrays import BadArray, FloatArray
+from credit_model.metrics import roc_auc
+from credit_model.models.classifier import Classifier
+from credit_model.training.fit_linear import fit_logistic, fit_scorecard
+from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_tree, fit_xgboost
+
+Fit = Callable[[pl.DataFrame, BadArray, int, Mapping[str, int], Mapping[str, Any]], Classifier]
+Advance = Callable[[], object]
+
+RANDOM_TRIALS = 12
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to fit a classifier.
+
+    Attributes:
+        name: what it is called.
+        rank: a lower one is simpler: a reader would have fewer splits or weights to follow.
+        fit: table, bad, seed, directions and parameters -> classifier.
+        defaults: its parameters.
+        space: the values that a search may give some of them.
+        on_request: never compared unless asked for.
+    """
+
+    name: str
+    rank: int
+    fit: Fit
+    defaults: Mapping[str, Any]
+    space: Mapping[str, Sequence[Any]]
+    on_request: bool = False
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Out-of-fold margins of every case, and the AUC of every fold that has both classes.
+
+    Attributes:
+        candidate: what was fitted.
+        parameters: what it was fitted with.
+        margin: of every case, by the fit that had not seen it.
+        fold_auc: one per fold with both classes.
+    """
+
+    candidate: Candidate
+    parameters: Mapping[str, Any]
+    margin: FloatArray
+    fold_auc: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean AUC of the folds."""
+        return float(np.mean(self.fold_auc))
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the mean."""
+        return float(np.std(self.fold_auc, ddof=1) / np.sqrt(len(self.fold_auc)))
+
+    def loss_to(self, other: "CrossValidation") -> tuple[float, float]:
+        """Mean AUC lost to another on the same folds, and the standard error of that difference."""
+        lost = np.array(other.fold_auc) - np.array(self.fold_auc)
+        return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
+
+
+_BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
+
+CANDIDATES = {
+    candidate.name: candidate
+    for candidate in (
+        Candidate(
+            "scorecard",
+            0,
+            fit_scorecard,
+            {"characteristics": 15, "correlation": 0.7, "c": 0.5},
+            {"characteristics": (10, 15, 25), "correlation": (0.5, 0.7, 0.85), "c": (0.05, 0.5)},
+        ),
+        Candidate(
+            "logistic",
+            1,
+            fit_logistic,
+            {"scaling": "normal", "c": None, "inputs": 60},
+            {
+                "scaling": ("normal", "standard", "robust", "minmax"),
+                "c": (None, 0.0003, 0.003, 0.03),
+            },
+        ),
+        Candidate(
+            "tree",
+            2,
+            fit_tree,
+            {"depth": 4, "leaf": 0.05},
+            {"depth": (3, 4, 5, 6), "leaf": (0.02, 0.05, 0.1)},
+        ),
+        Candidate(
+            "forest",
+            4,
+            fit_forest,
+            {"trees": 150, "depth": 6, "leaf": 0.01, "columns": 0.2, "inputs": 40},
+            {"depth": (4, 6, 9), "leaf": (0.005, 0.01, 0.03), "columns": (0.2, 0.4)},
+        ),
+        Candidate(
+            "xgboost",
+            3,
+            fit_xgboost,
+            _BOOSTED | {"inputs": 60},
+            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+        ),
+        Candidate(
+            "lightgbm",
+            5,
+            fit_lightgbm,
+            _BOOSTED | {"inputs": 60},
+            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            on_request=True,
+        ),
+    )
+}
+
+
+def cross_validate(
+    candidate: Candidate,
+    table: pl.DataFrame,
+    bad: BadArray,
+    fold: npt.NDArray[np.int64],
+    seed: int,
+    directions: Mapping[str, int],
+    parameters: Mapping[str, Any] | None = None,
+    advance: Advance = lambda: None,
+) -> CrossValidation:
+    """Fit on all folds but one, judge the one left out, for every fold.
+
+    Args:
+        candidate: what to fit.
+        table: feature table.
+        bad: 0 or 1 per row.
+        fold: fold of every row; a customer's rows share one.
+        seed: of the fits.
+        directions: +1 or -1 per feature whose effect on risk is known.
+        parameters: of the candidate; its defaults where not given.
+        advance: called after every fold.
+
+    Raises:
+        ValueError: outside some fold there is but one class.
+    """
+    given = parameters or candidate.defaults
+    margin, scores = np.full(len(bad), np.nan), []
+    for held_out in np.unique(fold):
+        test = fold == held_out
+        if len(np.unique(bad[~test])) < 2:
+            raise ValueError(
+                f"all {int(bad.sum())} bad of {len(bad)} decisions, or all good ones, are of so few customers that "
+                "these cannot be told apart; give outcomes of more customers"
+            )
+        fitted = candidate.fit(table.filter(pl.Series(~test)), bad[~test], seed, directions, given)
+        margin[test] = fitted.margin(table.filter(pl.Series(test)))
+        if 0 < bad[test].sum() < test.sum():
+            scores.append(roc_auc(bad[test], margin[test]))
+        advance()
+    return CrossValidation(candidate, given, margin, tuple(scores))
+
+
+def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]:
+    """The parameters that a search tries, the defaults first.
+
+    Args:
+        candidate: whose space is searched.
+        search: ``none``, ``grid`` (all) or ``random`` (12 of them).
+        seed: of the draw.
+    """
+    grid = [
+        {**candidate.defaults, **dict(zip(candidate.space, values, strict=True))}
+        for values in product(*candidate.space.values())
+    ]
+    others = [point for point in grid if point != candidate.defaults]
+    if search == "random" and len(others) >= RANDOM_TRIALS:
+        others = Random(f"{seed} {candidate.name}").sample(others, RANDOM_TRIALS - 1)
+    return [dict(candidate.defaults), *(others if search != "none" else [])]
+
+
+def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:
+    """What a search found: the first trial, of the defaults, unless the best one is beyond its standard error.
+
+    Of a dozen trials on few cases, the highest mean is mostly luck.
+    """
+    best = max(trials, key=lambda trial: trial.mean)
+    return trials[0] if _as_good(trials[0], best) else best
+
+
+def choose(results: Mapping[str, CrossValidation]) -> str:
+    """Name of the simplest candidate within one standard error of the best.
+
+    All candidates were judged on the same folds, so the error is that of the difference, fold by fold: what makes a fold hard
+    for everybody says nothing about who is better.
+    """
+    best = max(results.values(), key=lambda result: result.mean)
+    good = [result for result in results.values() if _as_good(result, best)]
+    return min(good, key=lambda result: result.candidate.rank).candidate.name
+
+
+def _as_good(result: CrossValidation, best: CrossValidation) -> bool:
+    loss, error = result.loss_to(best)
+    return loss <= error

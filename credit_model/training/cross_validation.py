@@ -1,0 +1,125 @@
+"""Candidates on cases: searched, compared and fitted, out of customer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model.arrays import BadArray
+from credit_model.models.classifier import Classifier
+from credit_model.training.candidates import CANDIDATES, CrossValidation, best_point, cross_validate, points
+from credit_model.training.dataset import Prepared
+from credit_model.training.sample import Recipe
+from credit_model.training.splits import customer_folds
+
+FOLDS = 5
+FEW, REPEATS = 200, 3
+PRIMARY = "scorecard"
+
+Advance = Callable[[str], object]
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What a classifier is fitted on.
+
+    Attributes:
+        table: features that vary among the cases.
+        bad: 0 or 1 per case.
+        customers: of the cases.
+        directions: +1 or -1 per feature whose effect on risk is known.
+    """
+
+    table: pl.DataFrame
+    bad: BadArray
+    customers: npt.NDArray[np.object_]
+    directions: Mapping[str, int]
+
+    @classmethod
+    def of(cls, prepared: Prepared, rows: npt.NDArray[np.bool_]) -> "Cases":
+        """Some rows of what was prepared."""
+        return cls(prepared.table(rows), prepared.bad[rows], prepared.customers[rows], prepared.directions)
+
+    def fold(self, seed: int) -> npt.NDArray[np.int64]:
+        """The fold of every case, out of customer."""
+        return customer_folds(pl.Series(self.customers), FOLDS, seed).to_numpy()
+
+
+def names(recipe: Recipe) -> list[str]:
+    """The candidates to compare: all but those on request, or the one asked for beside the primary."""
+    if recipe.candidate != "auto":
+        return list(dict.fromkeys((PRIMARY, recipe.candidate)))
+    return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
+
+
+def search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[CrossValidation, ...]:
+    """What a search tried, on folds of its own: those of the comparison must not see what was chosen for them."""
+    tried = points(CANDIDATES[name], recipe.search, recipe.seed)
+    if len(tried) == 1:
+        return ()
+    return tuple(compare(name, cases, point, recipe, advance, recipe.seed + 1) for point in tried)
+
+
+def compare(
+    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seed: int
+) -> CrossValidation:
+    """Cross-validation; on other folds again where few cases of the rarer class make one division a lottery."""
+    seeds = [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
+    results = [cross_validated(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
+    return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
+
+
+def best_parameters(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
+    """What a search found, or the defaults."""
+    return best_point(trials).parameters if trials else CANDIDATES[name].defaults
+
+
+def cross_validated(
+    name: str,
+    cases: Cases,
+    parameters: Parameters,
+    fold: npt.NDArray[np.int64],
+    recipe: Recipe,
+    advance: Advance,
+) -> CrossValidation:
+    """Cross-validation of a candidate on some folds."""
+    return cross_validate(
+        CANDIDATES[name],
+        cases.table,
+        cases.bad,
+        fold,
+        recipe.seed,
+        cases.directions,
+        parameters,
+        lambda: advance(name),
+    )
+
+
+def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
+    """A candidate fitted on cases."""
+    return CANDIDATES[name].fit(cases.table, cases.bad, recipe.seed, cases.directions, parameters)
+
+
+def check_learnable(cases: Cases) -> None:
+    """Refuse what nothing can be learned from.
+
+    Raises:
+        ValueError: too few customers, or too few decisions of a class.
+    """
+    people, bad = len(set(cases.customers)), cases.bad
+    if people < 2 * FOLDS:
+        raise ValueError(f"{people} customers to train on are too few; give at least {2 * FOLDS}")
+    if rarer(bad) < FOLDS:
+        raise ValueError(
+            f"{int(bad.sum())} bad and {int(len(bad) - bad.sum())} good decisions to train on are too few; "
+            f"give at least {FOLDS} of each"
+        )
+
+
+def rarer(bad: BadArray) -> int:
+    """Number of cases of the rarer class."""
+    return min(int(bad.sum()), int(len(bad) - bad.sum()))

@@ -1,0 +1,160 @@
+"""Labelled decisions -> what can be learned from: their features, and the catalogue that the data taught."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model.arrays import BadArray
+from credit_model.data.transactions import Tidy
+from credit_model.features.aggregates import CATEGORIES
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.history import history
+from credit_model.features.plan import FeaturePlan
+from credit_model.training.sample import Recipe
+
+PARTS = ("train", "test", "excluded")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Features and labels of the decisions that can be learned from.
+
+    Attributes:
+        decisions: the labelled decisions: ``CustomerId``, ``as_of``, ``bad``, ``part``, attributes.
+        features: one row per decision.
+        catalogue: the features, with the levels that the training part taught.
+        currency: the one currency of the data, or null.
+        invalid: decisions left out because their transactions are at fault.
+    """
+
+    decisions: pl.DataFrame
+    features: pl.DataFrame
+    catalogue: Catalogue
+    currency: str | None
+    invalid: int
+
+    def part(self, name: str) -> npt.NDArray[np.bool_]:
+        """Rows of ``train`` or ``test``."""
+        return (self.decisions["part"] == name).to_numpy()
+
+    @property
+    def bad(self) -> BadArray:
+        """0 or 1 per decision."""
+        return self.decisions["bad"].to_numpy().astype(np.int8)
+
+    @property
+    def customers(self) -> npt.NDArray[np.object_]:
+        """Customer of every decision."""
+        return self.decisions["CustomerId"].to_numpy()
+
+    @property
+    def modelled(self) -> npt.NDArray[np.bool_]:
+        """Rows that the classifier judges: those with history, or all where there are attributes."""
+        known = (self.features["transaction_count"] > 0).to_numpy()
+        return known | bool(self.catalogue.attributes)
+
+    @property
+    def directions(self) -> dict[str, int]:
+        """The features whose effect on risk is known: +1 where it rises with them, -1 where it falls."""
+        known = self.catalogue.features.items()
+        return {name: feature.direction for name, feature in known if feature.direction}
+
+    def table(self, rows: npt.NDArray[np.bool_]) -> pl.DataFrame:
+        """The features of some rows, without those that are constant there."""
+        table = self.features.filter(pl.Series(rows))
+        return table.select([name for name in table.columns if table[name].n_unique() > 1])
+
+
+def prepare(
+    transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS
+) -> Prepared:
+    """Features of labelled decisions; those whose transactions are at fault are left out and counted.
+
+    Args:
+        transactions: tidy transactions.
+        decisions: labelled decisions with their ``part``.
+        recipe: how to train.
+        parts: the parts that categories and constant features are learned from.
+
+    Raises:
+        ValueError: the data hold two currencies, or a feature to include does not exist.
+    """
+    currency = only_currency(transactions.frame["CurrencyCode"])
+    known = history(transactions, decisions, recipe.history_days, currency)
+    valid = ~decisions.with_row_index("decision")["decision"].is_in(known.faults["decision"].implode())
+    learned = decisions["part"].is_in(list(parts)) & valid
+    levels = learn_levels(known.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
+    catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
+    features = FeaturePlan(catalogue, wanted(catalogue, recipe.include)).compute(known.frame, decisions)
+    return keep(decisions, features, valid, catalogue, currency, parts)
+
+
+def keep(
+    decisions: pl.DataFrame,
+    features: pl.DataFrame,
+    valid: pl.Series,
+    catalogue: Catalogue,
+    currency: str | None,
+    parts: Sequence[str],
+) -> Prepared:
+    """What can be learned from: the valid decisions, and the features that vary among those of some parts."""
+    decisions, features = decisions.filter(valid), features.filter(valid)
+    learned = features.filter(decisions["part"].is_in(list(parts)))
+    varying = [name for name in features.columns if learned[name].n_unique() > 1]
+    kept = features.select(list(dict.fromkeys([*varying, "transaction_count"])))
+    return Prepared(decisions, kept, catalogue, currency, int((~valid).sum()))
+
+
+def wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
+    """The features on by default and those to switch on.
+
+    Raises:
+        ValueError: a feature to include does not exist.
+    """
+    unknown = [name for name in include if name not in catalogue.features]
+    if unknown:
+        raise ValueError(f"there is no feature {', '.join(unknown)} to include; data/FEATURES.md lists them")
+    return [name for name, feature in catalogue.features.items() if feature.default or name in include]
+
+
+def only_currency(codes: pl.Series) -> str | None:
+    """The one currency of the data, null where none is named.
+
+    Raises:
+        ValueError: there are several.
+    """
+    known = codes.drop_nulls().unique().sort().to_list()
+    if len(known) > 1:
+        raise ValueError(
+            f"CurrencyCode: the transactions hold {len(known)} currencies; train one model per currency"
+        )
+    return known[0] if known else None
+
+
+_MOST_LEVELS, _LEAST_SHARE = 12, 0.02
+
+
+def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The levels of each category column that are frequent enough to be measured one by one.
+
+    Args:
+        known: the frame of the training decisions' ``history``.
+
+    Returns:
+        For each column at most 12 levels, each seen in at least 2 % of the decisions, most frequent first.
+    """
+    decisions = known["decision"].n_unique()
+    levels = {}
+    for column in CATEGORIES:
+        seen = (
+            known.filter(pl.col(column).is_not_null()).group_by(column).agg(n=pl.col("decision").n_unique())
+        )
+        frequent = seen.filter(pl.col("n") >= _LEAST_SHARE * decisions).sort(
+            ["n", column], descending=[True, False]
+        )
+        if frequent.height > 1:
+            levels[column] = tuple(frequent[column].head(_MOST_LEVELS).to_list())
+    return levels

@@ -1,0 +1,101 @@
+"""Every measure of judged decisions: as a whole, by period, by decision; and the evenness of its quality over time."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model import metrics
+from credit_model.arrays import BadArray, FloatArray
+from credit_model.scoring.policy import Bands
+from credit_model.training.dataset import Prepared
+from credit_model.training.sample import Recipe
+
+Rows = npt.NDArray[np.bool_]
+MOST_PERIODS = 24
+
+
+def measure(
+    prepared: Prepared, probability: FloatArray, rows: Rows, bands: Bands, recipe: Recipe
+) -> dict[str, float]:
+    """Every measure of some decisions by name; where a class has fewer than 20, their counts only."""
+    bad, risk = prepared.bad[rows], probability[rows]
+    counts = {"decisions": float(len(bad)), "bads": float(bad.sum())}
+    if not metrics.estimable(bad):
+        return counts
+    prediction = (risk >= bands.threshold).astype(np.int8)
+    measures = ("roc_auc", "gini", "ks", "pr_auc", "brier", "log_loss", "calibration_in_the_large")
+    intercept, slope = metrics.calibration_line(bad, risk)
+    found = (
+        counts
+        | {"bad_rate": float(bad.mean())}
+        | {name: getattr(metrics, name)(bad, risk) for name in measures}
+        | {"calibration_intercept": intercept, "calibration_slope": slope}
+        | metrics.classification(bad, prediction)
+        | {name: float(count) for name, count in metrics.confusion(bad, prediction).items()}
+        | {"expected_cost": metrics.expected_cost(bad, prediction, *recipe.costs)}
+    )
+    for name in ("roc_auc", "ks", "brier"):
+        low, high = metrics.interval(getattr(metrics, name), bad, risk, prepared.customers[rows], recipe.seed)
+        found |= {f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def figures(
+    prepared: Prepared, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
+) -> dict[str, float]:
+    """The measures out of fold (``grouped_``) and out of time (``test_``), of all decisions and of those with history."""
+    found: dict[str, float] = {}
+    for name, judged in {"grouped": probability, "test": test_probability}.items():
+        part = prepared.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
+        history = (prepared.features["transaction_count"] > 0).to_numpy()
+        for suffix, among in {"": part, "_with_history": part & history}.items():
+            rows = among & ~np.isnan(judged)
+            measured = measure(prepared, judged, rows, bands, recipe)
+            found |= {f"{name}{suffix}_{key}": value for key, value in measured.items()}
+    return found | _over_time(prepared, probability)
+
+
+def by_period(prepared: Prepared, probability: FloatArray) -> pl.DataFrame:
+    """Calibration in the large and discrimination of each cutoff, or of each month where there are more than 24 moments.
+
+    Returns:
+        ``period``, ``decisions``, ``bads``, ``bad_rate``, ``mean_probability``, ``observed_to_expected`` and
+        ``roc_auc`` (null where a class has fewer than 20), in order of time.
+    """
+    rows = ~np.isnan(probability)
+    moments = prepared.decisions["as_of"].filter(pl.Series(rows))
+    pattern = "%Y-%m-%d" if moments.n_unique() <= MOST_PERIODS else "%Y-%m"
+    period = moments.dt.strftime(pattern).to_numpy()
+    bad, risk = prepared.bad[rows], probability[rows]
+    table = [_period(name, bad[period == name], risk[period == name]) for name in sorted(set(period))]
+    return pl.DataFrame(table, schema_overrides={"roc_auc": pl.Float64})
+
+
+def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
+    return {
+        "period": name,
+        "decisions": len(bad),
+        "bads": int(bad.sum()),
+        "bad_rate": float(bad.mean()),
+        "mean_probability": float(risk.mean()),
+        "observed_to_expected": metrics.calibration_in_the_large(bad, risk),
+        "roc_auc": metrics.roc_auc(bad, risk) if metrics.estimable(bad) else None,
+    }
+
+
+def _over_time(prepared: Prepared, probability: FloatArray) -> dict[str, float]:
+    """Drift of the probability from the training part to the test part, and Home Credit's stability by week.
+
+    Both parts are judged out of fold by the same fits: two models differ without any drift.
+    """
+    known = ~np.isnan(probability)
+    train, test = (prepared.part(name) & known for name in ("train", "test"))
+    found: dict[str, float] = {}
+    if train.any() and test.any():
+        found["test_score_psi"] = metrics.psi(probability[train], probability[test])
+        found["test_score_psi_limit"] = metrics.psi_limit(int(train.sum()), int(test.sum()))
+    week = (prepared.decisions["as_of"].dt.epoch("d") // 7).to_numpy()
+    if metrics.estimable(prepared.bad[known]):
+        stability = metrics.stability(prepared.bad[known], probability[known], week[known])
+        found["grouped_stability"] = stability
+    return found

@@ -1,0 +1,108 @@
+"""Training from a table of features computed elsewhere, and the catalogue beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from credit_model.data import cells, files
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.offline_table import HEAD, INVALID, read_catalogue, schema
+from credit_model.settings.settings import Settings
+from credit_model.training.dataset import PARTS, Prepared, keep, only_currency, wanted
+from credit_model.training.sample import Recipe
+
+_KEY = ("CustomerId", "as_of")
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features computed elsewhere.
+
+    Attributes:
+        frame: ``HEAD`` and every feature of the catalogue, one row per decision; ``status`` is ``invalid`` where the
+            customer's cells are at fault.
+        catalogue: what the features are.
+    """
+
+    frame: pl.DataFrame
+    catalogue: Catalogue
+
+    def adopted(self, given: Settings) -> Settings:
+        """The settings of a training on this table: its history and attributes are the catalogue's.
+
+        Raises:
+            ValueError: the settings name others.
+        """
+        own = (self.catalogue.history_days, tuple(known.name for known in self.catalogue.attributes))
+        days, names = given.history_days or own[0], given.attributes or own[1]
+        if (days, set(names)) != (own[0], set(own[1])):
+            raise ValueError(
+                f"the features were computed over {own[0]} days with the attributes {', '.join(own[1]) or '(none)'}; "
+                "leave history_days and attributes out"
+            )
+        return replace(given, history_days=own[0], attributes=own[1])
+
+    def prepare(self, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS) -> Prepared:
+        """As ``dataset.prepare``, with the features and the levels of this table.
+
+        Raises:
+            ValueError: a decision is not in the table, or there several times with different features; two currencies.
+        """
+        rows = self._of(decisions)
+        features = rows.select(wanted(self.catalogue, recipe.include))
+        currency = only_currency(rows["CurrencyCode"])
+        return keep(decisions, features, rows["status"] != INVALID, self.catalogue, currency, parts)
+
+    def measured(self, decisions: pl.DataFrame) -> pl.DataFrame:
+        """What ``rfm`` measures of decisions, as far as baselines read it.
+
+        The catalogue counts calendar days with a transaction, ``rfm`` days back from the decision; the count is kept
+        within what recency and tenure allow.
+        """
+        between = pl.col("tenure").floor() - pl.col("recency").floor()
+        return self._of(decisions).select(
+            "recency",
+            "tenure",
+            frequency=pl.col("transaction_count").fill_null(0.0),
+            active_days=pl.col("active_days").clip(1 + (between > 0), between + 1).fill_null(0.0),
+        )
+
+    def _of(self, decisions: pl.DataFrame) -> pl.DataFrame:
+        """The rows of decisions, in their order; where decisions have attributes, these tell them apart too."""
+        key = [*_KEY, *(a.name for a in self.catalogue.attributes if a.name in decisions.columns)]
+        rows = decisions.select(key).join(
+            self.frame.unique(), on=key, how="left", nulls_equal=True, maintain_order="left"
+        )
+        if rows.height > decisions.height:
+            raise ValueError(
+                f"the features tell {', '.join(key)} apart, and {rows.height - decisions.height} rows of them come "
+                "again with other values; keep one row per decision"
+            )
+        absent = rows["status"].null_count()
+        if absent:
+            raise ValueError(
+                f"the features lack {absent} of {rows.height} decisions of the outcomes; compute them for these too, "
+                "or leave these outcomes out"
+            )
+        return rows
+
+
+def read(path: str) -> FeatureTable:
+    """Read a table of features, CSV or Parquet, and its catalogue.
+
+    Raises:
+        ValueError: the table or its catalogue is absent or cannot be read, or the table lacks a column.
+    """
+    catalogue, table = read_catalogue(path), files.read(path)
+    dtypes = schema(catalogue)
+    absent = [name for name in (*HEAD, *dtypes) if name not in table.columns]
+    if absent:
+        raise ValueError(f"{path} lacks {', '.join(absent)}; compute the features again with its catalogue")
+    head = [
+        cells.read(table[name], cells.times if name == "as_of" else cells.texts)[0].alias(name)
+        for name in HEAD
+    ]
+    with files.reading(path):
+        features = table.select(pl.col(name).cast(dtype) for name, dtype in dtypes.items())
+    return FeatureTable(pl.DataFrame(head).hstack(features), catalogue)

@@ -1,0 +1,160 @@
+"""Fitting trees: a booster, a forest, a single tree, all by XGBoost; and LightGBM's booster for those who ask.
+
+XGBoost's forest mode is the textbook's: one round of parallel trees from the base rate has a constant second derivative, so
+that the gain of a split is its fall in Gini impurity (Breiman et al., 1984; Breiman, 2001), and a leaf's value rises linearly
+with its bad rate. Serving needs one form for all of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from credit_model.arrays import BadArray, FloatArray
+from credit_model.models.lightgbm_trees import LightGbmTrees
+from credit_model.models.xgboost_trees import Trees, codes_of, encode
+
+LEAST_LEVEL = 10
+SCOUTS = 3  # a third of a forest is enough to see which features gain
+_ONE_THREAD = {
+    "nthread": 1,
+    "tree_method": "hist",
+    "objective": "binary:logistic",
+}  # more would add in another order
+
+
+def fit_xgboost(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+) -> Trees:
+    """Shallow, slow, strongly regularised boosted trees, monotone where the direction is known.
+
+    The least weight of a leaf is a share of all the information in the labels, so that few bads still allow a split. Of all
+    features the ``inputs`` that gained most are kept, and the trees are grown again on them: each costs time in serving.
+    """
+    parameters = {
+        "max_depth": given["depth"],
+        "eta": given["rate"],
+        "subsample": 0.5,
+        "lambda": given["l2"],
+        "min_child_weight": max(0.5, given["leaf"] * _information(bad)),
+        "colsample_bytree": given["columns"],
+    }
+    if table.width > given["inputs"]:
+        scout = _grow(table, bad, seed, directions, parameters, given["trees"])
+        table = _most_gaining(table, _gains(scout), given["inputs"])
+    return _grow(table, bad, seed, directions, parameters, given["trees"])
+
+
+def fit_forest(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+) -> Trees:
+    """A random forest: every tree on its own draw of cases, every split on its own draw of features."""
+    parameters = _one_round(bad, given) | {"subsample": 0.632, "colsample_bynode": given["columns"]}
+    if table.width > given["inputs"]:
+        few = {**parameters, "num_parallel_tree": given["trees"] // SCOUTS}
+        scout = _grow(table, bad, seed, directions, few, 1)
+        table = _most_gaining(table, _gains(scout), given["inputs"])
+    return _grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": given["trees"]}, 1)
+
+
+def fit_tree(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+) -> Trees:
+    """One decision tree on all cases; grown again on the features it splits, it is the same and asks for no other."""
+    parameters = _one_round(bad, given)
+    scout = _grow(table, bad, seed, directions, parameters, 1)
+    used = len(scout.booster.get_score())
+    return _grow(_most_gaining(table, _gains(scout), max(used, 1)), bad, seed, directions, parameters, 1)
+
+
+def fit_lightgbm(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+) -> LightGbmTrees:
+    """LightGBM with the same regularisation as the booster, and as many inputs."""
+    if table.width > given["inputs"]:
+        scout = _grow_lightgbm(table, bad, seed, directions, given)
+        table = _most_gaining(table, scout.booster.feature_importance("gain"), given["inputs"])
+    return _grow_lightgbm(table, bad, seed, directions, given)
+
+
+def _grow_lightgbm(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+) -> LightGbmTrees:
+    import lightgbm
+
+    inputs, levels = tuple(table.columns), _levels(table)
+    parameters = {
+        "objective": "binary",
+        "max_depth": given["depth"],
+        "num_leaves": 2 ** given["depth"],
+        "learning_rate": given["rate"],
+        "bagging_fraction": 0.5,
+        "bagging_freq": 1,
+        "feature_fraction": given["columns"],
+        "lambda_l2": given["l2"],
+        "min_sum_hessian_in_leaf": max(0.5, given["leaf"] * _information(bad)),
+        "min_data_in_leaf": 1,
+        "monotone_constraints": [directions.get(name, 0) for name in inputs],
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(encode(table, inputs, codes_of(levels)), label=bad, params={"verbosity": -1})
+    return LightGbmTrees(inputs, levels, lightgbm.train(parameters, data, num_boost_round=given["trees"]))
+
+
+def _one_round(bad: BadArray, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "eta": 1.0,
+        "lambda": 0.0,
+        "base_score": float(bad.mean()),
+        "max_depth": given["depth"],
+        "min_child_weight": given["leaf"] * _information(bad),
+    }
+
+
+def _grow(
+    table: pl.DataFrame,
+    bad: BadArray,
+    seed: int,
+    directions: Mapping[str, int],
+    parameters: Mapping[str, Any],
+    rounds: int,
+) -> Trees:
+    import xgboost
+
+    inputs, levels = tuple(table.columns), _levels(table)
+    matrix = xgboost.DMatrix(encode(table, inputs, codes_of(levels)), label=bad, nthread=1)
+    monotone = {"monotone_constraints": tuple(directions.get(name, 0) for name in inputs), "seed": seed}
+    booster = xgboost.train({**_ONE_THREAD, **parameters, **monotone}, matrix, num_boost_round=rounds)
+    return Trees(inputs, levels, bytes(booster.save_raw("json")))
+
+
+def _gains(scout: Trees) -> FloatArray:
+    gain = scout.booster.get_score(importance_type="total_gain")
+    return np.array([np.sum(gain.get(f"f{place}", 0.0)) for place in range(len(scout.inputs))])
+
+
+def _most_gaining(table: pl.DataFrame, gains: FloatArray, most: int) -> pl.DataFrame:
+    """The columns that gained a first fit most, in their order."""
+    kept = sorted(np.argsort(-gains, kind="stable")[:most])
+    return table.select([table.columns[place] for place in kept])
+
+
+def _information(bad: BadArray) -> float:
+    """Sum of p (1 - p) over the cases at the base rate: the weight of all of them in a logistic loss."""
+    rate = float(bad.mean())
+    return len(bad) * rate * (1 - rate)
+
+
+def _levels(table: pl.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Levels of each text feature by frequency, then name; those of fewer than 10 cases are nobody's business."""
+    found = {}
+    for name, dtype in table.schema.items():
+        if dtype == pl.String:
+            counts = table[name].drop_nulls().value_counts().filter(pl.col("count") >= LEAST_LEVEL)
+            found[name] = tuple(counts.sort(["count", name], descending=[True, False])[name].to_list())
+    return found

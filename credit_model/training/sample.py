@@ -1,0 +1,228 @@
+"""Settings and transactions -> labelled decisions with their part, and the recipe to train on them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from credit_model.data import cells, files
+from credit_model.data.decisions import Attribute, learn_attributes, read_decisions
+from credit_model.data.formats import AS_READ, Formats, row
+from credit_model.data.outcomes import KNOWN_AT, counted, observed
+from credit_model.data.suggest import suggest
+from credit_model.data.transactions import Tidy
+from credit_model.scoring.policy import Bands
+from credit_model.scoring.scale import Scale
+from credit_model.settings.settings import Settings
+from credit_model.training import rfm_proxy, splits
+from credit_model.training.costs import cost_bands, cost_threshold
+from credit_model.training.observation_dates import Cutoffs, automatic_windows, cutoffs
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        history_days: length of the history window.
+        target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
+        attributes: application attributes among the decisions' columns.
+        include: features off by default to switch on.
+        candidate: the candidate that wins, or ``auto``.
+        search: ``none``, ``grid`` or ``random``: how each candidate's parameters are chosen.
+        scale: probability to points.
+        costs: of a false negative and of a false positive.
+        bands: risk levels and decisions.
+        columns: the files' own names of columns, kept in the model.
+        formats: how cells of the files are written, kept in the model.
+        seed: of everything random.
+    """
+
+    history_days: int
+    target: str
+    attributes: tuple[Attribute, ...] = ()
+    include: tuple[str, ...] = ()
+    candidate: str = "auto"
+    search: str = "none"
+    scale: Scale = field(default_factory=Scale)
+    costs: tuple[float, float] = (10.0, 1.0)
+    bands: Bands = field(default_factory=Bands)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    formats: Formats = AS_READ
+    seed: int = 42
+
+
+OBSERVED_HISTORY, OBSERVED_OUTCOME = 365, 30
+SILENCE = 0.99
+GROUP = "fairness_group"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled decisions with their ``part``, and what is worth saying of them.
+
+    Attributes:
+        decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, the group where one is named.
+        recipe: how to train on them.
+        outcome_days: days after a decision in which its outcome showed.
+        proxy: the proxy label, where there is one.
+        lines: for the reader.
+    """
+
+    decisions: pl.DataFrame
+    recipe: Recipe
+    outcome_days: int
+    proxy: rfm_proxy.Proxy | None
+    lines: tuple[str, ...]
+
+
+def proxy_sample(given: Settings, transactions: Tidy) -> Sample:
+    """Decisions at rolling cutoffs, labelled by what came after each.
+
+    Raises:
+        ValueError: no transaction has a time, the span is too short, or no labeller can be fitted.
+    """
+    moments = transactions.frame["TransactionStartTime"].drop_nulls()
+    first, last = moments.min(), moments.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        raise ValueError(
+            "there are no transactions with a readable time to make a proxy label of; give transactions"
+        )
+    history_days, outcome_days = automatic_windows(first, last)
+    plan = cutoffs(first, last, given.history_days or history_days, given.outcome_days or outcome_days)
+    proxy = rfm_proxy.rfm_proxy(transactions, plan, seed=given.seed)
+    chosen = proxy.labels
+    if given.target == "same_window":
+        chosen = rfm_proxy.same_window(transactions, proxy.labels.decisions, plan.history_days)
+    parted = _parted(given, chosen.decisions, lambda decisions: splits.by_cutoff(decisions, plan.test))
+    recipe = _recipe(given, plan.history_days, chosen.target)
+    return Sample(parted, recipe, plan.outcome_days, proxy, _proxy_lines(plan, proxy))
+
+
+def observed_sample(
+    given: Settings, outcomes: pl.DataFrame, attributes: tuple[Attribute, ...] | None = None
+) -> Sample:
+    """Decisions with real outcomes, and the attributes given, else those that the settings name.
+
+    Where the decisions span less than three times the wait for an outcome, and nothing says how long the wait was, outcomes
+    are taken as known at once: a strict split would leave nothing to train on.
+
+    Raises:
+        ValueError: the table cannot be read, or lacks an attribute or the group.
+    """
+    wait = OBSERVED_OUTCOME if given.outcome_days is None else given.outcome_days
+    source = files.place(given.outcomes) if given.outcomes else row
+    found = observed(outcomes, wait, given.bad_values, source)
+    untold = given.outcome_days is None and KNOWN_AT not in outcomes.columns
+    at_once = untold and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME)
+    if at_once:
+        found = observed(outcomes, 0, given.bad_values, source)
+    table = found.decisions
+    if attributes is None:
+        attributes = learn_attributes(table, given.attributes)
+    read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
+    _check_attributes(read.faults)
+    decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, given.group)))
+    recipe = replace(
+        _recipe(given, given.history_days or OBSERVED_HISTORY, found.target), attributes=attributes
+    )
+    parted = _parted(given, decisions, splits.out_of_time)
+    left_out = {**found.left_out, **splits.exclusions(parted)}
+    lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
+    known = f"outcomes known after {lag:.0f} days on average"
+    if KNOWN_AT not in outcomes.columns:
+        known = f"outcomes taken as known after {wait} days (outcome_days)"
+    if at_once:
+        known = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
+    lines = (
+        f"label: observed defaults, history {recipe.history_days} days; {known}",
+        f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
+        *_bad_lines(outcomes, given),
+    )
+    return Sample(parted, recipe, wait, None, lines)
+
+
+def _check_attributes(faults: pl.DataFrame) -> None:
+    if faults.height:
+        name, count = faults["field"].value_counts(sort=True).row(0)
+        raise ValueError(
+            f"attribute {name}: {count} cells of the outcomes are neither text nor numbers; correct them"
+        )
+
+
+def _bad_lines(outcomes: pl.DataFrame, given: Settings) -> tuple[str, ...]:
+    """How many rows each value that means bad made so."""
+    found = counted(outcomes["defaulted"], given.bad_values)
+    parts = [f"{count} by {value!r}" for value, count in found.items()]
+    return (f"rows that are bad (bad_values): {', '.join(parts)}",) if parts else ()
+
+
+def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
+    scale = Scale(given.points_to_double_odds, given.base_score, given.base_odds)
+    costs = (given.cost_false_negative, given.cost_false_positive)
+    return Recipe(
+        history_days,
+        target,
+        include=given.include,
+        candidate=given.candidate,
+        search=given.search,
+        scale=scale,
+        costs=costs,
+        bands=_bands(given, costs, target),
+        columns=given.columns,
+        formats=AS_READ.said(given.date_format, given.decimal),
+        seed=given.seed,
+    )
+
+
+def _bands(given: Settings, costs: tuple[float, float], target: str) -> Bands:
+    """The bands asked for; else from the costs of errors with real outcomes, 0.30 and 0.60 with the proxy."""
+    real = target == "observed_default"
+    threshold = given.threshold or (cost_threshold(*costs) if real else 0.5)
+    if given.bands is not None:
+        names, limits, decisions = given.bands
+        return Bands(tuple(names), tuple(limits), tuple(decisions), threshold)
+    return cost_bands(threshold) if real or given.threshold is not None else Bands()
+
+
+def _group(table: pl.DataFrame, name: str | None) -> list[pl.Series]:
+    if name is None:
+        return []
+    if name not in table.columns:
+        found = [column for column in table.columns if column not in {"bad", "known_at"}]
+        raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, found)}")
+    return [cells.read(table[name], cells.texts)[0].alias(GROUP)]
+
+
+def _spans_less_than(moments: pl.Series, days: int) -> bool:
+    span = moments.to_frame("t").select((pl.col("t").max() - pl.col("t").min()).dt.total_days()).item()
+    return span is None or int(span) < days
+
+
+def _parted(
+    given: Settings, decisions: pl.DataFrame, by_time: Callable[[pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    return splits.out_of_customer(decisions, given.seed) if given.split == "random" else by_time(decisions)
+
+
+def _proxy_lines(plan: Cutoffs, proxy: rfm_proxy.Proxy) -> tuple[str, ...]:
+    silence = f"{proxy.silent:.1%} of the decisions are silent afterwards; the label equals silence in {proxy.agreement:.1%}"
+    if proxy.agreement >= SILENCE:
+        silence += ": this proxy is silence"
+    return (
+        f"label: {proxy.labels.target}, history {plan.history_days} days, outcome {plan.outcome_days} days",
+        f"training cutoffs: {len(plan.train)}; test cutoff: {plan.test:%Y-%m-%d}",
+        f"clusters of the outcome window (recency, frequency, monetary; share): {_clusters(proxy)}",
+        silence,
+    )
+
+
+def _clusters(proxy: rfm_proxy.Proxy) -> str:
+    labeller = proxy.labeller
+    units = zip(labeller.centroids_in_units, labeller.shares, strict=True)
+    texts = [
+        f"({', '.join(f'{value:.1f}' for value in unit.values())}; {share:.1%})" for unit, share in units
+    ]
+    texts[labeller.high_risk] += " high risk"
+    return ", ".join(texts)

@@ -1,0 +1,85 @@
+"""What a training says to its reader, line by line."""
+
+from collections.abc import Mapping
+
+from credit_model.data.transactions import Tidy
+from credit_model.training.cross_validation import PRIMARY
+from credit_model.training.dataset import PARTS, Prepared
+from credit_model.training.gates import Baseline
+from credit_model.training.sample import Sample
+from credit_model.training.train import Trained
+
+
+def summary(
+    transactions: Tidy,
+    sample: Sample,
+    trained: Trained,
+    figures: Mapping[str, float],
+    beaten: tuple[Baseline, ...],
+) -> tuple[str, ...]:
+    """The lines, in the order of the work."""
+    return (*_data(transactions), *sample.lines, *_result(trained, figures), *_comparisons(figures, beaten))
+
+
+def auc(figures: Mapping[str, float], part: str) -> str:
+    """An AUC with its interval, or why there is none."""
+    if f"{part}_roc_auc" not in figures:
+        return f"not estimable ({figures[f'{part}_bads']:.0f} bad of {figures[f'{part}_decisions']:.0f})"
+    low, high = figures[f"{part}_roc_auc_low"], figures[f"{part}_roc_auc_high"]
+    return f"{figures[f'{part}_roc_auc']:.4f} (95 % interval {low:.4f} to {high:.4f})"
+
+
+def _data(transactions: Tidy) -> list[str]:
+    frame = transactions.frame
+    if not frame.height:
+        return ["data: no transactions"]
+    moments = frame["TransactionStartTime"]
+    people = frame["CustomerId"].n_unique()
+    return [
+        f"data: {frame.height} transactions of {people} customers, {moments.min()!s} to {moments.max()!s}"
+    ]
+
+
+def _result(trained: Trained, figures: Mapping[str, float]) -> list[str]:
+    lines = [f"{part}: {_counts(trained.prepared, part)}" for part in PARTS]
+    if trained.prepared.invalid:
+        lines.append(f"left out: {trained.prepared.invalid} decisions whose transactions are at fault")
+    lines += [_candidate(name, trained) for name in trained.comparison]
+    lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features")
+    lines.append(f"AUC out of fold, all decisions, grouped by customer: {auc(figures, 'grouped')}")
+    lines.append(f"AUC out of time, trained on the earlier part alone: {auc(figures, 'test')}")
+    if figures["grouped_with_history_decisions"] < figures["grouped_decisions"]:
+        lines.append(
+            f"with history only: {auc(figures, 'grouped_with_history')} out of fold, "
+            f"{auc(figures, 'test_with_history')} out of time"
+        )
+    return lines
+
+
+def _candidate(name: str, trained: Trained) -> str:
+    result = trained.comparison[name]
+    line = f"candidate {name}: AUC {result.mean:.4f} ± {result.standard_error:.4f}"
+    if name in trained.test_auc:
+        line += f", out of time {trained.test_auc[name]:.4f}"
+    return line + (" (interpretable primary)" if name == PRIMARY else "")
+
+
+def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...]) -> list[str]:
+    lines = [
+        f"{baseline.name.replace('_', ' ')} alone, out of time: {baseline.roc_auc:.4f}; the model's lift over it: "
+        f"{baseline.lift[0]:+.4f} to {baseline.lift[1]:+.4f}"
+        for baseline in beaten
+    ]
+    if "same_window_roc_auc" in figures:
+        lines.append(
+            f"the same model under the same_window label: {figures['same_window_roc_auc']:.4f}; higher because that label is "
+            "made of the very transactions that the features see, so it measures arithmetic, not foresight"
+        )
+    return lines
+
+
+def _counts(prepared: Prepared, part: str) -> str:
+    rows = prepared.part(part)
+    bads, cases = int(prepared.bad[rows].sum()), int(rows.sum())
+    rate = f"{bads / cases:.1%}" if cases else "none"
+    return f"{cases} decisions of {len(set(prepared.customers[rows]))} customers, {bads} bad ({rate})"

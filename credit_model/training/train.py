@@ -1,0 +1,222 @@
+"""Prepared decisions -> fit -> compare -> the scorer and its figures; touches no file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from credit_model import metrics
+from credit_model.arrays import FloatArray
+from credit_model.models.scorecard import Scorecard
+from credit_model.scoring.reasons import Reasons
+from credit_model.scoring.reference import SCORE, Profile, fit_distribution
+from credit_model.scoring.scorer import Scorer
+from credit_model.training import evaluation
+from credit_model.training.calibration import fit_calibrator
+from credit_model.training.candidates import CrossValidation, choose
+from credit_model.training.cross_validation import (
+    FOLDS,
+    PRIMARY,
+    Advance,
+    Cases,
+    best_parameters,
+    check_learnable,
+    compare,
+    cross_validated,
+    fit,
+    names,
+    rarer,
+    search,
+)
+from credit_model.training.dataset import Prepared
+from credit_model.training.sample import Recipe
+
+LEAST_NO_HISTORY = 30
+LEAST_EFFECT = 0.02
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The fitted scorer and what was measured on the way.
+
+    Attributes:
+        scorer: the validated recipe, fitted again on every decision whose outcome is known.
+        primary: the interpretable scorecard, fitted and calibrated on the same decisions.
+        prepared: what they were fitted on.
+        comparison: cross-validation of every candidate, on the training part where it has 20 of each class, else on all.
+        trials: what a search tried, by candidate.
+        winner: name of the candidate that the scorer holds.
+        probability: of every decision, out of fold, grouped by customer.
+        test_probability: of the test part, by the recipe fitted on the training part alone; NaN elsewhere.
+        test_auc: out of time, by candidate, where the test part has 20 of each class.
+        figures: metrics by name.
+    """
+
+    scorer: Scorer
+    primary: Scorer
+    prepared: Prepared
+    comparison: Mapping[str, CrossValidation]
+    trials: Mapping[str, tuple[CrossValidation, ...]]
+    winner: str
+    probability: FloatArray
+    test_probability: FloatArray
+    test_auc: Mapping[str, float]
+    figures: Mapping[str, float]
+
+    @property
+    def scorecard(self) -> Scorecard:
+        """The classifier of the interpretable primary."""
+        if not isinstance(self.primary.classifier, Scorecard):
+            raise TypeError(f"the primary is a scorecard, not {type(self.primary.classifier).__name__}")
+        return self.primary.classifier
+
+
+def train(
+    prepared: Prepared, earlier: Prepared, recipe: Recipe, advance: Advance = lambda _: None
+) -> Trained:
+    """Compare the candidates, validate the winner out of time, and fit it on all that is known.
+
+    Args:
+        prepared: every decision whose outcome is known.
+        earlier: the same decisions, with categories and constant features learned from the training part alone.
+        recipe: how to train.
+        advance: called with a candidate's name after each of its folds.
+
+    Raises:
+        ValueError: too few customers or only one class.
+    """
+    rows, early_rows = prepared.modelled, earlier.part("train") & earlier.modelled
+    every, early = Cases.of(prepared, rows), Cases.of(earlier, early_rows)
+    check_learnable(every)
+    choosable = metrics.estimable(early.bad)
+    compared = early if choosable else every
+    trials = {name: search(name, compared, recipe, advance) for name in names(recipe)}
+    chosen = {name: best_parameters(name, tried) for name, tried in trials.items()}
+    comparison = {
+        name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
+    }
+    winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
+    fold = every.fold(recipe.seed)
+    final = {
+        name: cross_validated(name, every, chosen[name], fold, recipe, advance)
+        for name in dict.fromkeys((winner, PRIMARY))
+    }
+    scorers = {name: _scorer(prepared, every, name, result, recipe) for name, result in final.items()}
+    scorer = scorers[winner]
+    probability = _filled(rows, scorer.calibrator.probability(final[winner].margin))
+    probability = _with_silent(prepared, scorer, probability)
+    tests = _tests(earlier, early, comparison, recipe) if rarer(early.bad) >= FOLDS else {}
+    test_probability = tests.get(winner, np.full(len(probability), np.nan))
+    figures = evaluation.figures(prepared, scorer.bands, probability, test_probability, recipe)
+    figures |= {
+        "cv_auc_mean": comparison[winner].mean,
+        "cv_auc_standard_error": comparison[winner].standard_error,
+    }
+    return Trained(
+        replace(scorer, profile=_profile(prepared, scorer, figures)),
+        scorers[PRIMARY],
+        prepared,
+        comparison,
+        trials,
+        winner,
+        probability,
+        test_probability,
+        {name: auc for name, judged in tests.items() for auc in _auc(earlier, judged)},
+        figures,
+    )
+
+
+def _profile(prepared: Prepared, scorer: Scorer, figures: Mapping[str, float]) -> Profile:
+    """What monitoring compares with: inputs and scores of the decisions that the classifier judges.
+
+    The scores are the scorer's own. Those out of fold are of other scorecards and trees, whose few different scores
+    would differ from this one's without any drift.
+    """
+    features = prepared.features.filter(pl.Series(prepared.modelled))
+    probability = scorer.calibrator.probability(scorer.classifier.margin(features))
+    score = pl.Series(SCORE, scorer.scale.score(probability))
+    return Profile(
+        {name: fit_distribution(features[name]) for name in scorer.classifier.inputs},
+        fit_distribution(score),
+        float(prepared.features["transaction_count"].eq(0).to_numpy().mean()),
+        float(prepared.bad.mean()),
+        figures.get("test_roc_auc", figures.get("grouped_roc_auc")),
+    )
+
+
+def _scorer(
+    prepared: Prepared,
+    cases: Cases,
+    name: str,
+    result: CrossValidation,
+    recipe: Recipe,
+) -> Scorer:
+    classifier = fit(name, cases, result.parameters, recipe)
+    topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
+    spread = float(np.std(classifier.margin(cases.table)))
+    parts = prepared.decisions["part"].unique().to_list()
+    return Scorer(
+        catalogue=prepared.catalogue,
+        classifier=classifier,
+        calibrator=fit_calibrator(result.margin, cases.bad, linear=name == PRIMARY),
+        scale=recipe.scale,
+        bands=recipe.bands,
+        reasons=Reasons(topics, LEAST_EFFECT * spread),
+        target=recipe.target,
+        currency=prepared.currency,
+        no_history_probability=_no_history_probability(prepared, parts),
+        columns=recipe.columns,
+        formats=recipe.formats,
+    )
+
+
+def _no_history_probability(prepared: Prepared, parts: list[str]) -> float | None:
+    """Bad rate of the decisions without history, smoothed by one case of each class; needs 30 of them."""
+    silent = prepared.decisions["part"].is_in(parts).to_numpy() & ~prepared.modelled
+    bads, cases = int(prepared.bad[silent].sum()), int(silent.sum())
+    return (bads + 1) / (cases + 2) if cases >= LEAST_NO_HISTORY else None
+
+
+def _tests(
+    earlier: Prepared,
+    early: Cases,
+    comparison: Mapping[str, CrossValidation],
+    recipe: Recipe,
+) -> dict[str, FloatArray]:
+    """Probability of the test part by every candidate fitted on the training part alone; NaN elsewhere."""
+    found = {}
+    judged = earlier.part("test") & earlier.modelled
+    table = earlier.features.filter(pl.Series(judged))
+    silent = _no_history_probability(earlier, ["train"])
+    for name, compared in comparison.items():
+        result = compared
+        if len(compared.margin) != len(early.bad):
+            fold = early.fold(recipe.seed)
+            result = cross_validated(name, early, compared.parameters, fold, recipe, lambda _: None)
+        margin = fit(name, early, compared.parameters, recipe).margin(table)
+        calibrator = fit_calibrator(result.margin, early.bad, linear=name == PRIMARY)
+        probability = calibrator.probability(margin)
+        filled = np.where(
+            earlier.modelled, _filled(judged, probability), np.nan if silent is None else silent
+        )
+        found[name] = np.where(earlier.part("test"), filled, np.nan)
+    return found
+
+
+def _auc(earlier: Prepared, judged: FloatArray) -> list[float]:
+    rows = ~np.isnan(judged)
+    bad = earlier.bad[rows]
+    return [metrics.roc_auc(bad, judged[rows])] if metrics.estimable(bad) else []
+
+
+def _filled(rows: npt.NDArray[np.bool_], values: FloatArray) -> FloatArray:
+    filled = np.full(len(rows), np.nan)
+    filled[rows] = values
+    return filled
+
+
+def _with_silent(prepared: Prepared, scorer: Scorer, probability: FloatArray) -> FloatArray:
+    silent = np.nan if scorer.no_history_probability is None else scorer.no_history_probability
+    return np.where(prepared.modelled, probability, silent)

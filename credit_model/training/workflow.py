@@ -1,0 +1,250 @@
+"""The whole training job: read, label, split, fit, compare, and say what was found."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from credit_model import metrics
+from credit_model.data import files, outcomes
+from credit_model.data.doubts import refuse_doubtful
+from credit_model.data.formats import AS_READ, attributes
+from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
+from credit_model.settings.settings import Settings
+from credit_model.synthetic import generate
+from credit_model.training import feature_table, gates, rfm_proxy, train
+from credit_model.training.cross_validation import Advance, Cases, cross_validated
+from credit_model.training.customer_table import customer_table
+from credit_model.training.dataset import PARTS, Prepared, prepare
+from credit_model.training.fairness import Fairness, Judged, fairness
+from credit_model.training.feature_table import FeatureTable
+from credit_model.training.sample import GROUP, Sample, observed_sample, proxy_sample
+from credit_model.training.summary import summary
+from credit_model.training.train import Trained
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training leaves behind.
+
+    Attributes:
+        trained: the scorer and its measures.
+        sample: what it was trained on.
+        baselines: what the model was compared with.
+        fairness: how it treats the groups, where one was named.
+        figures: every metric by name.
+        summary: lines for the reader.
+        failed_gates: why this model must not be promoted; empty where nothing speaks against it.
+        used: parameters as they were decided.
+    """
+
+    trained: Trained
+    sample: Sample
+    baselines: tuple[gates.Baseline, ...]
+    fairness: Fairness | None
+    figures: Mapping[str, float]
+    summary: tuple[str, ...]
+    failed_gates: tuple[str, ...]
+    used: Mapping[str, object]
+
+
+def run(given: Settings) -> Outcome:
+    """Train as the settings say.
+
+    Raises:
+        ValueError: the data cannot be read or trained on.
+    """
+    table = None if given.features is None else feature_table.read(given.features)
+    transactions = _transactions(given)
+    sample = _sample(given, transactions) if table is None else _tabled_sample(given, table)
+    customers = _customers(given, transactions, sample)
+    every, earlier = (_prepared(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
+    with _progress() as advance:
+        trained = train.train(every, earlier, sample.recipe, advance)
+    found = _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
+    return found if customers is None else _written(found, customers, given.customers_table or "")
+
+
+def read(given: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The transactions that the settings name, or the synthetic ones, and the labelled decisions where outcomes are named.
+
+    Raises:
+        ValueError: a file cannot be read.
+    """
+    transactions = _table(given)
+    if given.transactions is not None:
+        files.filled(transactions, given.transactions)
+    if given.outcomes is None:
+        return transactions, None
+    place = files.place(given.outcomes)
+    return transactions, outcomes.observed(_outcomes(given), 0, given.bad_values, place).decisions
+
+
+def _outcome(
+    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[gates.Baseline, ...]
+) -> Outcome:
+    prepared, recipe = trained.prepared, sample.recipe
+    figures = dict(trained.figures) | _proxy_figures(transactions, sample, trained) | _lifts(beaten)
+    copied = gates.copies(
+        prepared.features.filter(pl.Series(prepared.modelled)), prepared.bad[prepared.modelled]
+    )
+    return Outcome(
+        trained,
+        sample,
+        beaten,
+        _fairness(trained, recipe.seed),
+        {name: float(value) for name, value in figures.items() if np.isfinite(value)},
+        summary(transactions, sample, trained, figures, beaten),
+        tuple(gates.failed(recipe.target, figures, copied, beaten)),
+        _used(sample, trained),
+    )
+
+
+def _customers(given: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:
+    """The table of customers, where one is asked for."""
+    if given.customers_table is None or sample.proxy is None:
+        return None
+    labeller = sample.proxy.labeller
+    return customer_table(transactions, labeller, sample.recipe.history_days, given.snapshot)
+
+
+def _written(outcome: Outcome, customers: pl.DataFrame, path: str) -> Outcome:
+    """The same, with the line that says where its customers are."""
+    files.write(customers, path)
+    line = f"{customers.height} customers, {customers['is_high_risk'].sum()} of them high risk, written to {path}"
+    return replace(outcome, summary=(*outcome.summary, line))
+
+
+def _prepared(
+    transactions: Tidy, table: FeatureTable | None, sample: Sample, parts: Sequence[str]
+) -> Prepared:
+    if table is None:
+        return prepare(transactions, sample.decisions, sample.recipe, parts)
+    return table.prepare(sample.decisions, sample.recipe, parts)
+
+
+def _baselines(
+    transactions: Tidy, table: FeatureTable | None, sample: Sample, trained: Trained
+) -> tuple[gates.Baseline, ...]:
+    judged = (trained.prepared, trained.test_probability, sample.recipe, sample.outcome_days)
+    if table is None:
+        return gates.baselines(transactions, *judged)
+    return gates.baselines_of(table.measured(trained.prepared.decisions), *judged)
+
+
+@contextmanager
+def _progress() -> Iterator[Advance]:
+    """A bar on a terminal, silence in logs."""
+    with tqdm(disable=None, unit="fit", leave=False) as bar:
+
+        def advance(name: str) -> None:
+            bar.set_description(name)
+            bar.update()
+
+        yield advance
+
+
+def _transactions(given: Settings) -> Tidy:
+    return tidy_table(_table(given))
+
+
+def _table(given: Settings) -> pl.DataFrame:
+    """Transactions as their files have them, under the contract's names; columns that it does not know are left out."""
+    if given.transactions is not None:
+        return _filed(given, given.transactions)
+    if given.outcomes is not None:
+        return pl.DataFrame(schema=SCHEMA)
+    return generate.transactions(seed=given.seed)
+
+
+def _filed(given: Settings, path: str) -> pl.DataFrame:
+    needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
+    formats = AS_READ.said(given.date_format, given.decimal)
+    table = files.read(path, given.columns, needed, COLUMNS, formats)
+    refuse_doubtful(table, given.decimal, files.place(path))
+    return table if given.target == "observed" else files.filled(table, path)
+
+
+def _sample(given: Settings, transactions: Tidy) -> Sample:
+    if given.target != "observed":
+        return proxy_sample(given, transactions)
+    if given.outcomes is None:
+        raise ValueError(
+            "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
+        )
+    return observed_sample(given, _outcomes(given))
+
+
+def _tabled_sample(given: Settings, table: FeatureTable) -> Sample:
+    """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
+    adopted, catalogue = table.adopted(given), table.catalogue
+    became = _outcomes(adopted)
+    both = tuple(known for known in catalogue.attributes if known.name in became.columns)
+    sample = observed_sample(adopted, became, both)
+    line = f"features: {table.frame.height} decisions of {given.features}, {len(catalogue.features)} features each"
+    return replace(sample, lines=(line, *sample.lines))
+
+
+def _outcomes(given: Settings) -> pl.DataFrame:
+    path, formats = given.outcomes or "", AS_READ.said(given.date_format, given.decimal).of_numbers(())
+    table = files.filled(files.read(path, given.columns, outcomes.REQUIRED, formats=formats), path)
+    return attributes(table, given.attributes, given.decimal, files.place(path))
+
+
+def _used(sample: Sample, trained: Trained) -> dict[str, object]:
+    return {
+        "history_days": sample.recipe.history_days,
+        "outcome_days": sample.outcome_days,
+        "target": sample.recipe.target,
+        "candidate": trained.winner,
+        "currency": trained.prepared.currency,
+        "features": len(trained.prepared.features.columns),
+        "inputs": len(trained.scorer.classifier.inputs),
+    }
+
+
+def _lifts(beaten: tuple[gates.Baseline, ...]) -> dict[str, float]:
+    found = {}
+    for baseline in beaten:
+        found[f"test_{baseline.name}_roc_auc"] = baseline.roc_auc
+        found[f"test_lift_over_{baseline.name}_low"] = baseline.lift[0]
+        found[f"test_lift_over_{baseline.name}_high"] = baseline.lift[1]
+    return found
+
+
+def _fairness(trained: Trained, seed: int) -> Fairness | None:
+    prepared = trained.prepared
+    if GROUP not in prepared.decisions.columns:
+        return None
+    known = ~np.isnan(trained.probability)
+    probability, bands = trained.probability[known], trained.scorer.bands
+    approved = np.array(bands.assign(probability).decision) == "approve"
+    prediction = (probability >= bands.threshold).astype(np.int8)
+    judged = Judged(prepared.customers[known], prepared.bad[known], probability, approved, prediction)
+    return fairness(prepared.decisions[GROUP].filter(pl.Series(known)), judged, seed)
+
+
+def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:
+    if sample.proxy is None:
+        return {}
+    return {
+        "proxy_silent_share": sample.proxy.silent,
+        "proxy_silence_agreement": sample.proxy.agreement,
+        "same_window_roc_auc": _same_window_auc(transactions, sample, trained),
+    }
+
+
+def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> float:
+    prepared, recipe = trained.prepared, sample.recipe
+    rows = prepared.modelled
+    leaking = rfm_proxy.same_window(
+        transactions, prepared.decisions.filter(pl.Series(rows)), recipe.history_days
+    )
+    bad = leaking.decisions["bad"].to_numpy().astype(np.int8)
+    cases = replace(Cases.of(prepared, rows), bad=bad)
+    parameters, fold = trained.comparison[trained.winner].parameters, cases.fold(recipe.seed)
+    margin = cross_validated(trained.winner, cases, parameters, fold, recipe, lambda _: None).margin
+    return metrics.roc_auc(bad, margin)

@@ -1,0 +1,160 @@
+"""Registered models: who becomes champion, and what is said where one is not there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from credit_model.operations import promote
+from credit_model.tracking import registry, store
+from credit_model.tracking.model_folder import model_folder
+
+
+@pytest.fixture
+def client(database: Path) -> Iterator[MlflowClient]:
+    """A client of the store in use, which holds no model."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    client = MlflowClient()
+    yield client
+    for model in client.search_registered_models():
+        client.delete_registered_model(model.name)
+    mlflow.set_tracking_uri(before)
+
+
+def register(client: MlflowClient, *gates: str, source: str = "file:/absent/model") -> None:
+    """A model ``m`` with a version for each, its gates passed or failed, made as a training makes it."""
+    client.create_registered_model("m")
+    for passed in gates:
+        version = client.create_model_version("m", source, tags={"gates": passed})
+        registry.set_aliases("m", int(version.version), passed=passed == "passed")
+
+
+def champion(client: MlflowClient) -> int | None:
+    found = client.get_registered_model("m").aliases.get("champion")
+    return None if found is None else int(found)
+
+
+@pytest.mark.parametrize(
+    ("gates", "expected"),
+    [
+        (["passed"], 1),
+        (["failed"], None),
+        (["passed", "passed"], 1),
+        (["failed", "passed"], 2),
+        (["failed", "passed", "passed"], 2),
+        (["failed", "failed"], None),
+    ],
+)
+def test_the_first_version_that_passes_becomes_champion_by_training(
+    client: MlflowClient, gates: list[str], expected: int | None
+) -> None:
+    register(client, *gates)
+    assert champion(client) == expected
+    assert int(client.get_registered_model("m").aliases["challenger"]) == len(gates)
+
+
+def test_a_model_of_which_nobody_knows_whether_it_had_a_champion_gets_none_by_training(
+    client: MlflowClient,
+) -> None:
+    register(client, "passed")
+    client.delete_registered_model_alias("m", "champion")
+    client.delete_registered_model_tag("m", "had_champion")
+    client.create_model_version("m", "file:/absent/model")
+    assert not registry.set_aliases("m", 2, passed=True)
+    assert champion(client) is None
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_champion_that_was_taken_away_comes_back_by_promotion_alone(
+    client: MlflowClient, *, gone: bool
+) -> None:
+    register(client, "passed")
+    client.delete_registered_model_alias("m", "champion")
+    if gone:
+        client.delete_model_version("m", "1")
+    version = client.create_model_version("m", "file:/absent/model", tags={"gates": "passed"})
+    assert not registry.set_aliases("m", int(version.version), passed=True)
+    assert champion(client) is None
+    assert promote.promote("m", "challenger") == "version 2 of m is the champion"
+    assert champion(client) == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("challenger", r"version 2 of m did not pass its gates \(it guesses\); promote one that did"),
+        ("9", "m has no version 9; its latest is 2: models:/m/2"),
+        (
+            "steady",
+            "m has version 2, but no steady; promote one .* --name m --version 1, or name models:/m/2$",
+        ),
+    ],
+)
+def test_what_cannot_be_promoted(client: MlflowClient, wanted: str, said: str) -> None:
+    register(client, "passed", "failed")
+    client.set_model_version_tag("m", "2", "gates_failed", "it guesses")
+    with pytest.raises(ValueError, match=said):
+        promote.promote("m", wanted)
+    assert champion(client) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        (
+            "models:/m@champion",
+            "m has version 1, but no champion; none that passed its gates can be promoted; models:/m/1 can be named",
+        ),
+        ("models:/m/7", "m has no version 7; its latest is 1: models:/m/1"),
+        (
+            "models:/other/1",
+            "there is no model other in sqlite:.*; train one first, or name one that is there: m",
+        ),
+        (
+            "models:/m/1",
+            "the files of models:/m/1 are not in file:/absent/model, where the MLflow store sqlite:.* has them; make that place",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_fetched(client: MlflowClient, uri: str, said: str) -> None:
+    register(client, "failed")
+    with pytest.raises(ValueError, match=said):
+        model_folder(uri)
+
+
+def test_without_any_model_one_is_to_be_trained(client: MlflowClient) -> None:
+    assert client.search_registered_models() == []
+    with pytest.raises(ValueError, match=r"there is no model m in .*; train one first$"):
+        model_folder("models:/m@champion")
+    register(client)
+    with pytest.raises(ValueError, match=r"m has no version in .*; train one first"):
+        promote.promote("m", "challenger")
+
+
+def test_a_model_is_fetched_by_version_and_alias(client: MlflowClient, tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text("flavors: {}")
+    register(client, "passed", source=tmp_path.as_uri())
+    for uri in ("models:/m@champion", "models:/m/1"):
+        assert (model_folder(uri) / "MLmodel").read_text() == "flavors: {}"
+
+
+def test_asking_for_the_right_to_register_changes_nothing(client: MlflowClient) -> None:
+    registry.check_writable("m")
+    assert client.search_registered_models() == []
+    register(client, "passed")
+    before = client.get_registered_model("m")
+    registry.check_writable("m")
+    assert dict(client.get_registered_model("m")) == dict(before)
+
+
+def test_a_store_that_is_not_there_is_not_made_by_a_question(client: MlflowClient, tmp_path: Path) -> None:
+    assert client
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'absent.db'}")
+    for ask in (lambda: model_folder("models:/m@champion"), lambda: promote.promote("m", "challenger")):
+        with pytest.raises(ValueError, match=r"there is no MLflow store .*absent\.db; train one first"):
+            ask()
+    assert store.uri().endswith("absent.db")
+    assert list(tmp_path.iterdir()) == []

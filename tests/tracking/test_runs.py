@@ -1,0 +1,221 @@
+"""What MLflow keeps of a training, what it must never hold, and what a failed training leaves alone."""
+
+import json
+from pathlib import Path
+
+import mlflow
+import polars as pl
+import pytest
+from mlflow import MlflowClient
+
+from credit_model.training.candidates import CANDIDATES
+from processes import ROOT, TrainedModel, run
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def client(trained_model: TrainedModel) -> MlflowClient:
+    mlflow.set_tracking_uri(trained_model.tracking)
+    return MlflowClient(trained_model.tracking)
+
+
+@pytest.fixture(scope="module")
+def run_id(client: MlflowClient) -> str:
+    found = client.get_model_version_by_alias("credit-risk", "champion").run_id
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def kept(run_id: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that the run and its model hold."""
+    folder = tmp_path_factory.mktemp("kept")
+    mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(folder / "run"))
+    mlflow.artifacts.download_artifacts("models:/credit-risk@champion", dst_path=str(folder / "model"))
+    return folder
+
+
+def test_the_first_version_is_champion_only_if_its_gates_passed(
+    client: MlflowClient, trained_model: TrainedModel
+) -> None:
+    tags = client.get_model_version("credit-risk", "1").tags
+    told = trained_model.printed
+    aliases = {"passed": "challenger and champion", "failed": "challenger"}[tags["gates"]]
+    assert f"registered as credit-risk version 1, {aliases}: models:/credit-risk/1\n" in told
+    assert "score --model models:/credit-risk/1 " in told
+    assert len(tags["model_version"]) == 12
+    assert tags["target"] == "rfm_proxy"
+
+
+def test_every_candidate_is_a_nested_run_with_its_folds(client: MlflowClient, run_id: str) -> None:
+    experiment = client.get_run(run_id).info.experiment_id
+    nested = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run_id}'")
+    by_name = {one.data.params["candidate"]: one for one in nested}
+    assert set(by_name) == {name for name, candidate in CANDIDATES.items() if not candidate.on_request}
+    for one in nested:
+        folds = [metric.value for metric in client.get_metric_history(one.info.run_id, "fold_auc")]
+        assert len(folds) >= 5
+        assert sum(folds) / len(folds) == pytest.approx(one.data.metrics["cv_auc_mean"])
+    assert sum(one.data.params["chosen"] == "True" for one in nested) == 1
+
+
+def test_what_is_kept(kept: Path, client: MlflowClient, run_id: str) -> None:
+    names = {
+        path.relative_to(kept / "run").as_posix() for path in (kept / "run").rglob("*") if path.is_file()
+    }
+    texts = {"summary.txt", "features.csv", "comparison.csv", "calibration_by_period.csv", "cost_curve.csv"}
+    card = {"scorecard/points.csv", "scorecard/points.html", "decisions_by_band.csv", "labeller.json"}
+    pictures = {
+        f"pictures/{name}.png" for name in ("roc", "calibration", "scores", "importance", "candidates")
+    }
+    assert texts | card | pictures | {"model_document.html", "training_table.parquet"} <= names
+    inputs = client.get_run(run_id).inputs
+    assert inputs is not None
+    datasets = {given.dataset.name for given in inputs.dataset_inputs}
+    assert datasets == {"train", "test"}
+
+
+def test_the_model_carries_no_pickle_and_its_document(kept: Path) -> None:
+    names = {path.name for path in (kept / "model").rglob("*") if path.is_file()}
+    assert "model_document.html" in names
+    assert not {name for name in names if name.endswith((".pkl", ".pickle", ".joblib"))}
+    requirements = next((kept / "model").rglob("requirements.txt")).read_text()
+    assert all("==" in line for line in requirements.splitlines())
+    assert not {"mlflow", "matplotlib", "lightgbm", "fairlearn", "scikit-learn"} & set(
+        requirements.replace("==", "\n").split()
+    )
+
+
+def test_no_customer_is_named_anywhere(kept: Path, trained_model: TrainedModel) -> None:
+    customers = pl.read_parquet(trained_model.transactions)["CustomerId"].unique().to_list()
+    told = [name for name in customers if len(name) > len("CustomerId_12")]
+    assert len(told) > 50
+    for path in kept.rglob("*"):
+        if path.suffix in {".csv", ".txt", ".json", ".html", ".yaml", ".yml"} or path.name == "MLmodel":
+            text = path.read_text()
+            assert not [name for name in told if name in text], path
+    table = pl.read_parquet(next(kept.rglob("training_table.parquet")))
+    assert "CustomerId" not in table.columns
+    assert not set(table["customer_hash"]) & set(customers)
+
+
+FAILURES = {
+    "unreadable file": ("t.parquet", b"no parquet", "t.parquet cannot be read as Parquet"),
+    "wrong columns": ("t.csv", b"who,when\na,2019-01-01\n", "lacks the column CustomerId"),
+    "too few customers": (
+        "t.csv",
+        b"CustomerId,TransactionStartTime,Amount\n"
+        + b"".join(b"a,2019-%02d-01,5\nb,2019-%02d-02,7\n" % (month, month) for month in range(1, 12)),
+        "",
+    ),
+    "no time": (
+        "t.csv",
+        b"CustomerId,TransactionStartTime,Amount\na,never,5\n",
+        "1 row is unreadable as ISO-8601",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_a_failed_training_registers_nothing_and_moves_no_alias(
+    kind: str, trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    name, content, said = FAILURES[kind]
+    (tmp_path / name).write_bytes(content)
+    before = _registry(client)
+    command = ["-m", "credit_model", "train", "--transactions", name]
+    done = run(command, trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("credit_model: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert _registry(client) == before
+    experiment = client.get_experiment_by_name("credit-risk")
+    assert experiment is not None
+    (last,) = client.search_runs([experiment.experiment_id], max_results=1)
+    assert last.info.status == "FAILED"
+    assert last.data.tags["mlflow.note.content"] in done.stderr
+
+
+def test_one_class_of_outcomes_is_refused(
+    trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    people = pl.read_parquet(trained_model.transactions)["CustomerId"].unique().sort().head(60)
+    outcomes = pl.DataFrame({"CustomerId": people, "as_of": "2019-02-01", "defaulted": 0})
+    outcomes.write_csv(tmp_path / "o.csv")
+    before = _registry(client)
+    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    done = run(
+        [*command, "--outcomes", "o.csv"], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path
+    )
+    assert done.returncode == 2
+    assert "credit_model: 0 bad and" in done.stderr
+    assert "good decisions to train on are too few; give at least 5 of each" in done.stderr
+    assert _registry(client) == before
+
+
+def test_a_version_that_failed_its_gates_is_not_promoted(
+    trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    version = client.get_model_version_by_alias("credit-risk", "challenger")
+    gates = version.tags["gates"]
+    client.set_model_version_tag("credit-risk", version.version, "gates", "failed")
+    before = _registry(client)
+    environment = trained_model.environment | {"PYTHONPATH": str(ROOT)}
+    done = run(["-m", "credit_model", "promote"], environment, tmp_path)
+    client.set_model_version_tag("credit-risk", version.version, "gates", gates)
+    assert done.returncode == 2
+    assert "did not pass its gates" in done.stderr
+    assert _registry(client) == before
+
+
+def test_decisions_of_one_moment_train_and_are_not_estimable_out_of_time(
+    trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    people = pl.read_parquet(trained_model.transactions)["CustomerId"].unique().sort().head(120)
+    bad = pl.int_range(pl.len()) % 3 == 0
+    table = people.to_frame().with_columns(as_of=pl.lit("2019-02-01"), defaulted=bad.cast(pl.Int8))
+    table.write_csv(tmp_path / "o.csv")
+    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    own = ["--outcomes", "o.csv", "--candidate", "scorecard", "--name", "one-moment"]
+    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not estimable" in done.stdout
+    assert client.get_model_version("one-moment", "1").tags["gates"] == "failed"
+    assert set(client.get_registered_model("one-moment").aliases) == {"challenger"}
+
+
+def test_a_leaking_label_makes_no_champion(
+    trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
+) -> None:
+    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    own = ["--label", "same_window", "--candidate", "scorecard", "--name", "leaking"]
+    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(client.get_registered_model("leaking").aliases) == {"challenger"}
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("models:/nobody@champion", "there is no model nobody in sqlite:"),
+        ("no-such-folder", "there is no model no-such-folder: no such folder; name one, or an MLflow URI"),
+    ],
+)
+def test_a_model_that_is_not_there_is_one_sentence(
+    model: str, said: str, trained_model: TrainedModel, tmp_path: Path
+) -> None:
+    command = ["-m", "credit_model", "score", "--transactions", str(trained_model.transactions)]
+    own = ["--as_of", "2019-02-01", "--model", model, "--output", "a.csv"]
+    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 2
+    assert f"credit_model: {said}" in done.stderr
+    assert not (tmp_path / "a.csv").exists()
+
+
+def _registry(client: MlflowClient) -> str:
+    models = client.search_registered_models()
+    return json.dumps(
+        [[model.name, dict(model.aliases), len(client.search_model_versions())] for model in models]
+    )

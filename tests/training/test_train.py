@@ -1,0 +1,264 @@
+"""Canaries and laws of a training: leaks are found, chance stays chance, one seed gives one model."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import metrics as oracle
+
+from applications import ATTRIBUTES, applications
+from credit_model import metrics
+from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
+from credit_model.reporting import tables
+from credit_model.serving.batch import score_tables
+from credit_model.settings.settings import Settings
+from credit_model.synthetic import generate
+from credit_model.training import evaluation, gates, train, workflow
+from credit_model.training.candidates import CANDIDATES, best_point
+from credit_model.training.cross_validation import Cases
+from credit_model.training.dataset import Prepared, prepare
+from credit_model.training.sample import Recipe, observed_sample, proxy_sample
+from credit_model.training.train import Trained
+from processes import ROOT
+
+NONE = tidy_table(pl.DataFrame(schema=SCHEMA))
+
+
+@cache
+def transactions() -> Tidy:
+    return tidy_table(generate.transactions(customers=400, seed=5))
+
+
+def trained_on(
+    given: Settings, bad: np.ndarray | None = None, known: Tidy | None = None
+) -> tuple[Trained, Recipe]:
+    known = known or transactions()
+    sample = proxy_sample(given, known)
+    decisions = sample.decisions
+    if bad is not None:
+        decisions = decisions.with_columns(bad=pl.Series(bad[: decisions.height], dtype=pl.Int8))
+    prepared = [prepare(known, decisions, sample.recipe, parts) for parts in (("train", "test"), ("train",))]
+    return train.train(prepared[0], prepared[1], sample.recipe), sample.recipe
+
+
+@cache
+def scorecard() -> tuple[Trained, Recipe]:
+    return trained_on(Settings(candidate="scorecard"))
+
+
+def outcomes_of(rows: int, seed: int = 1) -> pl.DataFrame:
+    return applications(rows, seed)[0]
+
+
+def test_shuffled_labels_are_chance() -> None:
+    lots = np.random.default_rng(3).integers(0, 2, 2_000).astype(np.int8)
+    trained, _ = trained_on(Settings(candidate="xgboost"), lots)
+    for part in ("grouped", "test"):
+        low, high = (trained.figures[f"{part}_roc_auc_{end}"] for end in ("low", "high"))
+        assert low - 0.02 < 0.5 < high + 0.02
+
+
+def test_what_comes_after_the_decision_changes_no_feature_and_no_score() -> None:
+    known, (trained, recipe) = transactions(), scorecard()
+    decisions = trained.prepared.decisions
+    last = decisions["as_of"].max()
+    assert isinstance(last, datetime)
+    later = known.frame.with_columns(
+        TransactionStartTime=pl.lit(last + timedelta(hours=1)),
+        Amount=pl.col("Amount") * 1000,
+        TransactionId=pl.col("TransactionId") + "x",
+    )
+    injected = Tidy(pl.concat([known.frame, later]), known.faults)
+    names = trained.prepared.features.columns
+    assert prepare(injected, decisions, recipe).features.select(names).equals(trained.prepared.features)
+    asked = decisions.select("CustomerId", "as_of").head(50)
+    before = score_tables(trained.scorer, known, asked, datetime(2019, 1, 1))
+    assert score_tables(trained.scorer, injected, asked, datetime(2019, 1, 1)).equals(before)
+
+
+def test_a_same_window_label_is_too_good_and_refused() -> None:
+    trained, recipe = trained_on(Settings(label="same_window", candidate="xgboost"))
+    assert trained.figures["test_roc_auc"] > gates.REFUSED_AUC
+    reasons = gates.failed(recipe.target, trained.figures, {}, ())
+    assert "the label is made of the features' own window" in reasons
+    assert any("too good to be honest" in reason for reason in reasons)
+    hidden = gates.failed("observed_default", trained.figures, {}, ())
+    assert any("too good to be honest" in reason for reason in hidden)
+
+
+@pytest.mark.parametrize("kind", ["number", "text", "inverse"])
+def test_a_feature_that_copies_the_label_is_named(kind: str, tmp_path: Path) -> None:
+    table = outcomes_of(400)
+    bad = table["defaulted"]
+    copies = {
+        "number": bad * 7 + 1,
+        "inverse": 1 - bad,
+        "text": bad.cast(pl.String).replace({"0": "no", "1": "yes"}),
+    }
+    table.with_columns(copies[kind].alias("sneaky")).write_csv(tmp_path / "o.csv")
+    given = Settings(outcomes=str(tmp_path / "o.csv"), attributes=("age", "sneaky"), candidate="scorecard")
+    outcome = workflow.run(given)
+    assert any("the feature sneaky alone" in reason for reason in outcome.failed_gates)
+    assert not any("age" in reason for reason in outcome.failed_gates)
+
+
+def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from credit_model.settings.settings import Settings;"
+        "from credit_model.training import workflow;"
+        "outcome = workflow.run(Settings(transactions=sys.argv[1], candidate=sys.argv[2]));"
+        "print(outcome.trained.scorer.save(Path(sys.argv[3])), outcome.trained.figures['grouped_roc_auc'])"
+    )
+    generate.transactions(customers=200, seed=5).write_parquet(tmp_path / "t.parquet")
+    for candidate in ("logistic", "forest"):
+        printed = []
+        for threads in ("1", "2"):
+            environment = os.environ | dict.fromkeys(
+                ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads
+            )
+            command = [
+                sys.executable,
+                "-c",
+                script,
+                "t.parquet",
+                candidate,
+                str(tmp_path / candidate / threads),
+            ]
+            environment["PYTHONPATH"] = str(ROOT)
+            done = subprocess.run(
+                command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+            )
+            printed.append(done.stdout)
+        assert printed[0] == printed[1]
+
+
+def test_the_points_of_a_cases_bins_add_up_to_its_score() -> None:
+    trained, _ = scorecard()
+    points = tables.points(trained)
+    table = trained.prepared.features.head(200)
+    total = np.zeros(table.height)
+    for binning in trained.scorecard.binnings:
+        own = points.filter(pl.col("feature") == binning.feature)["points"].to_numpy()
+        total += own[binning.index(table[binning.feature])]
+    decisions = trained.prepared.decisions.select("CustomerId", "as_of").head(200)
+    answers = score_tables(trained.scorer, transactions(), decisions, datetime(2019, 1, 1))
+    np.testing.assert_allclose(total, answers["score"].to_numpy(), atol=1e-9)
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    trained, _ = scorecard()
+    rows = ~np.isnan(trained.test_probability)
+    bad, risk = trained.prepared.bad[rows], trained.test_probability[rows]
+    figures, threshold = trained.figures, trained.scorer.bands.threshold
+    said = (risk >= threshold).astype(int)
+    expected = {
+        "roc_auc": oracle.roc_auc_score(bad, risk),
+        "pr_auc": oracle.average_precision_score(bad, risk),
+        "brier": oracle.brier_score_loss(bad, risk),
+        "log_loss": oracle.log_loss(bad, risk),
+        "accuracy": oracle.accuracy_score(bad, said),
+        "precision": oracle.precision_score(bad, said),
+        "recall": oracle.recall_score(bad, said),
+        "f1": oracle.f1_score(bad, said),
+        "true_positives": oracle.confusion_matrix(bad, said)[1, 1],
+    }
+    for name, value in expected.items():
+        assert figures[f"test_{name}"] == pytest.approx(value, rel=1e-9), name
+
+
+def test_periods_add_up_to_the_whole() -> None:
+    trained, _ = scorecard()
+    table = evaluation.by_period(trained.prepared, trained.probability)
+    known = ~np.isnan(trained.probability)
+    assert table["decisions"].sum() == known.sum()
+    assert table["bads"].sum() == trained.prepared.bad[known].sum()
+    assert table["period"].is_sorted()
+
+
+def test_a_customer_is_in_one_fold_and_on_one_side() -> None:
+    table = pl.concat([outcomes_of(300), outcomes_of(300).with_columns(pl.col("as_of").dt.offset_by("1d"))])
+    sample = observed_sample(Settings(outcomes="x", split="random", attributes=("age",)), table)
+    sides = sample.decisions.group_by("CustomerId").agg(pl.col("part").n_unique())
+    assert sides["part"].max() == 1
+    prepared = prepare(NONE, sample.decisions, sample.recipe)
+    cases = Cases.of(prepared, np.ones(prepared.decisions.height, dtype=np.bool_))
+    folds = pl.DataFrame({"who": cases.customers.astype(str), "fold": cases.fold(1)})
+    assert folds.group_by("who").agg(pl.col("fold").n_unique())["fold"].max() == 1
+
+
+def prepared_with(bads: int) -> tuple[Prepared, Recipe]:
+    table = outcomes_of(400).with_columns(
+        defaulted=(pl.int_range(pl.len()) % (400 // bads) == 0).cast(pl.Int8)
+    )
+    sample = observed_sample(Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard"), table)
+    return prepare(NONE, sample.decisions, sample.recipe), sample.recipe
+
+
+def test_with_ten_bads_nothing_is_claimed() -> None:
+    prepared, recipe = prepared_with(10)
+    trained = train.train(prepared, prepared, recipe)
+    assert "test_roc_auc" not in trained.figures
+    assert trained.figures["test_bads"] < metrics.LEAST_CASES
+    failed = gates.failed(recipe.target, trained.figures, {}, ())
+    assert any("not estimable" in reason for reason in failed)
+
+
+def test_with_four_bads_nothing_is_trained() -> None:
+    prepared, recipe = prepared_with(4)
+    with pytest.raises(
+        ValueError, match="4 bad and 396 good decisions to train on are too few; give at least 5"
+    ):
+        train.train(prepared, prepared, recipe)
+
+
+def test_outcomes_unknown_when_the_test_part_begins_are_not_trained_on() -> None:
+    table = outcomes_of(500)
+    sample = observed_sample(Settings(outcomes="x", outcome_days=60, attributes=("age",)), table)
+    start = sample.decisions.filter(pl.col("part") == "test")["as_of"].min()
+    trained = sample.decisions.filter(pl.col("part") == "train")
+    excluded = sample.decisions.filter(pl.col("part") == "excluded")
+    assert (trained["known_at"] <= start).all()
+    assert excluded.height > 0
+    assert (excluded["known_at"] > start).all()
+
+
+def test_a_model_that_is_recency_does_not_beat_recency() -> None:
+    trained, recipe = scorecard()
+    prepared = trained.prepared
+    recency = prepared.features["recency"].to_numpy() / 100
+    same = np.where(prepared.part("test"), recency, np.nan)
+    found = gates.baselines(transactions(), prepared, same, recipe, 30)
+    assert [baseline.name for baseline in found] == ["recency", "customer_base"]
+    assert found[0].lift == (0, 0)
+    reasons = gates.failed(recipe.target, {"test_roc_auc": 0.8, "test_roc_auc_low": 0.7}, {}, found)
+    assert "not clearly better than recency alone on the test part" in reasons
+
+
+def test_a_search_chooses_on_folds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "credit_model.training.cross_validation.CANDIDATES", {"scorecard": CANDIDATES["scorecard"]}
+    )
+    trained, _ = trained_on(Settings(candidate="scorecard", search="random"))
+    trials = trained.trials["scorecard"]
+    assert len(trials) == 12
+    best = best_point(trials)
+    assert trained.comparison["scorecard"].parameters == best.parameters
+    same = [t for t in trials if t.parameters == best.parameters]
+    assert trained.comparison["scorecard"].fold_auc != same[0].fold_auc
+
+
+def test_bads_of_one_customer_are_refused() -> None:
+    bad = pl.int_range(pl.len()) < 20
+    who = pl.when(bad).then(pl.lit("only one")).otherwise("CustomerId")
+    table = outcomes_of(400).with_columns(CustomerId=who, defaulted=bad.cast(pl.Int8))
+    settings = Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard", split="random")
+    sample = observed_sample(settings, table)
+    prepared = prepare(NONE, sample.decisions, sample.recipe)
+    with pytest.raises(ValueError, match=r"all 20 bad of .* are of so few customers .* outcomes of more"):
+        train.train(prepared, prepared, sample.recipe)
