@@ -13,8 +13,7 @@ from pathlib import Path
 from credit_model import __version__
 from credit_model.data.paths import check_apart, check_output
 from credit_model.serving import jobs
-from credit_model.settings import settings
-from credit_model.settings.settings import Settings
+from credit_model.settings.settings import CONFIG, Settings, parameters, resolve, texts
 from credit_model.tracking.environment import mlflow_defaults
 from credit_model.tracking.model_folder import model_folder
 
@@ -22,76 +21,76 @@ _BAD_INPUT = 2
 _EXTRAS = {"pyspark": "spark"}
 
 
-def _generate(given: Settings) -> int:
+def _generate(settings: Settings) -> int:
     """Write a synthetic set of transactions, and of loans."""
     from credit_model.data import files
     from credit_model.synthetic import generate
 
-    size = (given.customers, given.days, given.seed)
-    for path in filter(None, (given.output, given.truth, given.outcomes, given.applications)):
+    size = (settings.customers, settings.days, settings.seed)
+    for path in filter(None, (settings.output, settings.truth, settings.outcomes, settings.applications)):
         check_output(path)
-    rows = files.write_frames(generate.generate(*size), given.output or "")
-    print(f"{rows} transactions of {given.customers} customers written to {given.output}")
-    if given.truth is not None:
-        files.write(generate.truth(*size), given.truth)
-        print(f"their drop-out times written to {given.truth}")
-    if given.outcomes is not None:
-        rows = files.write_frames(generate.loans(*size), given.outcomes)
-        print(f"{rows} loans with their outcomes written to {given.outcomes}")
-    if given.applications is not None:
-        rows = files.write_frames(generate.applications(*size), given.applications)
-        print(f"{rows} new applications written to {given.applications}")
+    rows = files.write_frames(generate.generate(*size), settings.output or "")
+    print(f"{rows} transactions of {settings.customers} customers written to {settings.output}")
+    if settings.truth is not None:
+        files.write(generate.truth(*size), settings.truth)
+        print(f"their drop-out times written to {settings.truth}")
+    if settings.outcomes is not None:
+        rows = files.write_frames(generate.loans(*size), settings.outcomes)
+        print(f"{rows} loans with their outcomes written to {settings.outcomes}")
+    if settings.applications is not None:
+        rows = files.write_frames(generate.applications(*size), settings.applications)
+        print(f"{rows} new applications written to {settings.applications}")
     return 0
 
 
-def _explore(given: Settings) -> int:
+def _explore(settings: Settings) -> int:
     """Show what the data are, in pictures and one page."""
     from credit_model.operations.explore import explore
 
-    print(explore(given))
+    print(explore(settings))
     return 0
 
 
-def _train(given: Settings) -> int:
+def _train(settings: Settings) -> int:
     """Train, compare, document and register a model."""
     from credit_model.operations.train import train
 
-    if given.customers_table is not None:
-        check_output(given.customers_table)
-    print(train(given))
+    if settings.customers_table is not None:
+        check_output(settings.customers_table)
+    print(train(settings))
     return 0
 
 
-def _promote(given: Settings) -> int:
+def _promote(settings: Settings) -> int:
     """Make a registered version the champion, if it passes the gates."""
     from credit_model.operations.promote import promote
     from credit_model.tracking import registry
 
-    print(promote(given.name, given.version or registry.CHALLENGER))
+    print(promote(settings.name, settings.version or registry.CHALLENGER))
     return 0
 
 
-def _score(given: Settings) -> int:
+def _score(settings: Settings) -> int:
     """Answer for every decision of a file."""
-    return _submit("score", given)
+    return _submit("score", settings)
 
 
-def _score_spark(given: Settings) -> int:
+def _score_spark(settings: Settings) -> int:
     """The same on Spark."""
     from credit_model.serving.spark.job import score_spark
 
-    return score_spark(given, model_folder(given.model))
+    return score_spark(settings, model_folder(settings.model))
 
 
-def _monitor(given: Settings) -> int:
+def _monitor(settings: Settings) -> int:
     """Compare new decisions with those the model was trained on."""
-    return _submit("monitor", given)
+    return _submit("monitor", settings)
 
 
-def _submit(command: str, given: Settings) -> int:
-    if given.output is not None:
-        check_output(given.output)
-    return jobs.submit(command, given, model_folder(given.model))
+def _submit(command: str, settings: Settings) -> int:
+    if settings.output is not None:
+        check_output(settings.output)
+    return jobs.submit(command, settings, model_folder(settings.model))
 
 
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
@@ -119,17 +118,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if {"--help", "-h"} & set(rest):
             print(_help(command))
             return 0
-        return _run(command, settings.resolve(command, _pairs(rest)))
+        return _run(command, resolve(command, _pairs(rest)))
     except (ValueError, OSError) as fault:
         print(f"credit_model: {_sentence(fault)}", file=sys.stderr)
         return _BAD_INPUT
 
 
-def _run(command: str, given: Settings) -> int:
-    _check_apart(command, given)
+def _run(command: str, settings: Settings) -> int:
+    _check_apart(command, settings)
     os.environ.update(mlflow_defaults(Path.cwd(), os.environ))
     try:
-        return _HANDLERS[command](given)
+        return _HANDLERS[command](settings)
     except ModuleNotFoundError as fault:
         library = (fault.name or "").partition(".")[0]
         if library in {"", "credit_model"}:
@@ -141,11 +140,11 @@ def _run(command: str, given: Settings) -> int:
         ) from fault
 
 
-def _check_apart(command: str, given: Settings) -> None:
+def _check_apart(command: str, settings: Settings) -> None:
     """What a command writes must not be what it reads, nor what else it writes."""
-    read = [given.transactions, given.decisions, given.features]
-    written = [given.output, given.truth, given.applications, given.customers_table]
-    (written if command == "generate" else read).append(given.outcomes)
+    read = [settings.transactions, settings.decisions, settings.features]
+    written = [settings.output, settings.truth, settings.applications, settings.customers_table]
+    (written if command == "generate" else read).append(settings.outcomes)
     for path in filter(None, written):
         check_apart(path, filter(None, read))
         read.append(path)
@@ -190,11 +189,11 @@ def _help(command: str) -> str:
         f"{_HANDLERS[command].__doc__}",
         "",
     ]
-    defaults = settings.texts(command, Settings())
-    for name, known in settings.parameters(command).items():
+    defaults = texts(command, Settings())
+    for name, parameter in parameters(command).items():
         shown = f" [{defaults[name]}]" if defaults[name] else ""
-        lines.append(f"  --{name:<22} {known.metadata['meaning']}{shown}")
-    return "\n".join([*lines, f"  --{'config':<22} {settings.CONFIG}"])
+        lines.append(f"  --{name:<22} {parameter.metadata['meaning']}{shown}")
+    return "\n".join([*lines, f"  --{'config':<22} {CONFIG}"])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from credit_model.arrays import BadArray, FloatArray, IntArray
 Measure = Callable[[BadArray, FloatArray], float]
 
 LEAST_CASES = 20
-CERTAIN = 1e-15
+NEAREST_TO_CERTAIN = 1e-15
 
 
 def estimable(bad: BadArray) -> bool:
@@ -70,7 +70,7 @@ def brier(bad: BadArray, probability: FloatArray) -> float:
 def log_loss(bad: BadArray, probability: FloatArray) -> float:
     """Mean negative log-likelihood, in nats; a probability of 0 or 1 counts as one 1e-15 away."""
     likelihood = np.where(bad == 1, probability, 1 - probability)
-    return float(-np.mean(np.log(np.maximum(likelihood, CERTAIN))))
+    return float(-np.mean(np.log(np.maximum(likelihood, NEAREST_TO_CERTAIN))))
 
 
 def calibration_in_the_large(bad: BadArray, probability: FloatArray) -> float:
@@ -84,7 +84,7 @@ def calibration_line(bad: BadArray, probability: FloatArray) -> tuple[float, flo
     (0, 1) is calibrated; a slope below 1 says that the probabilities are too extreme. NaN where no line fits:
     one class, one probability, or classes that do not overlap.
     """
-    safe = np.clip(probability, CERTAIN, 1 - CERTAIN)
+    safe = np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
     logit = np.log(safe / (1 - safe))
     good, ill = logit[bad == 0], logit[bad == 1]
     if not len(good) or not len(ill) or good.max() <= ill.min() or ill.max() <= good.min():
@@ -187,8 +187,8 @@ def stability(bad: BadArray, risk: FloatArray, period: npt.NDArray[np.int64]) ->
     Returns:
         The figure over the periods in order, those without both classes left out; NaN with fewer than two.
     """
-    found = [gini(bad[period == number], risk[period == number]) for number in np.unique(period)]
-    ginis = np.array([value for value in found if not np.isnan(value)])
+    by_period = [gini(bad[period == number], risk[period == number]) for number in np.unique(period)]
+    ginis = np.array([value for value in by_period if not np.isnan(value)])
     if len(ginis) < 2:
         return float("nan")
     order = np.arange(len(ginis))
@@ -225,10 +225,10 @@ def paired_interval(
 
 def middle(drawn: Iterable[float]) -> tuple[float, float]:
     """The middle 95 % of a measure's resamples, those where it is NaN left out."""
-    known = [value for value in drawn if not np.isnan(value)]
-    if not known:
+    numbers = [value for value in drawn if not np.isnan(value)]
+    if not numbers:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
+    low, high = np.quantile(numbers, [0.025, 0.975])
     return float(low), float(high)
 
 

@@ -62,14 +62,14 @@ def texts(series: pl.Series) -> Reading:
 def numbers(series: pl.Series) -> Reading:
     """Float64: whole numbers, floats, decimals and numeric text; unreadable where not finite or beyond 1e15."""
     if series.dtype == pl.String:
-        given, series = series, series.str.strip_chars().cast(pl.Float64, strict=False)
+        cells, series = series, series.str.strip_chars().cast(pl.Float64, strict=False)
     elif series.dtype.is_numeric():
-        given = series
+        cells = series
     else:
         return _nulls(series, pl.Float64()), series.is_not_null()
     values = series.cast(pl.Float64)
     values = _without(values, ~((values <= LARGEST_NUMBER) & (values >= -LARGEST_NUMBER)))
-    return values, _lost(given, values)
+    return values, _lost(cells, values)
 
 
 def times(series: pl.Series) -> Reading:
@@ -183,11 +183,11 @@ def _never(series: pl.Series) -> pl.Series:
     return _FALSE.new_from_index(0, len(series))
 
 
-def _lost(given: pl.Series, values: pl.Series) -> pl.Series:
+def _lost(cells: pl.Series, values: pl.Series) -> pl.Series:
     """True where a cell was given and no value came of it."""
-    if values.null_count() == given.null_count():
+    if values.null_count() == cells.null_count():
         return _never(values)
-    return values.is_null() & given.is_not_null()
+    return values.is_null() & cells.is_not_null()
 
 
 def _nulls(series: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -219,8 +219,8 @@ def _any_iso_times(series: pl.Series) -> pl.Series:
 def _homogeneous(cells: list[Any]) -> pl.Series | None:
     """The cells as one Polars series, or None where their kinds differ and each must be read by its own kind."""
     kinds = set(map(type, cells)) - {type(None)}
-    for known, convert in _WHOLE_COLUMNS:
-        if {kind.__name__ for kind in kinds} <= known:
+    for dtype, convert in _WHOLE_COLUMNS:
+        if {kind.__name__ for kind in kinds} <= dtype:
             with suppress(TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
                 return convert(cells)
     return None

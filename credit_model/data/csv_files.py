@@ -45,8 +45,8 @@ def separator(file: Path) -> str:
 def separator_in(header: str) -> str:
     """What stands between the cells of a header line, outside of quotes."""
     plain = re.sub('"[^"]*"', "", header)
-    found = [mark for mark in ";\t" if mark in plain]
-    return found[0] if len(found) == 1 and "," not in plain else ","
+    marks = [mark for mark in ";\t" if mark in plain]
+    return marks[0] if len(marks) == 1 and "," not in plain else ","
 
 
 def is_value(name: str) -> bool:

@@ -64,12 +64,12 @@ def _expression(token: str, before: str, after: str) -> str:
 
 def _says_a_moment(text: str) -> bool:
     codes = [token[1:] for token in _tokens(text) if token.startswith("%")]
-    known = len(set(codes)) == len(codes) and set(codes) <= {*_TWO, *_OTHERS}
-    if not known or not {"Y", "y"} & set(codes) or text.count("%f") != text.count(".%f"):
+    understood = len(set(codes)) == len(codes) and set(codes) <= {*_TWO, *_OTHERS}
+    if not understood or not {"Y", "y"} & set(codes) or text.count("%f") != text.count(".%f"):
         return False
     try:
-        found = datetime.strptime(_PROBE.strftime(text), text)
+        read_back = datetime.strptime(_PROBE.strftime(text), text)
     except ValueError:
         return False
-    clock = (found.hour, found.minute, found.second, found.microsecond)
-    return found.date() == _PROBE.date() and clock in _CLOCKS
+    clock = (read_back.hour, read_back.minute, read_back.second, read_back.microsecond)
+    return read_back.date() == _PROBE.date() and clock in _CLOCKS

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from credit_model.data.cells import Cells, Reader, decoded, numbers, read, texts, times
-from credit_model.data.faults import FAULTS, NO_FAULTS, together
+from credit_model.data.faults import DECISION_FAULTS, NO_FAULTS, together
 from credit_model.data.suggest import suggest
 from credit_model.data.transactions import COLUMNS
 
@@ -41,7 +41,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decisions in the order given: ``CustomerId``, ``as_of``, attributes; faults in the columns of history's ``FAULTS``."""
+    """Decisions in the order given: ``CustomerId``, ``as_of``, attributes; faults as ``DECISION_FAULTS``."""
 
     frame: pl.DataFrame
     faults: pl.DataFrame
@@ -77,14 +77,14 @@ def read_decisions(
 def _moments(
     columns: Mapping[str, Cells], height: int, default: datetime | None
 ) -> tuple[pl.Series, list[pl.DataFrame]]:
-    given = pl.Series([default], dtype=pl.Datetime("us"))
+    moments = pl.Series([default], dtype=pl.Datetime("us"))
     if "as_of" not in columns and default is not None:
-        return given.new_from_index(0, height), []
+        return moments.new_from_index(0, height), []
     moment, missing, unreadable = read(columns.get("as_of", [None] * height), times)
     faults = [row_faults("as_of", "unreadable", unreadable)]
     if default is None:
         return moment, [*faults, row_faults("as_of", "missing", missing)]
-    return (moment.zip_with(~missing, given) if missing.any() else moment), faults
+    return (moment.zip_with(~missing, moments) if missing.any() else moment), faults
 
 
 def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribute, ...]:
@@ -104,8 +104,8 @@ def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribu
         if name.lower() in {other.lower() for other in names[:place]}:
             raise ValueError(f"attribute {name} differs from another in case alone; rename one of them")
         if name not in table.columns:
-            found = [column for column in table.columns if column not in _RESERVED]
-            raise ValueError(f"attribute {name} is not a column of the decisions; {suggest(name, found)}")
+            columns = [column for column in table.columns if column not in _RESERVED]
+            raise ValueError(f"attribute {name} is not a column of the decisions; {suggest(name, columns)}")
     return tuple(Attribute(name, _kind(table[name])) for name in names)
 
 
@@ -121,7 +121,8 @@ def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.D
     decision = np.flatnonzero(places).astype(np.uint32)
     constants = {"field": field, "problem": problem, "count": 1}
     return pl.DataFrame({"decision": decision}).select(
-        "decision", *(pl.lit(value).alias(name).cast(FAULTS[name]) for name, value in constants.items())
+        "decision",
+        *(pl.lit(value).alias(name).cast(DECISION_FAULTS[name]) for name, value in constants.items()),
     )
 
 

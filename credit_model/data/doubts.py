@@ -29,7 +29,7 @@ def refuse_doubtful(transactions: pl.DataFrame, decimal: str | None, place: Plac
 
     Args:
         transactions: under the contract's names.
-        decimal: what is said of the decimal mark, or null.
+        decimal: what is said of the decimal mark, or None.
         place: row -> what to call it in an error.
 
     Raises:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import polars as pl
 
-FAULTS: dict[str, pl.DataType] = {
+DECISION_FAULTS: dict[str, pl.DataType] = {
     "decision": pl.UInt32(),
     "field": pl.String(),
     "problem": pl.String(),
     "count": pl.UInt32(),
 }
-NO_FAULTS = pl.DataFrame(schema=FAULTS)
+NO_FAULTS = pl.DataFrame(schema=DECISION_FAULTS)
 
 
 def together(faults: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Faults of several kinds as one frame of ``FAULTS``; most requests have none, and pay nothing."""
-    found = [some for some in faults if some.height]
-    return pl.concat(found) if found else NO_FAULTS
+    """Faults of several kinds as one frame of ``DECISION_FAULTS``; most requests have none, and pay nothing."""
+    filled = [some for some in faults if some.height]
+    return pl.concat(filled) if filled else NO_FAULTS
 
 
 def messages(faults: pl.DataFrame) -> pl.DataFrame:
@@ -31,11 +31,11 @@ def messages(faults: pl.DataFrame) -> pl.DataFrame:
 
 
 def tally(rows: pl.DataFrame, field: str | None = None, problem: str | None = None) -> pl.DataFrame:
-    """Count rows at fault per decision, in the columns of ``FAULTS``; constants stand in for absent columns."""
+    """Count rows at fault per decision, in the columns of ``DECISION_FAULTS``; constants stand in for absent columns."""
     named = {"field": field, "problem": problem}
     rows = rows.with_columns(**{name: pl.lit(text) for name, text in named.items() if text is not None})
     return (
         rows.group_by("decision", "field", "problem")
         .agg(count=pl.len())
-        .select(pl.col(name).cast(dtype) for name, dtype in FAULTS.items())
+        .select(pl.col(name).cast(dtype) for name, dtype in DECISION_FAULTS.items())
     )

@@ -22,7 +22,7 @@ from credit_model.data.paths import check_output, is_folder, kind_of, named
 from credit_model.data.suggest import suggest
 from credit_model.data.writers import whole, write_csv, write_folder, write_parquet
 
-Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 _LOG = logging.getLogger(__name__)
 _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
@@ -64,9 +64,9 @@ def scan(
         ValueError: the table is absent, a header cannot be read, a needed column is absent, a cell is written otherwise than
             ``formats`` says, or files hold a column in types that do not go together.
     """
-    found = files(path)
+    paths = files(path)
     with reading(path):
-        scanned = {str(file): _scan_file(file, path) for file in found}
+        scanned = {str(file): _scan_file(file, path) for file in paths}
         _check_needed(scanned, columns, needed)
         renamed = {file: rename(frame, columns) for file, frame in scanned.items()}
         if only is not None:
@@ -107,19 +107,19 @@ def reading(path: str) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as fault:
-        found = files(path)
-        faults = ((file, _fault(file)) for file in found)
+        paths = files(path)
+        faults = ((file, _fault(file)) for file in paths)
         broken, own = next(((file, own) for file, own in faults if own), (None, None))
         if broken is None and isinstance(fault, OSError):
             raise
-        kind = kind_of(broken or found[0])
-        remedy = _remedy(broken or found[0], own or fault)
+        kind = kind_of(broken or paths[0])
+        remedy = _remedy(broken or paths[0], own or fault)
         raise ValueError(f"{broken or path} cannot be read as {kind}: {remedy}") from fault
 
 
 def rename(
-    table: Table, columns: Mapping[str, str], needed: Collection[str] = (), source: str = "the table"
-) -> Table:
+    table: Frame, columns: Mapping[str, str], needed: Collection[str] = (), source: str = "the table"
+) -> Frame:
     """Give a table's columns the names of the contract.
 
     A mapped column wins over one that already carries the contract's name; one that the table lacks is passed
@@ -134,13 +134,13 @@ def rename(
     Raises:
         ValueError: a needed column is absent.
     """
-    found = table.collect_schema().names()
-    absent = _absent(found, columns, needed)
+    names = table.collect_schema().names()
+    absent = _absent(names, columns, needed)
     if absent is not None:
-        raise ValueError(_absence(absent, columns.get(absent), found, source))
-    mapped: dict[str, str] = {ours: theirs for ours, theirs in columns.items() if theirs in found}
+        raise ValueError(_absence(absent, columns.get(absent), names, source))
+    mapped: dict[str, str] = {ours: theirs for ours, theirs in columns.items() if theirs in names}
     taken = {*mapped, *mapped.values()}
-    kept = [name for name in found if name not in taken]
+    kept = [name for name in names if name not in taken]
     return table.select(*(pl.col(theirs).alias(ours) for ours, theirs in mapped.items()), *kept)
 
 
@@ -179,11 +179,11 @@ def files(path: str) -> list[Path]:
     Raises:
         ValueError: there are none, or of two kinds.
     """
-    found = named(path)
-    kinds = {kind_of(file) for file in found}
+    paths = named(path)
+    kinds = {kind_of(file) for file in paths}
     if len(kinds) > 1:
         raise ValueError(f"{path} holds both CSV and Parquet files; name one kind, such as *.parquet")
-    return found
+    return paths
 
 
 def _scan_file(file: Path, path: str) -> pl.LazyFrame:
@@ -227,16 +227,16 @@ def _chosen(frame: pl.LazyFrame, only: Collection[str]) -> pl.LazyFrame:
     return frame.select(name for name in frame.collect_schema().names() if name in only)
 
 
-def _absent(found: Collection[str], columns: Mapping[str, str], needed: Collection[str]) -> str | None:
+def _absent(names: Collection[str], columns: Mapping[str, str], needed: Collection[str]) -> str | None:
     """The first needed name that a table has neither under its own name nor mapped."""
-    return next((name for name in needed if name not in found and columns.get(name) not in found), None)
+    return next((name for name in needed if name not in names and columns.get(name) not in names), None)
 
 
-def _absence(ours: str, theirs: str | None, found: list[str], source: str) -> str:
-    if any(map(csv_files.is_value, found)):
+def _absence(ours: str, theirs: str | None, names: list[str], source: str) -> str:
+    if any(map(csv_files.is_value, names)):
         return (
             f"{source} lacks the column {theirs or ours}; its first line must hold the names of the columns"
         )
     if theirs is not None:
-        return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, found)}"
-    return f"{source} lacks the column {ours}; {suggest(ours, found)}, and say so: columns={ours}=yours"
+        return f"{source} lacks the column {theirs!r}, mapped to {ours}; {suggest(theirs, names)}"
+    return f"{source} lacks the column {ours}; {suggest(ours, names)}, and say so: columns={ours}=yours"

@@ -73,7 +73,8 @@ def converted(frames: Mapping[str, pl.LazyFrame], formats: Formats) -> dict[str,
     """
     spellings = {file: _spellings(frame.collect_schema(), formats) for file, frame in frames.items()}
     _check(
-        {file: frames[file].select(_misread(known)) for file, known in spellings.items() if known}, formats
+        {file: frames[file].select(_misread(misread)) for file, misread in spellings.items() if misread},
+        formats,
     )
     return {
         file: frame.with_columns(meant.alias(name) for name, (_, meant) in spellings[file].items())
@@ -89,7 +90,7 @@ def attributes(
     Args:
         table: decisions in memory.
         names: their columns concerned.
-        decimal: ``point``, ``comma``, or null where nothing is said.
+        decimal: ``point``, ``comma``, or None where nothing is said.
         place: row -> what to call it in an error.
 
     Raises:
@@ -145,17 +146,17 @@ def row(number: int) -> str:
 
 
 def _spellings(schema: Mapping[str, pl.DataType], formats: Formats) -> dict[str, tuple[pl.Expr, pl.Expr]]:
-    """For each column concerned what is written, null where nothing is, and what it means, null where that is not known."""
-    found = {}
+    """For each column concerned what is written, None where nothing is, and what it means, None where that is not known."""
+    spellings = {}
     for name in MOMENTS if formats.date_format != ISO else ():
         if name in schema and (_is_text(schema[name]) or schema[name].is_numeric()):
             written = _stripped(_printed(pl.col(name), schema[name]))
-            found[name] = written, _moment(written, formats.date_format)
+            spellings[name] = written, _moment(written, formats.date_format)
     for name in formats.numbers if formats.decimal == COMMA else ():
         if name in schema and _is_text(schema[name]):
             written = _stripped(pl.col(name).cast(pl.String))
-            found[name] = written, _pointed(written).cast(pl.Float64, strict=False)
-    return found
+            spellings[name] = written, _pointed(written).cast(pl.Float64, strict=False)
+    return spellings
 
 
 def _misread(spellings: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> list[pl.Expr]:
@@ -182,10 +183,10 @@ def _counted(frame: pl.LazyFrame) -> dict[str, tuple[int, int]]:
     names = frame.collect_schema().names()
     counts = [pl.col(name).sum().alias(f"{name} count") for name in names]
     firsts = [pl.col("row").filter(pl.col(name)).min().alias(f"{name} first") for name in names]
-    found = (
+    cells = (
         frame.with_row_index("row", 1).select(*counts, *firsts).collect(engine="streaming").row(0, named=True)
     )
-    return {name: (found[f"{name} count"], found[f"{name} first"]) for name in names}
+    return {name: (cells[f"{name} count"], cells[f"{name} first"]) for name in names}
 
 
 def _otherwise(name: str, count: int, formats: Formats, first: str) -> str:
@@ -209,9 +210,9 @@ def _printed(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """A column as text; a whole number without a fraction, whatever its type."""
     if _is_text(dtype):
         return column.cast(pl.String)
-    given = column.fill_nan(None) if dtype.is_float() else column
-    whole = given.cast(pl.Int64, strict=False)
-    return pl.when(whole == given).then(whole.cast(pl.String)).otherwise(given.cast(pl.String))
+    number = column.fill_nan(None) if dtype.is_float() else column
+    whole = number.cast(pl.Int64, strict=False)
+    return pl.when(whole == number).then(whole.cast(pl.String)).otherwise(number.cast(pl.String))
 
 
 def _stripped(text: pl.Expr) -> pl.Expr:

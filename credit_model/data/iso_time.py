@@ -12,10 +12,10 @@ ISO = (
 
 def read_iso(text: str) -> datetime | None:
     """The moment, to the microsecond; no zone means UTC. Null where it cannot be read or lies outside 1900-2200."""
-    found = re.fullmatch(ISO, text.strip(), re.ASCII)
-    if not found:
+    parts = re.fullmatch(ISO, text.strip(), re.ASCII)
+    if not parts:
         return None
-    *clock, fraction, zone = found.groups(default="")
+    *clock, fraction, zone = parts.groups(default="")
     year, month, day, hour, minute, second = (int(part or 0) for part in clock)
     micros = int(fraction.ljust(6, "0")[:6])
     try:

@@ -27,7 +27,7 @@ class Labels:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-REQUIRED = ("CustomerId", "as_of", "defaulted")
+OUTCOME_COLUMNS = ("CustomerId", "as_of", "defaulted")
 KNOWN_AT = "outcome_known_at"
 _WORDS = {"true": "1", "false": "0"}
 _CORRECT = "correct or remove those rows"
@@ -60,7 +60,7 @@ def observed(
         ValueError: a required column is absent, cells of one cannot be used (the message names column, count and the first
             row), or no bad value occurs.
     """
-    absent = [name for name in REQUIRED if name not in outcomes.columns]
+    absent = [name for name in OUTCOME_COLUMNS if name not in outcomes.columns]
     if absent:
         raise ValueError(
             f"outcomes lack {', '.join(absent)} (found: {', '.join(outcomes.columns)}); "
@@ -93,13 +93,13 @@ def counted(defaulted: pl.Series, bad_values: Sequence[str]) -> dict[str, int]:
         ValueError: none of them occurs.
     """
     written = _lowered(defaulted)
-    found = {value: int((written == value.strip().lower()).sum()) for value in bad_values}
-    if found and not any(found.values()):
-        names = ", ".join(map(repr, found))
+    counts = {value: int((written == value.strip().lower()).sum()) for value in bad_values}
+    if counts and not any(counts.values()):
+        names = ", ".join(map(repr, counts))
         raise ValueError(
             f"bad_values: {names} occurs in no row of defaulted; check the spelling, or leave it out"
         )
-    return found
+    return counts
 
 
 def _named_bad(defaulted: pl.Series, bad_values: Sequence[str]) -> pl.Series:

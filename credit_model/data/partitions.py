@@ -27,7 +27,7 @@ class Pieces:
     Attributes:
         tables: one per piece, read when asked for.
         customers: every ``CustomerId`` as text, in order of first appearance.
-        span: the times of the first and the last transaction, null where there is none.
+        span: the times of the first and the last transaction, None where there is none.
     """
 
     tables: tuple[pl.LazyFrame, ...]
@@ -55,13 +55,13 @@ def pieces(
         window: leave out the transactions before its start, and those at its end or later; a time that cannot be read
             stays.
     """
-    known = [name for name in scanned.collect_schema().names() if name in COLUMNS]
+    columns = [name for name in scanned.collect_schema().names() if name in COLUMNS]
     with TemporaryDirectory(prefix="credit_model_") as folder:
         with files.reading(source):
             doubts = Doubts()
-            found = _split(_Store(scanned.select(known), Path(folder), rows_at_once), window, doubts)
+            split = _split(_Store(scanned.select(columns), Path(folder), rows_at_once), window, doubts)
             doubts.warn(files.place(source))
-        yield found
+        yield split
 
 
 @dataclass

@@ -16,12 +16,12 @@ def named(path: str) -> list[Path]:
     Raises:
         ValueError: there are none.
     """
-    found, folders = _named(path)
-    if not found:
+    files, folders = _named(path)
+    if not files:
         matched = "matches no file" if _is_pattern(path) else "does not exist"
         problem = "holds no .csv, .csv.gz or .parquet file" if Path(path) in folders else matched
         raise ValueError(f"{path} {problem}; check the path")
-    return found
+    return files
 
 
 def kind_of(file: Path) -> str:
@@ -78,13 +78,13 @@ def check_apart(output: str, inputs: Iterable[str]) -> None:
         ValueError: the output is an input, one of the files that an input names, or a folder inside an input folder.
     """
     target = final(output)
-    for given in inputs:
-        files, folders = _named(given)
-        if target == final(given) or _is_one_of(target, files):
-            raise ValueError(f"{output} would overwrite what {given} names; write to another place")
+    for path in inputs:
+        files, folders = _named(path)
+        if target == final(path) or _is_one_of(target, files):
+            raise ValueError(f"{output} would overwrite what {path} names; write to another place")
         if is_folder(output) and any(target.is_relative_to(final(str(folder))) for folder in folders):
             raise ValueError(
-                f"{output} would lie inside the folder that {given} names; write to another place"
+                f"{output} would lie inside the folder that {path} names; write to another place"
             )
 
 
@@ -105,8 +105,8 @@ def _is_one_of(target: Path, files: Iterable[Path]) -> bool:
 
 def _named(path: str) -> tuple[list[Path], list[Path]]:
     """The files that a path names, in order, and the folders among what it names itself."""
-    given = Path(path)
-    matches = [given] if given.exists() else _matches(given) if _is_pattern(path) else []
+    target = Path(path)
+    matches = [target] if target.exists() else _matches(target) if _is_pattern(path) else []
     folders = [match for match in matches if match.is_dir()]
     files = [match for match in matches if match not in folders]
     return sorted({*files, *(file for folder in folders for file in _inside(folder))}), folders
@@ -126,8 +126,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _matches(pattern: Path) -> list[Path]:
-    found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-    return [match for match in found if not _hidden(Path(match.name)) or _hidden(Path(pattern.name))]
+    paths = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+    return [match for match in paths if not _hidden(Path(match.name)) or _hidden(Path(pattern.name))]
 
 
 def _hidden(inside: Path) -> bool:

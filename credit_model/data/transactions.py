@@ -34,10 +34,10 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 COLUMNS = tuple(SCHEMA)
 
-FAULTS: dict[str, pl.DataType] = {"row": pl.UInt32(), "field": pl.String(), "problem": pl.String()}
+ROW_FAULTS: dict[str, pl.DataType] = {"row": pl.UInt32(), "field": pl.String(), "problem": pl.String()}
 
 _UNKNOWN = {name: pl.Series(name, [None], dtype=dtype) for name, dtype in SCHEMA.items()}
-_NO_FAULTS = pl.DataFrame(schema=FAULTS)
+_NO_FAULTS = pl.DataFrame(schema=ROW_FAULTS)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def reader_of(name: str) -> Reader:
 
 
 def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[pl.DataFrame]:
-    """The faults of one column, as frames of ``FAULTS``; cells of optional columns may be missing."""
+    """The faults of one column, as frames of ``ROW_FAULTS``; cells of optional columns may be missing."""
     places = {"unreadable": unreadable} | ({"missing": missing} if field in REQUIRED else {})
     return [
         pl.DataFrame({"row": mask.arg_true()}).with_columns(field=pl.lit(field), problem=pl.lit(problem))

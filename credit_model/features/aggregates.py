@@ -88,30 +88,30 @@ def _amounts() -> dict[str, Expression]:
 
 
 def _sides() -> dict[str, Expression]:
-    found = {"credits": _IS_CREDIT.sum().cast(pl.Float64)}
+    columns = {"credits": _IS_CREDIT.sum().cast(pl.Float64)}
     for side, is_side in (("debit", ~_IS_CREDIT), ("credit", _IS_CREDIT)):
         amount = col(side)
-        found |= {
+        columns |= {
             side: amount.sum(),
             f"largest_{side}": amount.max(),
             f"recency_{side}": when(is_side, _AGO).min(),
             f"latest_{side}": when(is_side, amount).drop_nulls().last(),
             f"first_{side}": when(is_side, amount).drop_nulls().first(),
         }
-    return found
+    return columns
 
 
 def _windows(windows: Sequence[int]) -> dict[str, Expression]:
-    found = {}
+    columns = {}
     for days in windows:
         recent = days >= _AGO
-        found[f"count_{days}d"] = recent.sum().cast(pl.Float64)
-        found |= {f"{side}_{days}d": when(recent, col(side), 0).sum() for side in ("debit", "credit")}
-    return found
+        columns[f"count_{days}d"] = recent.sum().cast(pl.Float64)
+        columns |= {f"{side}_{days}d": when(recent, col(side), 0).sum() for side in ("debit", "credit")}
+    return columns
 
 
 def _sequences() -> dict[str, Expression]:
-    found = {
+    columns = {
         "balance_lowest": col("balance").min(),
         "balance_highest": col("balance").max(),
         "drawdown": (col("peak") - col("balance")).max(),
@@ -122,12 +122,12 @@ def _sequences() -> dict[str, Expression]:
         "cycles": col("turnaround").count().cast(pl.Float64),
     }
     for turn in ("turnaround", "redraw"):
-        found |= {
+        columns |= {
             f"{turn}_mean": col(turn).mean(),
             f"{turn}_max": col(turn).max(),
             f"{turn}_latest": col(turn).drop_nulls().last(),
         }
-    return found
+    return columns
 
 
 def _habits() -> dict[str, Expression]:
@@ -144,12 +144,14 @@ def _habits() -> dict[str, Expression]:
 
 
 def _categories(levels: Mapping[str, Sequence[str]]) -> dict[str, Expression]:
-    found = {}
+    columns = {}
     for column, names in levels.items():
         for level in names:
             here, key = col(column).eq_missing(level), f"{column}_{level}"
-            found[f"count_{key}"] = here.sum().cast(pl.Float64)
-            found[f"value_{key}"] = when(here, _VALUE, 0).sum()
-            found[f"recency_{key}"] = when(here, _AGO).min()
-            found[f"since_{key}"] = _TIME.len().cast(pl.Float64) - 1 - here.arg_true().last().cast(pl.Float64)
-    return found
+            columns[f"count_{key}"] = here.sum().cast(pl.Float64)
+            columns[f"value_{key}"] = when(here, _VALUE, 0).sum()
+            columns[f"recency_{key}"] = when(here, _AGO).min()
+            columns[f"since_{key}"] = (
+                _TIME.len().cast(pl.Float64) - 1 - here.arg_true().last().cast(pl.Float64)
+            )
+    return columns

@@ -23,7 +23,7 @@ class Catalogue:
     """The catalogue as one model knows it.
 
     Attributes:
-        history_days: length of the history window; windows as long or longer are not built.
+        history_days: length of the observation window; windows as long or longer are not built.
         levels: frequent levels of each category column, learned at training.
         attributes: the application's attributes.
     """
@@ -62,7 +62,7 @@ class Catalogue:
     @property
     def numbers(self) -> tuple[str, ...]:
         """The attributes that are numbers."""
-        return tuple(known.name for known in self.attributes if known.kind == "number")
+        return tuple(attribute.name for attribute in self.attributes if attribute.kind == "number")
 
     def to_dict(self) -> dict[str, object]:
         """Plain JSON."""
@@ -100,7 +100,7 @@ def documentation() -> str:
 
 
 _INTRODUCTION = (
-    "Every feature of a decision, from the transactions in its history window alone. `{column}` stands for each of "
+    "Every feature of a decision, from the transactions in its observation window alone. `{column}` stands for each of "
     "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
     "learned at training; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
     "application attributes. This table is generated: `python scripts/feature_table.py > data/FEATURES.md`."

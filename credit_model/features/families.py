@@ -40,7 +40,7 @@ def _published() -> Iterator[Feature]:
     for short, meaning in (statistics | {"median": "median"}).items():
         name = f"{short}_transaction_amount"
         yield Feature(name, f"{meaning} of the signed amounts, in currency units", "amount", col(name))
-    meaning = "number of transactions in the history window (frequency)"
+    meaning = "number of transactions in the observation window (frequency)"
     yield Feature("transaction_count", meaning, "frequency", col("transaction_count"), -1)
 
 

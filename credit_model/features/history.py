@@ -47,7 +47,7 @@ def history(
             ``CustomerId`` does.
         decisions: ``CustomerId`` and ``as_of``, one row per decision.
         history_days: length of the window, in days.
-        currency: the only currency allowed; null allows any one per customer.
+        currency: the only currency allowed; None allows any one per customer.
 
     Returns:
         The history: a transaction sent twice counts once; copies that conflict, a second currency and unreadable
@@ -104,12 +104,12 @@ def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
         return NO_FAULTS
     if currency is None and codes.n_unique() == 1:
         return NO_FAULTS
-    known = frame.filter(pl.col("CurrencyCode").is_not_null()).select("decision", "CurrencyCode")
+    stated = frame.filter(pl.col("CurrencyCode").is_not_null()).select("decision", "CurrencyCode")
     if currency is not None:
         return tally(
-            known.filter(pl.col("CurrencyCode") != currency), "CurrencyCode", "not in the model's currency"
+            stated.filter(pl.col("CurrencyCode") != currency), "CurrencyCode", "not in the model's currency"
         )
-    distinct = known.unique()
+    distinct = stated.unique()
     mixed = distinct.filter(pl.col("decision").is_duplicated())
     return tally(mixed, "CurrencyCode", "different currencies")
 

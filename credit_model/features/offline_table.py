@@ -20,7 +20,7 @@ INVALID = "invalid"
 
 def schema(catalogue: Catalogue) -> dict[str, pl.DataType]:
     """The column type of every feature: Float64 or String."""
-    attributes = {known.name: known.dtype for known in catalogue.attributes}
+    attributes = {attribute.name: attribute.dtype for attribute in catalogue.attributes}
     nobody = pl.DataFrame(schema={"CustomerId": pl.String(), "as_of": pl.Datetime("us"), **attributes})
     return dict(customer_features(tidy_table(pl.DataFrame(schema=SCHEMA)), nobody, catalogue).schema)
 

@@ -25,8 +25,8 @@ def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Ca
         One row per decision, in order: Float64 and String columns, null where unknown. A decision without history has
         ``transaction_count`` 0 and, beside its attributes, nulls.
     """
-    known = history(transactions, decisions, catalogue.history_days)
-    return FeaturePlan(catalogue, tuple(catalogue.features)).compute(known.frame, decisions)
+    rows = history(transactions, decisions, catalogue.history_days)
+    return FeaturePlan(catalogue, tuple(catalogue.features)).compute(rows.frame, decisions)
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class FeaturePlan:
         self._needed.sort()  # every layer is planned here, once, and not by the first request
         _ = self._layers
 
-    def compute(self, known: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+    def compute(self, history: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
         """The features of decisions from the frame of their ``history``."""
         *layers, aggregates, features = self._layers
-        rows = known.select(self._needed)
+        rows = history.select(self._needed)
         for layer in layers:
             rows = rows.with_columns(layer)
         aggregated = rows.group_by("decision", maintain_order=True).agg(aggregates)
@@ -87,9 +87,9 @@ class FeaturePlan:
     @cached_property
     def _needed(self) -> list[str]:
         """The columns of a history that anything is computed from."""
-        given = {*SCHEMA, "as_of", "decision"}
+        available = {*SCHEMA, "as_of", "decision"}
         read = _columns(self.aggregates).union(*map(_columns, self.rows))
-        return list(given & (read | {"decision"}))
+        return list(available & (read | {"decision"}))
 
 
 def _only(layer: Mapping[str, Expression], names: set[str]) -> dict[str, Expression]:

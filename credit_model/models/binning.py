@@ -104,9 +104,9 @@ class Binning:
         texts, bins = values.cast(pl.String), self._bin_of_level
         if len(texts) < LONG_SERIES:
             return np.array([bins.get(text, self.unseen) for text in texts.to_list()], dtype=np.intp)
-        known = pl.Series(list(bins), dtype=pl.String)
-        found = texts.replace_strict(known, list(bins.values()), default=self.unseen, return_dtype=pl.Int64)
-        return found.to_numpy()
+        levels = pl.Series(list(bins), dtype=pl.String)
+        places = texts.replace_strict(levels, list(bins.values()), default=self.unseen, return_dtype=pl.Int64)
+        return places.to_numpy()
 
 
 def as_numbers(values: pl.Series) -> FloatArray:

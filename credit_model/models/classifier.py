@@ -28,7 +28,7 @@ class Case:
         return pl.Series(feature, [self.values[feature]])
 
 
-Table = pl.DataFrame | Case
+FeatureValues = pl.DataFrame | Case
 
 
 class Classifier(Protocol):
@@ -48,13 +48,13 @@ class Classifier(Protocol):
     def neutral(self) -> float:
         """The margin that the contributions start from."""
 
-    def margin(self, table: Table) -> FloatArray:
+    def margin(self, table: FeatureValues) -> FloatArray:
         """(n,) margins of the rows of a feature table, uncalibrated."""
 
-    def contributions(self, table: Table) -> FloatArray:
+    def contributions(self, table: FeatureValues) -> FloatArray:
         """(n, number of inputs) shares of the margin."""
 
-    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+    def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
 
     def save(self, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from credit_model.arrays import FloatArray
-from credit_model.models.classifier import Table, describe
+from credit_model.models.classifier import FeatureValues, describe
 from credit_model.models.xgboost_trees import codes_of, encode
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class LightGbmTrees:
 
     Attributes:
         inputs: the features, in the booster's order.
-        levels: learned levels of each text feature; a level's code is its place.
+        levels: learned levels of each categorical feature; a level's code is its place.
         booster: the trees.
     """
 
@@ -35,15 +35,15 @@ class LightGbmTrees:
     levels: Mapping[str, tuple[str, ...]]
     booster: "lightgbm.Booster"
 
-    def margin(self, table: Table) -> FloatArray:
+    def margin(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad."""
         return self._margin(encode(table, self.inputs, self._codes))
 
-    def contributions(self, table: Table) -> FloatArray:
+    def contributions(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
 
-    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+    def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         matrix = encode(table, self.inputs, self._codes)
         return self._margin(matrix), self._shapley(matrix)[:, :-1]
@@ -61,12 +61,12 @@ class LightGbmTrees:
         return np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=1), dtype=np.float64)
 
     def _shapley(self, matrix: Any) -> FloatArray:
-        found = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
-        return np.asarray(found, dtype=np.float64)
+        values = self.booster.predict(matrix, pred_contrib=True, num_threads=1)
+        return np.asarray(values, dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write plain files."""
-        levels = {name: list(known) for name, known in self.levels.items()}
+        levels = {name: list(seen) for name, seen in self.levels.items()}
         describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
         (folder / _BOOSTER).write_text(self.booster.model_to_string())
 
@@ -76,5 +76,5 @@ class LightGbmTrees:
         import lightgbm
 
         booster = lightgbm.Booster(model_str=(folder / _BOOSTER).read_text())
-        levels = {name: tuple(known) for name, known in plain["levels"].items()}
+        levels = {name: tuple(seen) for name, seen in plain["levels"].items()}
         return cls(tuple(plain["inputs"]), levels, booster)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from credit_model.arrays import FloatArray
-from credit_model.models.classifier import Table, describe
+from credit_model.models.classifier import FeatureValues, describe
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Term:
         feature: its name.
         knots: ascending values of a numeric feature; beyond the first and the last nothing changes.
         effects: at the knots, straight lines between them.
-        levels: effect of each known level of a text feature.
+        levels: effect of each known level of a categorical feature.
         missing: effect where nothing is known.
         unseen: effect of a level that training did not see often enough.
     """
@@ -40,8 +40,8 @@ class Term:
                 [self.missing if v is None else self.levels.get(v, self.unseen) for v in values.to_list()]
             )
         numbers = values.to_numpy()
-        found: FloatArray = np.interp(numbers, self.knots, self.effects)
-        return np.where(np.isnan(numbers), self.missing, found)
+        effects: FloatArray = np.interp(numbers, self.knots, self.effects)
+        return np.where(np.isnan(numbers), self.missing, effects)
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ class Linear:
         """The features of the terms."""
         return tuple(term.feature for term in self.terms)
 
-    def contributions(self, table: Table) -> FloatArray:
+    def contributions(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         return np.stack([term.effect(table[term.feature]) for term in self.terms], axis=1)
 
-    def margin(self, table: Table) -> FloatArray:
+    def margin(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad."""
-        return self.judge(table)[0]
+        return self.margin_and_contributions(table)[0]
 
-    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+    def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         contributions = self.contributions(table)
         return self.neutral + contributions.sum(axis=1), contributions

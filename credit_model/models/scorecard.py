@@ -9,7 +9,7 @@ import numpy as np
 
 from credit_model.arrays import FloatArray
 from credit_model.models.binning import Binning
-from credit_model.models.classifier import Table, describe
+from credit_model.models.classifier import FeatureValues, describe
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class Scorecard:
         """The binned features."""
         return tuple(binning.feature for binning in self.binnings)
 
-    def contributions(self, table: Table) -> FloatArray:
+    def contributions(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
         evidence = [binning.woe(table[binning.feature]) for binning in self.binnings]
         contributions: FloatArray = -np.stack(evidence, axis=1) * np.array(self.weights)
         return contributions
 
-    def margin(self, table: Table) -> FloatArray:
+    def margin(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad."""
-        return self.judge(table)[0]
+        return self.margin_and_contributions(table)[0]
 
-    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+    def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         contributions = self.contributions(table)
         return self.neutral + contributions.sum(axis=1), contributions

@@ -21,7 +21,7 @@ MOST_SPLITS = 3
 _FEW = 256  # cases up to which one after the other is faster than tree after tree
 _BITS = 1 << np.arange(MOST_SPLITS)
 _Plain = Mapping[str, Any]
-_Cells = npt.NDArray[np.float32]
+_Codes = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class Lookup:
                     values[number, pattern, int(np.argmax(self.places[number] == place))] = value
         return values
 
-    def margin(self, cells: _Cells) -> FloatArray:
+    def margin(self, cells: _Codes) -> FloatArray:
         """(n,) margins of the rows of a matrix; added up in one order, however many rows there are."""
         if len(cells) <= _FEW:
             return np.array([self._margin_of(self._pattern_of(row)) for row in cells], dtype=np.float64)
-        found = np.zeros(len(cells))
+        margin = np.zeros(len(cells))
         for pattern, leaves in zip(self._patterns(cells), self.leaves, strict=True):
-            found += leaves.take(pattern, mode="clip")
-        return found + self.base
+            margin += leaves.take(pattern, mode="clip")
+        return margin + self.base
 
-    def judge(self, cells: _Cells) -> tuple[FloatArray, FloatArray]:
+    def margin_and_contributions(self, cells: _Codes) -> tuple[FloatArray, FloatArray]:
         """Margins, and (n, inputs) Shapley values of the rows of a matrix."""
         if 0 < len(cells) <= _FEW:
             patterns = [self._pattern_of(row) for row in cells]
@@ -87,7 +87,7 @@ class Lookup:
                     shares[place] += value.take(pattern, mode="clip")
         return margin + self.base, shares.T
 
-    def _patterns(self, cells: _Cells) -> Iterator[npt.NDArray[np.intp]]:
+    def _patterns(self, cells: _Codes) -> Iterator[npt.NDArray[np.intp]]:
         """The answers of each tree's splits, a bit per split."""
         columns = np.ascontiguousarray(cells.T)
         missing = np.isnan(columns)
@@ -98,7 +98,7 @@ class Lookup:
                 pattern |= ((below | missing[place]) if left[bit] else below).view(np.uint8) << bit
             yield pattern.astype(np.intp)
 
-    def _pattern_of(self, row: _Cells) -> npt.NDArray[np.intp]:
+    def _pattern_of(self, row: _Codes) -> npt.NDArray[np.intp]:
         asked = row[self.places]
         return ((asked < self.limits) | (np.isnan(asked) & self.missing_left)) @ _BITS
 
@@ -107,8 +107,8 @@ class Lookup:
 
     def _shares_of(self, pattern: npt.NDArray[np.intp]) -> FloatArray:
         shares = self.values[self._every, pattern]
-        found: FloatArray = np.bincount(self.places.ravel(), shares.ravel(), self.inputs).astype(np.float64)
-        return found
+        values: FloatArray = np.bincount(self.places.ravel(), shares.ravel(), self.inputs).astype(np.float64)
+        return values
 
     @cached_property
     def _every(self) -> npt.NDArray[np.intp]:
@@ -116,7 +116,7 @@ class Lookup:
 
 
 def lookup(booster: bytes, inputs: int) -> Lookup | None:
-    """The tables of a booster in XGBoost's JSON; null where a tree has more than three splits."""
+    """The tables of a booster in XGBoost's JSON; None where a tree has more than three splits."""
     learner = json.loads(booster)["learner"]
     trees = [_exact(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
     if any(len(_splits(tree)) > MOST_SPLITS or tree["categories"] for tree in trees):
@@ -126,10 +126,10 @@ def lookup(booster: bytes, inputs: int) -> Lookup | None:
     leaves = np.zeros((len(trees), 2**MOST_SPLITS))
     for number, tree in enumerate(trees):
         nodes = _splits(tree)
-        known = slice(len(nodes))
-        places[number, known] = tree["split_indices"][nodes]
-        limits[number, known] = tree["split_conditions"][nodes]
-        left[number, known] = tree["default_left"][nodes]
+        numbers = slice(len(nodes))
+        places[number, numbers] = tree["split_indices"][nodes]
+        limits[number, numbers] = tree["split_conditions"][nodes]
+        left[number, numbers] = tree["default_left"][nodes]
         for pattern in range(2**MOST_SPLITS):
             leaves[number, pattern] = _leaf(tree, _answers(tree, pattern))
     return Lookup(tuple(trees), places, limits, left, leaves, _base(learner), inputs)
@@ -166,7 +166,7 @@ def _values(tree: _Plain, goes_left: Mapping[int, int]) -> dict[int, float]:
     """The Shapley value of each input of a tree, for a case whose splits answer so."""
     inputs = sorted({int(tree["split_indices"][node]) for node in goes_left})
     groups = [frozenset(some) for size in range(len(inputs) + 1) for some in combinations(inputs, size)]
-    expected = {known: _expected(tree, goes_left, known) for known in groups}
+    expected = {group: _expected(tree, goes_left, group) for group in groups}
     return {
         one: sum(
             (expected[some | {one}] - expected[some]) / (len(inputs) * comb(len(inputs) - 1, len(some)))
@@ -177,13 +177,13 @@ def _values(tree: _Plain, goes_left: Mapping[int, int]) -> dict[int, float]:
     }
 
 
-def _expected(tree: _Plain, goes_left: Mapping[int, int], known: frozenset[int], node: int = 0) -> float:
+def _expected(tree: _Plain, goes_left: Mapping[int, int], group: frozenset[int], node: int = 0) -> float:
     """What a tree says where only some inputs are known: elsewhere both sides count, by their covers."""
     left, right = int(tree["left_children"][node]), int(tree["right_children"][node])
     if left < 0:
         return float(tree["split_conditions"][node])
-    if int(tree["split_indices"][node]) in known:
-        return _expected(tree, goes_left, known, left if goes_left[node] else right)
+    if int(tree["split_indices"][node]) in group:
+        return _expected(tree, goes_left, group, left if goes_left[node] else right)
     cover = tree["sum_hessian"].astype(np.float64)
-    both = (cover[side] * _expected(tree, goes_left, known, side) for side in (left, right))
+    both = (cover[side] * _expected(tree, goes_left, group, side) for side in (left, right))
     return float(sum(both) / cover[node])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from credit_model.arrays import FloatArray
-from credit_model.models.classifier import Case, Table, describe
+from credit_model.models.classifier import Case, FeatureValues, describe
 from credit_model.models.tree_lookup import Lookup, lookup
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Trees:
 
     Attributes:
         inputs: the features, in the trees' order.
-        levels: learned levels of each text feature; a level's code is its place.
+        levels: learned levels of each categorical feature; a level's code is its place.
         model: the trees, in XGBoost's own JSON.
     """
 
@@ -44,20 +44,20 @@ class Trees:
         """XGBoost, unless the trees are shallow enough to be looked up."""
         return () if self._lookup else ("xgboost-cpu",)
 
-    def margin(self, table: Table) -> FloatArray:
+    def margin(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad."""
         cells = encode(table, self.inputs, self._codes)
         return self._lookup.margin(cells) if self._lookup else self._margin(cells)
 
-    def contributions(self, table: Table) -> FloatArray:
+    def contributions(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin."""
-        return self.judge(table)[1]
+        return self.margin_and_contributions(table)[1]
 
-    def judge(self, table: Table) -> tuple[FloatArray, FloatArray]:
+    def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
         """Margins and contributions together, in one reading of the table."""
         cells = encode(table, self.inputs, self._codes)
         if self._lookup:
-            return self._lookup.judge(cells)
+            return self._lookup.margin_and_contributions(cells)
         return self._margin(cells), self._shapley(cells)[:, :-1]
 
     @cached_property
@@ -95,26 +95,26 @@ class Trees:
 
     def save(self, folder: Path) -> None:
         """Write plain files."""
-        levels = {name: list(known) for name, known in self.levels.items()}
+        levels = {name: list(seen) for name, seen in self.levels.items()}
         describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
         (folder / _BOOSTER).write_bytes(self.model)
 
     @classmethod
     def load(cls, folder: Path, plain: Mapping[str, Any]) -> "Trees":
         """Read what ``save`` wrote, and work out here what the first request would wait for."""
-        levels = {name: tuple(known) for name, known in plain["levels"].items()}
-        found = cls(tuple(plain["inputs"]), levels, (folder / _BOOSTER).read_bytes())
-        _ = found._lookup.values if found._lookup else found.booster
-        return found
+        levels = {name: tuple(seen) for name, seen in plain["levels"].items()}
+        trees = cls(tuple(plain["inputs"]), levels, (folder / _BOOSTER).read_bytes())
+        _ = trees._lookup.values if trees._lookup else trees.booster
+        return trees
 
 
 def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:
-    """The code of each level of each text feature: its place."""
-    return {name: {level: float(code) for code, level in enumerate(known)} for name, known in levels.items()}
+    """The code of each level of each categorical feature: its place."""
+    return {name: {level: float(code) for code, level in enumerate(seen)} for name, seen in levels.items()}
 
 
 def encode(
-    table: Table, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
+    table: FeatureValues, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
 ) -> npt.NDArray[np.float32]:
     """A feature table as the trees' matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
     if isinstance(table, Case):

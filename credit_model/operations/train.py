@@ -1,43 +1,42 @@
 """``train``: the training job, its run, its registered version and that version's aliases."""
 
 from credit_model.reporting import plots
-from credit_model.settings import settings
-from credit_model.settings.settings import Settings
+from credit_model.settings.settings import Settings, texts
 from credit_model.tracking import registry, store
 from credit_model.tracking.registry import CHALLENGER, CHAMPION
 from credit_model.tracking.runs import EXPERIMENT, log_model, log_run
 from credit_model.training import workflow
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 
 
-def train(given: Settings) -> str:
+def train(settings: Settings) -> str:
     """Train, track and register a model; returns what to print.
 
     Raises:
         ValueError: the store does not take the run, or the data cannot be trained on; nothing is registered then and no
             alias moves.
     """
-    with store.run(EXPERIMENT, settings.texts("train", given)):
-        registry.check_writable(given.name)
-        outcome = workflow.run(given)
-        pictures = plots.pictures(outcome.trained, outcome.sample.recipe.costs)
-        with store.using(f"log the run and register {given.name}"):
-            log_run(outcome, pictures)
-            registered = log_model(given, outcome, pictures)
-            champion = registry.set_aliases(given.name, registered, passed=not outcome.failed_gates)
-    return "\n".join([*outcome.summary, *_standing(given.name, registered, outcome, champion=champion)])
+    with store.run(EXPERIMENT, texts("train", settings)):
+        registry.check_writable(settings.name)
+        result = workflow.run(settings)
+        pictures = plots.pictures(result.trained, result.sample.recipe.costs)
+        with store.using(f"log the run and register {settings.name}"):
+            log_run(result, pictures)
+            registered = log_model(settings, result, pictures)
+            champion = registry.set_aliases(settings.name, registered, passed=not result.failed_gates)
+    return "\n".join([*result.summary, *_standing(settings.name, registered, result, champion=champion)])
 
 
-def _standing(name: str, registered: int, outcome: Outcome, *, champion: bool) -> list[str]:
+def _standing(name: str, registered: int, result: TrainingResult, *, champion: bool) -> list[str]:
     """What the new version is, and what to do next."""
     uri = f"models:/{name}/{registered}"
     aliases = f"{CHALLENGER} and {CHAMPION}" if champion else CHALLENGER
     score = f"python -m credit_model score --model {uri} --transactions FILE --output FILE"
     lines = [f"registered as {name} version {registered}, {aliases}: {uri}"]
-    if outcome.failed_gates:
+    if result.failed_gates:
         return [
             *lines,
-            f"gates failed: {'; '.join(outcome.failed_gates)}",
+            f"gates failed: {'; '.join(result.failed_gates)}",
             f"so it does not become {CHAMPION}; to try it all the same: {score}",
         ]
     if champion:

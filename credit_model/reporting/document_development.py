@@ -7,15 +7,15 @@ from matplotlib.figure import Figure
 
 from credit_model.reporting import tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 
 
-def data(outcome: Outcome) -> Section:
+def data(result: TrainingResult) -> Section:
     """What the decisions are, by part."""
-    prepared = outcome.trained.prepared
+    dataset = result.trained.dataset
     rows = []
     for part in ("train", "test", "excluded"):
-        inside = prepared.decisions.filter(pl.col("part") == part)
+        inside = dataset.decisions.filter(pl.col("part") == part)
         if inside.height:
             rows.append(
                 {
@@ -28,16 +28,16 @@ def data(outcome: Outcome) -> Section:
                     "last as_of": str(inside["as_of"].max()),
                 }
             )
-    notes = [line for line in outcome.summary if line.startswith(("data:", "left out"))]
+    notes = [line for line in result.summary if line.startswith(("data:", "left out"))]
     return Section(
         "Data", [*notes, Table(pl.DataFrame(rows), "Decisions by part; excluded: outcome not known in time")]
     )
 
 
-def label(outcome: Outcome) -> Section:
+def label(result: TrainingResult) -> Section:
     """What bad means, and how it was made."""
-    recipe, proxy = outcome.sample.recipe, outcome.sample.proxy
-    blocks: list[Block] = list(outcome.sample.lines)
+    recipe, proxy = result.sample.recipe, result.sample.proxy
+    blocks: list[Block] = list(result.sample.lines)
     if proxy is None:
         blocks.append(
             "Bad is a default that was really observed. An outcome counts from the day it was known; the test part was "
@@ -45,17 +45,18 @@ def label(outcome: Outcome) -> Section:
         )
         return Section("Label", blocks)
     blocks.append(
-        f"Recency, frequency and monetary value of the {outcome.sample.outcome_days} days after each decision, on a log and "
+        f"Recency, frequency and monetary value of the {result.sample.outcome_days} days after each decision, on a log and "
         "robust scale, are clustered by K-means into three; the least engaged cluster is bad. The labeller was fitted on the "
-        "training cutoffs alone and then frozen."
+        "training observation dates alone and then frozen."
     )
     blocks.append(
         Table(
-            proxy.cohorts, "Cutoffs: customers, bad rate, silent share, agreement of the label with silence"
+            proxy.cohorts,
+            "ObservationDates: customers, bad rate, silent share, agreement of the label with silence",
         )
     )
     if recipe.target == "rfm_proxy":
-        same = outcome.figures.get("same_window_roc_auc", float("nan"))
+        same = result.figures.get("same_window_roc_auc", float("nan"))
         blocks.append(
             f"Under the published recipe, which makes the label of the features' own window, the same model reaches {same:.4f}: "
             "that measures arithmetic, not foresight."
@@ -63,24 +64,24 @@ def label(outcome: Outcome) -> Section:
     return Section("Label", blocks)
 
 
-def features(outcome: Outcome) -> Section:
+def features(result: TrainingResult) -> Section:
     """What the model reads."""
-    table = tables.features(outcome.trained)
+    table = tables.features(result.trained)
     used = table.filter(pl.col("used")).drop("used")
-    applied = " and from the application" if outcome.sample.recipe.attributes else ""
+    applied = " and from the application" if result.sample.recipe.attributes else ""
     text = (
         f"{table.height} features varied; the model reads {used.height}. They come from the transactions in the "
-        f"{outcome.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
+        f"{result.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
         "Calendar features that would let the model learn when instead of who are off."
     )
     return Section("Features", [text, Table(used, "Features that the model reads")])
 
 
-def candidates(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Every candidate, and what needs no model."""
-    trained = outcome.trained
+    trained = result.trained
     won = "The simplest whose loss to the best, fold by fold, is within one standard error of that difference is served"
-    if outcome.sample.recipe.candidate != "auto":
+    if result.sample.recipe.candidate != "auto":
         won = "The one that was asked for is served"
     text = (
         f"Every candidate was compared on the same five folds, grouped by customer. {won}: {trained.winner}. The scorecard is "
@@ -90,7 +91,7 @@ def candidates(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
     blocks.append(
         Picture(pictures["candidates.png"], "AUC of the candidates", "AUC of every candidate with its error")
     )
-    if outcome.baselines:
+    if result.baselines:
         rows = [
             {
                 "baseline": b.name.replace("_", " "),
@@ -98,7 +99,7 @@ def candidates(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
                 "lift, low": b.lift[0],
                 "lift, high": b.lift[1],
             }
-            for b in outcome.baselines
+            for b in result.baselines
         ]
         caption = "Baselines on the same decisions out of time; lift of the model, 95 % interval, customers resampled"
         blocks.append(Table(pl.DataFrame(rows), caption))

@@ -12,7 +12,7 @@ from credit_model.reporting.tables import decision_table
 from credit_model.scoring.reasons import reason
 from credit_model.training.evaluation import by_period
 from credit_model.training.summary import auc
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 
 _MEASURES = {
     "roc_auc": "AUC",
@@ -29,9 +29,9 @@ _MEASURES = {
 }
 
 
-def performance(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Measures out of fold and out of time."""
-    figures = outcome.figures
+    figures = result.figures
     parts = {"out of fold": "grouped", "out of time": "test"}
     rows = [
         {"measure": text} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
@@ -56,15 +56,15 @@ def performance(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
     return Section("Performance", blocks)
 
 
-def calibration(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Whether probabilities hold, as a whole and by period."""
-    trained = outcome.trained
+    trained = result.trained
     kind = trained.scorer.calibrator.kind
     text = (
         f"The margin becomes a probability by a {kind} calibration, fitted on out-of-fold margins. "
-        f"Observed over expected: {_number(outcome, 'grouped_calibration_in_the_large')} out of fold, "
-        f"{_number(outcome, 'test_calibration_in_the_large')} out of time; slope "
-        f"{_number(outcome, 'grouped_calibration_slope')} and {_number(outcome, 'test_calibration_slope')} (1 is calibrated)."
+        f"Observed over expected: {_number(result, 'grouped_calibration_in_the_large')} out of fold, "
+        f"{_number(result, 'test_calibration_in_the_large')} out of time; slope "
+        f"{_number(result, 'grouped_calibration_slope')} and {_number(result, 'test_calibration_slope')} (1 is calibrated)."
     )
     blocks: list[Block] = [
         text,
@@ -74,39 +74,39 @@ def calibration(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
             "Calibration in the large by period",
             "Bad rate and probability by period",
         ),
-        Table(by_period(trained.prepared, trained.probability), "By period, out of fold"),
+        Table(by_period(trained.dataset, trained.probability), "By period, out of fold"),
     ]
     return Section("Calibration", blocks)
 
 
-def stability(outcome: Outcome) -> Section:
+def stability(result: TrainingResult) -> Section:
     """Drift of the score, and of its quality."""
-    psi, limit = _number(outcome, "test_score_psi"), _number(outcome, "test_score_psi_limit")
+    psi, limit = _number(result, "test_score_psi"), _number(result, "test_score_psi_limit")
     text = (
         f"Population stability index of the score from the training part to the test part: {psi}; the limit at this sample "
         f"size is {limit}. Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall, its scatter): "
-        f"{_number(outcome, 'grouped_stability')}."
+        f"{_number(result, 'grouped_stability')}."
     )
     return Section("Stability", [text])
 
 
-def scorecard(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+def scorecard(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Points of the interpretable primary."""
-    scale = outcome.sample.recipe.scale
+    scale = result.sample.recipe.scale
     text = (
         f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
         "double the odds. The points of a case's bins add up to the score of the interpretable primary."
     )
-    blocks: list[Block] = [text, Table(tables.points(outcome.trained), "Points")]
+    blocks: list[Block] = [text, Table(tables.points(result.trained), "Points")]
     blocks.append(
         Picture(pictures["binnings.png"], "Weight of evidence by bin", "Bars of the weight of evidence")
     )
     return Section("Scorecard", blocks)
 
 
-def reasons(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """The codes that the model can give."""
-    topics = set(outcome.trained.scorer.reasons.topics) | {"no_history"}
+    topics = set(result.trained.scorer.reasons.topics) | {"no_history"}
     rows = [{"code": code, "sentence": text} for code, text in sorted(map(reason, topics))]
     text = (
         "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by idea, "
@@ -126,9 +126,9 @@ def reasons(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
     )
 
 
-def decisions(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
+def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Bands, costs, and what the bands decide."""
-    bands, recipe = outcome.trained.scorer.bands, outcome.sample.recipe
+    bands, recipe = result.trained.scorer.bands, result.sample.recipe
     limits = (0.0, *bands.limits, 1.0)
     rows = [
         {"band": name, "from probability": limits[place], "to": limits[place + 1], "decision": decision}
@@ -138,7 +138,7 @@ def decisions(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
         f"A missed bad costs {recipe.costs[0]:g}, a refused good {recipe.costs[1]:g}; the prediction is 1 from probability "
         f"{bands.threshold:.4f} on. A decision never contradicts its prediction."
     )
-    nobody = share(outcome, "approve") == "0%"
+    nobody = share(result, "approve") == "0%"
     warning = "Nobody would be approved at these costs: change them, or name bands, if that is not meant."
     return Section(
         "Decisions and costs",
@@ -146,15 +146,15 @@ def decisions(outcome: Outcome, pictures: Mapping[str, Figure]) -> Section:
             text,
             *([Note(warning, "warning")] if nobody else []),
             Table(pl.DataFrame(rows), "Bands"),
-            Table(_decision_table(outcome), "What the bands decide, and what became of it, out of fold"),
+            Table(_decision_table(result), "What the bands decide, and what became of it, out of fold"),
             Picture(pictures["cost.png"], "Cost of errors by threshold", "Cost curve"),
         ],
     )
 
 
-def fairness(outcome: Outcome) -> Section:
+def fairness(result: TrainingResult) -> Section:
     """Groups compared, where one is named."""
-    if outcome.fairness is None:
+    if result.fairness is None:
         text = "Not assessable: no column of the outcomes was named as group. Name one with group=COLUMN and train again."
         return Section("Fairness", [Note(text, "warning")])
     note = (
@@ -162,12 +162,12 @@ def fairness(outcome: Outcome) -> Section:
         "brackets: 95 % intervals, resampling customers. Even groups, too, show some difference by chance: one whose interval "
         "reaches 0 is not shown to be any."
     )
-    disparities = outcome.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
+    disparities = result.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
     return Section(
         "Fairness",
         [
             note,
-            Table(_with_intervals(outcome.fairness.table), "By group, out of fold"),
+            Table(_with_intervals(result.fairness.table), "By group, out of fold"),
             Table(
                 disparities, "Disparities (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
             ),
@@ -188,18 +188,18 @@ def _interval_text(name: str) -> pl.Expr:
     return pl.format("{} ({} to {})", *figures).alias(name)
 
 
-def share(outcome: Outcome, decision: str) -> str:
+def share(result: TrainingResult, decision: str) -> str:
     """Share of the decisions out of fold that a decision is given to, in per cent."""
-    table = _decision_table(outcome).filter(pl.col("decision") == decision)
+    table = _decision_table(result).filter(pl.col("decision") == decision)
     return f"{table['share'].item():.0%}"
 
 
-def _decision_table(outcome: Outcome) -> pl.DataFrame:
-    trained = outcome.trained
-    known = ~np.isnan(trained.probability)
-    return decision_table(trained.scorer.bands, trained.probability[known], trained.prepared.bad[known])
+def _decision_table(result: TrainingResult) -> pl.DataFrame:
+    trained = result.trained
+    scored = ~np.isnan(trained.probability)
+    return decision_table(trained.scorer.bands, trained.probability[scored], trained.dataset.bad[scored])
 
 
-def _number(outcome: Outcome, name: str) -> str:
-    value = outcome.figures.get(name)
+def _number(result: TrainingResult, name: str) -> str:
+    value = result.figures.get(name)
     return "not estimable" if value is None else f"{value:.3f}"

@@ -15,7 +15,7 @@ from credit_model.reporting import document_development, document_results
 from credit_model.reporting.document_results import share
 from credit_model.reporting.page import Block, Note, Section, Table, page
 from credit_model.training.summary import auc
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 
 _FOUND_IN = (
     ("General description, intended purpose", "AI Act Annex IV 1", "Purpose and limits"),
@@ -60,58 +60,58 @@ class Identity:
     parameters: Mapping[str, str]
 
 
-def model_document(outcome: Outcome, pictures: Mapping[str, Figure], identity: Identity) -> str:
+def model_document(result: TrainingResult, pictures: Mapping[str, Figure], identity: Identity) -> str:
     """The page, self-contained.
 
     Args:
-        outcome: of the training.
+        result: of the training.
         pictures: from ``plots.pictures``.
         identity: of the version.
     """
     sections = (
-        _purpose(outcome, identity),
+        _purpose(result, identity),
         _map(),
-        document_development.data(outcome),
-        document_development.label(outcome),
-        document_development.features(outcome),
-        document_development.candidates(outcome, pictures),
-        document_results.performance(outcome, pictures),
-        document_results.calibration(outcome, pictures),
-        document_results.stability(outcome),
-        document_results.scorecard(outcome, pictures),
-        document_results.reasons(outcome, pictures),
-        document_results.decisions(outcome, pictures),
-        document_results.fairness(outcome),
+        document_development.data(result),
+        document_development.label(result),
+        document_development.features(result),
+        document_development.candidates(result, pictures),
+        document_results.performance(result, pictures),
+        document_results.calibration(result, pictures),
+        document_results.stability(result),
+        document_results.scorecard(result, pictures),
+        document_results.reasons(result, pictures),
+        document_results.decisions(result, pictures),
+        document_results.fairness(result),
         _monitoring(),
-        _reproduce(outcome, identity),
+        _reproduce(result, identity),
         _sign_off(),
     )
     subtitle = (
-        f"version {identity.model_version}, target {outcome.sample.recipe.target}, {outcome.trained.winner}"
+        f"version {identity.model_version}, target {result.sample.recipe.target}, {result.trained.winner}"
     )
     return page(f"Model document: {identity.name}", subtitle, sections)
 
 
-def _purpose(outcome: Outcome, identity: Identity) -> Section:
-    figures = outcome.figures
+def _purpose(result: TrainingResult, identity: Identity) -> Section:
+    figures = result.figures
     blocks: list[Block] = [
         "The model turns a customer's raw transactions, and the application's attributes where there are any, into one credit "
-        f"decision at a moment: a probability of {_target(outcome)}, a score, a band, a decision and its reasons. It is meant "
+        f"decision at a moment: a probability of {_target(result)}, a score, a band, a decision and its reasons. It is meant "
         "for buy-now-pay-later and similar unsecured credit of one lender in one currency"
-        + (f" ({outcome.trained.prepared.currency})." if outcome.trained.prepared.currency else "."),
+        + (f" ({result.trained.dataset.currency})." if result.trained.dataset.currency else "."),
         f"Out of time it ranks with AUC {auc(figures, 'test')}; out of fold, grouped by customer, {auc(figures, 'grouped')}.",
     ]
-    if outcome.failed_gates:
-        blocks.append(Note("Gates failed: " + "; ".join(outcome.failed_gates) + ".", "warning"))
+    if result.failed_gates:
+        blocks.append(Note("Gates failed: " + "; ".join(result.failed_gates) + ".", "warning"))
     else:
-        beaten = "each baseline" if outcome.baselines else "chance (no baseline could be estimated)"
+        beaten = "each baseline" if result.baselines else "chance (no baseline could be estimated)"
         blocks.append(Note(f"Every gate passed: no leak found, better than {beaten} out of time.", "note"))
-    if outcome.sample.proxy is not None:
+    if result.sample.proxy is not None:
         blocks.append(Note(_PROXY, "warning"))
     blocks.append(
         "It must not be used on customers of another lender, currency or country, on another history than the last "
-        f"{outcome.sample.recipe.history_days} days, or as the only ground of a refusal: decisions to review, "
-        f"{share(outcome, 'review')} of those out of fold, and every contested one need a person. Package {identity.package}."
+        f"{result.sample.recipe.history_days} days, or as the only ground of a refusal: decisions to review, "
+        f"{share(result, 'review')} of those out of fold, and every contested one need a person. Package {identity.package}."
     )
     return Section("Purpose and limits", blocks)
 
@@ -146,14 +146,14 @@ def _monitoring() -> Section:
     )
 
 
-def _reproduce(outcome: Outcome, identity: Identity) -> Section:
-    given = " ".join(f"--{name} {value}" for name, value in identity.parameters.items() if value)
-    used = [{"parameter": name, "decided": str(value)} for name, value in outcome.used.items()]
+def _reproduce(result: TrainingResult, identity: Identity) -> Section:
+    words = " ".join(f"--{name} {value}" for name, value in identity.parameters.items() if value)
+    used = [{"parameter": name, "decided": str(value)} for name, value in result.used.items()]
     return Section(
         "How to reproduce",
         [
             "The same data, package and parameters give the same artifact, byte for byte: its version is the hash of its files.",
-            f"python -m credit_model train {given}",
+            f"python -m credit_model train {words}",
             Table(pl.DataFrame(used), "What the data decided"),
         ],
     )
@@ -165,5 +165,5 @@ def _sign_off() -> Section:
     return Section("Sign-off", [Table(frame, "To be filled in by the reviewers")])
 
 
-def _target(outcome: Outcome) -> str:
-    return "default" if outcome.sample.recipe.target == "observed_default" else "the proxy label"
+def _target(result: TrainingResult) -> str:
+    return "default" if result.sample.recipe.target == "observed_default" else "the proxy label"

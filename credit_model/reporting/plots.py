@@ -30,10 +30,10 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
         costs: of a false negative and of a false positive.
     """
     judged = trained.test_probability
-    if len(np.unique(trained.prepared.bad[~np.isnan(judged)])) < 2:
+    if len(np.unique(trained.dataset.bad[~np.isnan(judged)])) < 2:
         judged = trained.probability
     part = ~np.isnan(judged)
-    bad, probability = trained.prepared.bad[part], judged[part]
+    bad, probability = trained.dataset.bad[part], judged[part]
     return {
         "roc.png": roc(bad, probability),
         "calibration.png": calibration(bad, probability),
@@ -92,9 +92,9 @@ def scores(bad: BadArray, score: FloatArray) -> Figure:
 
 def importance(trained: Trained) -> Figure:
     """Mean absolute contribution of each feature, in units of the margin."""
-    rows = pl.Series(trained.prepared.modelled)
+    rows = pl.Series(trained.dataset.modelled)
     classifier = trained.scorer.classifier
-    size = np.abs(classifier.contributions(trained.prepared.features.filter(rows))).mean(axis=0)
+    size = np.abs(classifier.contributions(trained.dataset.features.filter(rows))).mean(axis=0)
     order = np.argsort(size)[-_MOST_BARS:]
     figure, axes = _figure("mean absolute contribution to the margin", "")
     axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=_GOOD)
@@ -138,7 +138,7 @@ def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], ban
 
 def periods(trained: Trained) -> Figure:
     """Observed bad rate against the mean probability of every period, out of fold."""
-    table = by_period(trained.prepared, trained.probability)
+    table = by_period(trained.dataset, trained.probability)
     rate, bars = table["bad_rate"].to_numpy(), error_bars(table["bads"], table["decisions"])
     places = np.arange(table.height)
     figure, axes = _figure("", "bad rate")
@@ -166,11 +166,11 @@ def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
 
 def error_bars(bads: Iterable[int], cases: Iterable[int]) -> np.ndarray:
     """How far the 95 % interval of each bad rate reaches below and above it (Wilson, 1927), shape (2, n)."""
-    found = [
+    edges = [
         (bad / many, binomtest(bad, many).proportion_ci(method="wilson"))
         for bad, many in zip(bads, cases, strict=True)
     ]
-    reach = [(rate - interval.low, interval.high - rate) for rate, interval in found]
+    reach = [(rate - interval.low, interval.high - rate) for rate, interval in edges]
     return np.array(reach).reshape(-1, 2).T.clip(0)
 
 

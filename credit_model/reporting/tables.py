@@ -19,32 +19,32 @@ from credit_model.scoring.scale import Scale
 from credit_model.training import costs
 from credit_model.training.evaluation import by_period
 from credit_model.training.train import Trained
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 
 
-def documents(outcome: Outcome) -> Mapping[str, str]:
+def documents(result: TrainingResult) -> Mapping[str, str]:
     """Every text, by the path it is logged under."""
-    trained, recipe = outcome.trained, outcome.sample.recipe
-    known = ~np.isnan(trained.probability)
-    bad, probability = trained.prepared.bad[known], trained.probability[known]
-    found = {
-        "summary.txt": "\n".join(outcome.summary) + "\n",
+    trained, recipe = result.trained, result.sample.recipe
+    scored = ~np.isnan(trained.probability)
+    bad, probability = trained.dataset.bad[scored], trained.probability[scored]
+    texts = {
+        "summary.txt": "\n".join(result.summary) + "\n",
         "features.csv": csv_text(features(trained)),
         "comparison.csv": csv_text(comparison(trained)),
-        "calibration_by_period.csv": csv_text(by_period(trained.prepared, trained.probability)),
+        "calibration_by_period.csv": csv_text(by_period(trained.dataset, trained.probability)),
         "decisions_by_band.csv": csv_text(decision_table(trained.scorer.bands, probability, bad)),
         "cost_curve.csv": csv_text(costs.cost_curve(probability, bad, *recipe.costs)),
         "scorecard/points.csv": csv_text(points(trained)),
         "scorecard/points.html": _points_page(trained, recipe.scale),
     } | _binnings(trained.scorecard)
-    if outcome.fairness is not None:
-        found["fairness.csv"] = csv_text(outcome.fairness.table)
-        found["disparities.csv"] = csv_text(outcome.fairness.disparities)
-    if outcome.sample.proxy is not None:
-        labeller = outcome.sample.proxy.labeller
-        found["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)
-        found["cohorts.csv"] = csv_text(outcome.sample.proxy.cohorts)
-    return found
+    if result.fairness is not None:
+        texts["fairness.csv"] = csv_text(result.fairness.table)
+        texts["disparities.csv"] = csv_text(result.fairness.disparities)
+    if result.sample.proxy is not None:
+        labeller = result.sample.proxy.labeller
+        texts["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)
+        texts["cohorts.csv"] = csv_text(result.sample.proxy.cohorts)
+    return texts
 
 
 def comparison(trained: Trained) -> pl.DataFrame:
@@ -71,10 +71,10 @@ def comparison(trained: Trained) -> pl.DataFrame:
 
 def features(trained: Trained) -> pl.DataFrame:
     """Every feature that varied, what it means, and whether the model uses it."""
-    known, used = trained.prepared.catalogue.features, set(trained.scorer.classifier.inputs)
+    definitions, used = trained.dataset.catalogue.features, set(trained.scorer.classifier.inputs)
     rows = [
-        {"feature": n, "meaning": known[n].meaning, "topic": known[n].topic, "used": n in used}
-        for n in trained.prepared.features.columns
+        {"feature": n, "meaning": definitions[n].meaning, "topic": definitions[n].topic, "used": n in used}
+        for n in trained.dataset.features.columns
     ]
     return pl.DataFrame(rows)
 
@@ -98,14 +98,14 @@ def _points_page(trained: Trained, scale: scale.Scale) -> str:
 
 
 def _binnings(primary: Scorecard) -> dict[str, str]:
-    found = {}
+    files = {}
     for place, binning in enumerate(primary.binnings, 1):
         plain = binning.to_dict() | {"information_value": binning.information_value}
         name = re.sub(r"\W+", "_", binning.feature)[:60]
-        found[f"scorecard/binnings/{place:02}_{name}.json"] = json.dumps(
+        files[f"scorecard/binnings/{place:02}_{name}.json"] = json.dumps(
             plain | {"table": binning_table(binning).to_dicts()}, indent=1
         )
-    return found
+    return files
 
 
 def binning_table(binning: Binning) -> pl.DataFrame:

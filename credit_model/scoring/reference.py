@@ -41,7 +41,7 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Reference:
     """What new decisions are compared with.
 
     Attributes:
@@ -49,7 +49,7 @@ class Profile:
         score: distribution of the score.
         no_history_share: share of the decisions without history.
         bad_rate: of all decisions.
-        roc_auc: out of time where it could be estimated, else out of fold; null where neither could.
+        roc_auc: out of time where it could be estimated, else out of fold; None where neither could.
     """
 
     inputs: Mapping[str, Distribution]
@@ -63,7 +63,7 @@ class Profile:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "Profile":
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Reference":
         """The inverse of ``to_dict``."""
         inputs = {name: _distribution(stored) for name, stored in plain["inputs"].items()}
         rest = {name: plain[name] for name in ("no_history_share", "bad_rate", "roc_auc")}
@@ -74,13 +74,13 @@ def fit_distribution(values: pl.Series) -> Distribution:
     """At most ten bins of a number by rank, or the frequent levels of a text, each with at least 10 decisions."""
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
-    known = values.drop_nulls()
+    present = values.drop_nulls()
     if values.dtype == pl.String:
-        frequent = known.value_counts().filter(pl.col("count") >= LEAST_LEVEL)
+        frequent = present.value_counts().filter(pl.col("count") >= LEAST_LEVEL)
         ranked = frequent.sort(["count", values.name], descending=[True, False])
         levels = tuple(ranked[values.name].head(MOST_LEVELS).to_list())
     else:
-        edges = _edges(known.cast(pl.Float64).to_numpy())
+        edges = _edges(present.cast(pl.Float64).to_numpy())
     return Distribution(edges, levels, tuple(_count(values, edges, levels).tolist()))
 
 
@@ -110,9 +110,9 @@ def _count(values: pl.Series, edges: tuple[float, ...], levels: tuple[str, ...])
         bins = bins.zip_with(values.is_not_null(), pl.Series([len(levels) + 1]))
         return np.bincount(bins.to_numpy(), minlength=len(levels) + 2)
     numbers = values.cast(pl.Float64).to_numpy()
-    found = np.searchsorted(np.array(edges), numbers, side="right")
-    found[np.isnan(numbers)] = len(edges) + 1
-    return np.bincount(found, minlength=len(edges) + 2)
+    places = np.searchsorted(np.array(edges), numbers, side="right")
+    places[np.isnan(numbers)] = len(edges) + 1
+    return np.bincount(places, minlength=len(edges) + 2)
 
 
 def _distribution(stored: Mapping[str, Any]) -> Distribution:

@@ -12,7 +12,7 @@ import numpy as np
 
 from credit_model.arrays import FloatArray
 
-CERTAIN = 1e-9
+NEAREST_TO_CERTAIN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Scale:
 
     def score(self, probability: FloatArray) -> FloatArray:
         """Points of a probability of bad; higher is safer, finite from 0 to 1, NaN where it is unknown."""
-        safe = np.clip(probability, CERTAIN, 1 - CERTAIN)
+        safe = np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
         odds = (1 - safe) / safe
         points: FloatArray = self.base_score + self.points_to_double_odds * np.log2(odds / self.base_odds)
         return points

@@ -23,7 +23,7 @@ from credit_model.models.load import load_classifier
 from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.reasons import Reasons
-from credit_model.scoring.reference import Profile
+from credit_model.scoring.reference import Reference
 from credit_model.scoring.scale import Scale
 
 FORMAT_VERSION = 1
@@ -58,11 +58,11 @@ class Scorer:
         bands: probability -> risk level and decision, with the threshold.
         reasons: contributions -> reason codes.
         target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
-        currency: the only currency allowed, or null.
-        no_history_probability: probability of a decision without transactions, or null where it is not known.
+        currency: the only currency allowed, or None.
+        no_history_probability: probability of a decision without transactions, or None where it is not known.
         columns: the files' own names of columns, as the training was told them; requests use the contract's names.
         formats: how cells of the files are written, as the training was told; requests have ISO-8601 and decimal points.
-        profile: how inputs and scores were distributed in training, or null.
+        reference: how inputs and scores were distributed in training, or None.
         version: first 12 hex digits of the manifest's hash; empty before the scorer is saved.
     """
 
@@ -77,25 +77,25 @@ class Scorer:
     no_history_probability: float | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     formats: Formats = AS_READ
-    profile: Profile | None = None
+    reference: Reference | None = None
     version: str = ""
 
     def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
-        """Judge decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
-        return self.judge(self.history(transactions, decisions), decisions)
+        """Answer for decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
+        return self.answer_history(self.history(transactions, decisions), decisions)
 
     def history(self, transactions: Tidy, decisions: Decisions) -> History:
         """What was known at each decision."""
         return history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
 
-    def judge(self, known: History, decisions: Decisions) -> pl.DataFrame:
-        """Judge decisions by their history: one row of ``ANSWER`` per decision, in order."""
-        features = self.plan.compute(known.frame, decisions.frame)
-        message = _messages(known, decisions)
+    def answer_history(self, history: History, decisions: Decisions) -> pl.DataFrame:
+        """Answer for decisions by their history: one row of ``ANSWER`` per decision, in order."""
+        features = self.plan.compute(history.frame, decisions.frame)
+        message = _messages(history, decisions)
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
         count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
         status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
-        probability, reasons = self._judge(features, status)
+        probability, reasons = self._probability_and_reasons(features, status)
         return self._table(decisions.frame, status, message, count, probability, reasons)
 
     @cached_property
@@ -103,27 +103,29 @@ class Scorer:
         """How the features that the classifier reads are computed."""
         return FeaturePlan(self.catalogue, self.classifier.inputs)
 
-    def _judge(self, features: pl.DataFrame, status: np.ndarray) -> tuple[np.ndarray, pl.Series]:
+    def _probability_and_reasons(
+        self, features: pl.DataFrame, status: np.ndarray
+    ) -> tuple[np.ndarray, pl.Series]:
         """Probability, NaN where there is none, and reasons, empty where there are none."""
         modelled = status == "scored"
         if self.catalogue.attributes:
             modelled |= status == "no_history"
         probability = np.full(len(status), np.nan)
-        found = pl.Series("reasons", [], dtype=ANSWER["reasons"])
+        explained = pl.Series("reasons", [], dtype=ANSWER["reasons"])
         if modelled.any():
             table = features if modelled.all() else features.filter(pl.Series(modelled))
-            margin, contributions = self.classifier.judge(table)
+            margin, contributions = self.classifier.margin_and_contributions(table)
             probability[modelled] = self.calibrator.probability(margin)
-            found = self.reasons.explain(contributions)
+            explained = self.reasons.explain(contributions)
         if modelled.all():
-            return probability, found
+            return probability, explained
         silent = (status == "no_history") & ~modelled
         if self.no_history_probability is not None:
             probability[silent] = self.no_history_probability
         place = np.where(silent, 0, 1)
-        place[modelled] = np.arange(2, 2 + len(found))
-        others = pl.Series("reasons", [self.reasons.no_history, []], dtype=found.dtype)
-        return probability, pl.concat([others, found]).gather(place)
+        place[modelled] = np.arange(2, 2 + len(explained))
+        others = pl.Series("reasons", [self.reasons.no_history, []], dtype=explained.dtype)
+        return probability, pl.concat([others, explained]).gather(place)
 
     def _table(
         self,
@@ -171,9 +173,9 @@ class Scorer:
     def _plain(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).to_dict() for name in _PARTS}
         scalars = {name: getattr(self, name) for name in _SCALARS}
-        profile = None if self.profile is None else self.profile.to_dict()
+        reference = None if self.reference is None else self.reference.to_dict()
         files = {"columns": dict(self.columns), "formats": self.formats.to_dict()}
-        return parts | scalars | files | {"profile": profile}
+        return parts | scalars | files | {"profile": reference}
 
     @classmethod
     def load(cls, folder: Path) -> "Scorer":
@@ -194,18 +196,18 @@ class Scorer:
         plain = json.loads((folder / _SCORER).read_text())
         parts = {name: kind.from_dict(plain[name]) for name, kind in _PARTS.items()}
         scalars = {name: plain[name] for name in _SCALARS}
-        profile = Profile.from_dict(plain["profile"]) if plain.get("profile") else None
-        found = cls(
+        reference = Reference.from_dict(plain["profile"]) if plain.get("profile") else None
+        scorer = cls(
             classifier=load_classifier(folder / "classifier"),
             version=_digest(folder / _MANIFEST)[:12],
             columns=plain.get("columns", {}),
             formats=Formats.from_dict(plain.get("formats", {})),
-            profile=profile,
+            reference=reference,
             **parts,
             **scalars,
         )
-        _ = found.plan  # made here, not by the first request
-        return found
+        _ = scorer.plan  # made here, not by the first request
+        return scorer
 
 
 _PARTS: Mapping[str, Any] = {
@@ -218,12 +220,12 @@ _PARTS: Mapping[str, Any] = {
 _SCALARS = ("target", "currency", "no_history_probability")
 
 
-def _messages(known: History, decisions: Decisions) -> pl.Series:
+def _messages(history: History, decisions: Decisions) -> pl.Series:
     nothing = pl.Series("message", [None], dtype=pl.String).new_from_index(0, decisions.frame.height)
-    if not decisions.faults.height + known.faults.height:
+    if not decisions.faults.height + history.faults.height:
         return nothing
-    found = messages(together([decisions.faults, known.faults]))
-    return nothing.scatter(found["decision"], found["message"])
+    sentences = messages(together([decisions.faults, history.faults]))
+    return nothing.scatter(sentences["decision"], sentences["message"])
 
 
 def _known(values: np.ndarray) -> pl.Series:

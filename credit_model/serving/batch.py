@@ -46,9 +46,9 @@ def score_tables(
     """
     columns = {name: decisions[name] for name in decisions.columns}
     judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    known, threads = scorer.history(transactions, judged), pl.thread_pool_size()
+    history, threads = scorer.history(transactions, judged), pl.thread_pool_size()
     with ThreadPoolExecutor(threads) as pool:
-        answers = pool.map(lambda part: scorer.judge(*part), _parts(known, judged, threads))
+        answers = pool.map(lambda part: scorer.answer_history(*part), _parts(history, judged, threads))
         return pl.concat([pl.DataFrame(schema=ANSWER), *answers])
 
 
@@ -82,35 +82,35 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
         scorer: the fitted scorer.
         rows_at_once: most transactions of a piece, on average.
     """
-    given = _decisions(job, scorer)
-    window = _window(job, scorer, given)
+    decisions = _decisions(job, scorer)
+    window = _window(job, scorer, decisions)
     source = job.transactions or "no transactions"
     with (
-        pieces(job.scan_transactions(scorer), source, rows_at_once, window) as found,
+        pieces(job.scan_transactions(scorer), source, rows_at_once, window) as parts,
         TemporaryDirectory(prefix="credit_model_") as folder,
     ):
-        whom = files.filled(found.customers.to_frame(), source) if given is None else given
+        whom = files.filled(parts.customers.to_frame(), source) if decisions is None else decisions
         asked = whom.with_row_index(_PLACE)
-        place = found.place(read(asked["CustomerId"], texts)[0])
-        for number, table in enumerate(_watched(found)):
+        place = parts.place(read(asked["CustomerId"], texts)[0])
+        for number, table in enumerate(_watched(parts)):
             mine = asked.filter(place == number)
             answer = score_tables(scorer, tidy_table(table), mine.drop(_PLACE), job.moment)
             _keep(answer.with_columns(mine[_PLACE]), Path(folder) / f"{number:06}.parquet")
-        moments = [moment for moment in found.span if moment is not None]
+        moments = [moment for moment in parts.span if moment is not None]
         answers = pl.scan_parquet(sorted(Path(folder).iterdir()), glob=False)
         yield Scored(answers, asked.height, moments)
 
 
-def _parts(known: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
+def _parts(history: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
     share = -(-decisions.frame.height // threads)
     size = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, share))
-    rows = known.frame["decision"].to_numpy()
+    rows = history.frame["decision"].to_numpy()
     for start in range(0, decisions.frame.height, size):
         first, end = np.searchsorted(rows, [start, start + size])
-        mine = _renumbered(known.frame.slice(first, end - first), start)
+        mine = _renumbered(history.frame.slice(first, end - first), start)
         frame = decisions.frame.slice(start, size)
         yield (
-            History(mine.with_columns(mine["decision"].set_sorted()), _faults(known.faults, start, size)),
+            History(mine.with_columns(mine["decision"].set_sorted()), _faults(history.faults, start, size)),
             Decisions(frame, _faults(decisions.faults, start, size)),
         )
 
@@ -127,12 +127,12 @@ def _decisions(job: Job, scorer: Scorer) -> pl.DataFrame | None:
     return None if job.decisions is None else job.read_decisions(job.decisions, scorer, ("CustomerId",))
 
 
-def _window(job: Job, scorer: Scorer, given: pl.DataFrame | None) -> tuple[datetime, datetime]:
+def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datetime, datetime]:
     """What any decision can see."""
     moments = pl.Series([job.moment])
-    if given is not None and "as_of" in given.columns:
-        columns = {name: given[name] for name in ("CustomerId", "as_of")}
-        moments = read_decisions(columns, given.height, (), job.moment).frame["as_of"]
+    if asked is not None and "as_of" in asked.columns:
+        columns = {name: asked[name] for name in ("CustomerId", "as_of")}
+        moments = read_decisions(columns, asked.height, (), job.moment).frame["as_of"]
     first, last = moments.min(), moments.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return job.moment, job.moment
@@ -143,13 +143,13 @@ def _keep(answer: pl.DataFrame, path: Path) -> None:
     answer.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
 
 
-def _watched(found: Pieces) -> Iterator[pl.DataFrame]:
+def _watched(parts: Pieces) -> Iterator[pl.DataFrame]:
     """The pieces one after the other, with a bar on a terminal where there are several."""
-    for number, piece in enumerate(found.tables, 1):
-        if sys.stderr.isatty() and len(found.tables) > 1:
-            print(f"\rpiece {number} of {len(found.tables)}", end="", file=sys.stderr, flush=True)
+    for number, piece in enumerate(parts.tables, 1):
+        if sys.stderr.isatty() and len(parts.tables) > 1:
+            print(f"\rpiece {number} of {len(parts.tables)}", end="", file=sys.stderr, flush=True)
         yield piece.collect()
-    if sys.stderr.isatty() and len(found.tables) > 1:
+    if sys.stderr.isatty() and len(parts.tables) > 1:
         print(file=sys.stderr)
 
 
@@ -178,12 +178,12 @@ def silence(silent: int, count: int, ends: tuple[object, object], span: str = ""
 
 
 def _score(job: Job, scorer: Scorer) -> str:
-    with scored(job, scorer) as found:
-        files.write_frames(found.in_order(), job.output or "")
-        said = warning(found.answers.select("status", "as_of").collect(), found.moments)
+    with scored(job, scorer) as answers:
+        files.write_frames(answers.in_order(), job.output or "")
+        said = warning(answers.answers.select("status", "as_of").collect(), answers.moments)
     if said:
         print(said, file=sys.stderr)
-    return f"{found.count} decisions written to {job.output}"
+    return f"{answers.count} decisions written to {job.output}"
 
 
 if __name__ == "__main__":

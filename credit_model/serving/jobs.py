@@ -86,7 +86,7 @@ class Job:
                 f"the job needs protocol {stored['protocol']} and the model's code speaks up to {PROTOCOL}; "
                 "train the model again, or use the version of credit_model that trained it"
             )
-        return cls(**{known.name: stored[known.name] for known in fields(cls) if known.name in stored})
+        return cls(**{item.name: stored[item.name] for item in fields(cls) if item.name in stored})
 
     @property
     def moment(self) -> datetime:
@@ -104,8 +104,8 @@ class Job:
         from credit_model.data.transactions import COLUMNS, REQUIRED
 
         transactions = set(REQUIRED) <= set(needed)
-        known = {*needed, *COLUMNS} if transactions else set(needed)
-        every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in known)])
+        columns = {*needed, *COLUMNS} if transactions else set(needed)
+        every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in columns)])
         only = COLUMNS if transactions else None
         said = scorer.formats.said(self.date_format, self.decimal)
         formats = said if transactions else said.of_numbers(scorer.catalogue.numbers)
@@ -180,18 +180,16 @@ def _written(job: Job, protocol: int, model: str) -> dict[str, object]:
     Raises:
         ValueError: it asks for what came after that protocol.
     """
-    values = {known: getattr(job, known.name) for known in fields(job)}
-    asked = [known for known, value in values.items() if value not in (None, [], 0, ISO, "point")]
-    newer = [known.name for known in asked if known.metadata.get("since", 0) > protocol]
+    values = {item: getattr(job, item.name) for item in fields(job)}
+    asked = [item for item, value in values.items() if value not in (None, [], 0, ISO, "point")]
+    newer = [item.name for item in asked if item.metadata.get("since", 0) > protocol]
     if newer:
         raise ValueError(
             f"the model {model} is older than {', '.join(newer)} and cannot honour it; train it again, or give files with "
             "ISO-8601 times, decimal points and 1 for bad"
         )
-    needed = max((known.metadata.get("since", 0) for known in asked), default=0)
-    plain = {
-        known.name: value for known, value in values.items() if known.metadata.get("since", 0) <= protocol
-    }
+    needed = max((item.metadata.get("since", 0) for item in asked), default=0)
+    plain = {item.name: value for item, value in values.items() if item.metadata.get("since", 0) <= protocol}
     return plain | ({"protocol": needed} if "protocol" in plain else {})
 
 

@@ -21,12 +21,12 @@ from credit_model.arrays import BadArray
 from credit_model.data import files
 from credit_model.data.cells import read, texts
 from credit_model.data.decisions import read_decisions
-from credit_model.data.outcomes import REQUIRED, observed
+from credit_model.data.outcomes import OUTCOME_COLUMNS, observed
 from credit_model.data.partitions import ROWS_AT_ONCE, pieces
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.features.history import history
 from credit_model.features.plan import FeaturePlan
-from credit_model.scoring.reference import SCORE, Counts, Distribution, Profile
+from credit_model.scoring.reference import SCORE, Counts, Distribution, Reference
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import batch, jobs
 from credit_model.serving.jobs import Job
@@ -43,80 +43,84 @@ DRIFT: dict[str, pl.DataType] = {
 }
 
 
-def counts(profile: Profile, features: pl.DataFrame, score: pl.Series) -> dict[str, Counts]:
+def counts(reference: Reference, features: pl.DataFrame, score: pl.Series) -> dict[str, Counts]:
     """Judged decisions per bin of every input, and of their score; those of parts add up to those of the whole."""
-    found = {name: known.count(features[name]) for name, known in profile.inputs.items()}
-    return found | {SCORE: profile.score.count(score)}
+    counted = {name: distribution.count(features[name]) for name, distribution in reference.inputs.items()}
+    return counted | {SCORE: reference.score.count(score)}
 
 
 def drift(
-    profile: Profile, now: Mapping[str, Counts], presence: tuple[Distribution, pl.Series] | None = None
+    reference: Reference, now: Mapping[str, Counts], presence: tuple[Distribution, pl.Series] | None = None
 ) -> pl.DataFrame:
     """The population stability index of every input, of the score, and of having a history, worst first.
 
     Limits know the sample size, and share one chance of 5 % of any false alarm among all that is watched (Bonferroni).
 
     Args:
-        profile: the reference.
+        reference: the reference.
         now: ``counts`` of the new decisions.
         presence: from ``had_history``; not watched where it is not given.
 
     Returns:
         One row per subject, with the columns of ``DRIFT``.
     """
-    references = {**profile.inputs, SCORE: profile.score}
-    watched = {name: (known, now[name]) for name, known in references.items()}
+    references = {**reference.inputs, SCORE: reference.score}
+    watched = {name: (then, now[name]) for name, then in references.items()}
     if presence is not None:
-        known, status = presence
-        watched["history"] = known, known.count(status)
-    rows = [_row(name, known, found, CHANCE / len(watched)) for name, (known, found) in watched.items()]
+        then, status = presence
+        watched["history"] = then, then.count(status)
+    rows = [
+        _row(name, then, now_counts, CHANCE / len(watched)) for name, (then, now_counts) in watched.items()
+    ]
     excess = pl.col("psi") - pl.col("limit")
     return pl.DataFrame(rows, schema=DRIFT).sort(excess, "subject", descending=[True, False])
 
 
-def had_history(profile: Profile, status: pl.Series, *, all_judged: bool) -> tuple[Distribution, pl.Series]:
+def had_history(
+    reference: Reference, status: pl.Series, *, all_judged: bool
+) -> tuple[Distribution, pl.Series]:
     """Whether decisions had a history: as counts of the reference, and of the new decisions.
 
     Args:
-        profile: the reference.
+        reference: the reference.
         status: of the new decisions; an invalid one tells nothing.
         all_judged: those without a history were judged too, so that the reference's scores are of all decisions.
     """
-    share, judged = profile.no_history_share, sum(profile.score.counts)
+    share, judged = reference.no_history_share, sum(reference.score.counts)
     decisions = judged if all_judged or share == 1 else round(judged / (1 - share))
     without = round(decisions * share)
     now = status.filter(status != "invalid").replace("no_history", "none")
     return Distribution((), ("scored",), (decisions - without, without, 0)), now
 
 
-def performance(answers: pl.DataFrame, profile: Profile | None, seed: int = 42) -> dict[str, float | str]:
+def performance(answers: pl.DataFrame, reference: Reference | None, seed: int = 42) -> dict[str, float | str]:
     """What became of judged decisions: AUC with its interval, calibration in the large, bad rate by decision.
 
     Args:
         answers: ``CustomerId``, ``probability``, ``decision``, and ``bad`` of the outcomes.
-        profile: the reference; null where its label is another than the outcomes', so that neither its figures nor the
+        reference: the reference; None where its label is another than the outcomes', so that neither its figures nor the
             level of the probabilities can be compared with them.
         seed: of the resampling.
     """
-    known = answers.filter(pl.col("probability").is_not_null())
-    bad, risk = known["bad"].to_numpy().astype(np.int8), known["probability"].to_numpy()
-    found: dict[str, float | str] = {"decisions": float(len(bad)), "bads": float(bad.sum())}
+    scored = answers.filter(pl.col("probability").is_not_null())
+    bad, risk = scored["bad"].to_numpy().astype(np.int8), scored["probability"].to_numpy()
+    figures: dict[str, float | str] = {"decisions": float(len(bad)), "bads": float(bad.sum())}
     if not metrics.estimable(bad):
-        return found | {"roc_auc": "not estimable: fewer than 20 of a class"}
-    low, high = metrics.interval(metrics.roc_auc, bad, risk, known["CustomerId"].to_numpy(), seed)
-    found |= {
+        return figures | {"roc_auc": "not estimable: fewer than 20 of a class"}
+    low, high = metrics.interval(metrics.roc_auc, bad, risk, scored["CustomerId"].to_numpy(), seed)
+    figures |= {
         "roc_auc": metrics.roc_auc(bad, risk),
         "roc_auc_low": low,
         "roc_auc_high": high,
         "bad_rate": float(bad.mean()),
     }
-    if profile is not None:
-        found |= {
-            "roc_auc_in_training": "not estimable" if profile.roc_auc is None else profile.roc_auc,
+    if reference is not None:
+        figures |= {
+            "roc_auc_in_training": "not estimable" if reference.roc_auc is None else reference.roc_auc,
             "observed_to_expected": metrics.calibration_in_the_large(bad, risk),
-            "bad_rate_in_training": profile.bad_rate,
+            "bad_rate_in_training": reference.bad_rate,
         }
-    return found | _by_decision(known["decision"], bad)
+    return figures | _by_decision(scored["decision"], bad)
 
 
 def report(table: pl.DataFrame, notes: Sequence[str], became: Mapping[str, float | str]) -> list[str]:
@@ -137,7 +141,7 @@ class _Seen:
     Attributes:
         answers: ``CustomerId``, ``as_of``, ``status``, ``probability``, ``decision``, and ``bad`` where there are outcomes.
         counts: of those that were judged.
-        first: time of the first transaction, null where there is none.
+        first: time of the first transaction, None where there is none.
     """
 
     answers: pl.DataFrame
@@ -156,29 +160,29 @@ def monitored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> str
     Raises:
         ValueError: the model has no reference, a file cannot be read, or no decision could be judged.
     """
-    profile = scorer.profile
-    if profile is None:
+    reference = scorer.reference
+    if reference is None:
         raise ValueError("the model carries no reference to compare with; train it again")
     chosen = job.decisions is not None or job.outcomes is not None
-    attributes = [known.name for known in scorer.catalogue.attributes]
+    attributes = [attribute.name for attribute in scorer.catalogue.attributes]
     if attributes and not chosen:
         raise ValueError(
             f"the model judges applications by {', '.join(attributes)}, which transactions alone do not tell; "
             "give --decisions or --outcomes FILE with these columns"
         )
-    seen = _seen(job, scorer, profile, rows_at_once)
+    seen = _seen(job, scorer, reference, rows_at_once)
     if not sum(seen.counts[SCORE]):
         raise ValueError(
             "no decision could be judged, so nothing can be compared; check as_of and the transactions"
         )
     real = scorer.target == OBSERVED
     status, watched = seen.answers["status"], real and chosen
-    presence = had_history(profile, status, all_judged=bool(attributes)) if watched else None
-    table = drift(profile, seen.counts, presence)
-    became = {} if job.outcomes is None else performance(seen.answers, profile if real else None)
+    presence = had_history(reference, status, all_judged=bool(attributes)) if watched else None
+    table = drift(reference, seen.counts, presence)
+    became = {} if job.outcomes is None else performance(seen.answers, reference if real else None)
     notes = [
-        _compared(seen, profile, chosen=chosen),
-        _without_history(status, profile, real=real, watched=watched),
+        _compared(seen, reference, chosen=chosen),
+        _without_history(status, reference, real=real, watched=watched),
         *_short_past(seen, scorer.catalogue.history_days),
     ]
     if became and not real:
@@ -190,25 +194,25 @@ def monitored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> str
     return "\n".join(report(table, notes, became))
 
 
-def _compared(seen: _Seen, profile: Profile, *, chosen: bool) -> str:
-    judged, reference = int(sum(seen.counts[SCORE])), sum(profile.score.counts)
+def _compared(seen: _Seen, reference: Reference, *, chosen: bool) -> str:
+    judged, trained_on = int(sum(seen.counts[SCORE])), sum(reference.score.counts)
     invalid = int((seen.answers["status"] == "invalid").sum())
     population = "decisions" if chosen else "customers of the file"
     return (
-        f"compared: {judged} of {seen.answers.height} {population} with {reference} decisions of the training; "
+        f"compared: {judged} of {seen.answers.height} {population} with {trained_on} decisions of the training; "
         f"invalid: {invalid}"
     )
 
 
-def _without_history(status: pl.Series, profile: Profile, *, real: bool, watched: bool) -> str:
+def _without_history(status: pl.Series, reference: Reference, *, real: bool, watched: bool) -> str:
     valid = status.filter(status != "invalid")
     share = int((valid == "no_history").sum()) / len(valid)
     if watched:
-        return f"without history: {share:.1%}, in training {profile.no_history_share:.1%}"
+        return f"without history: {share:.1%}, in training {reference.no_history_share:.1%}"
     if real:
         return (
             f"without history: {share:.1%}, not watched: every customer of the file is judged, and in training "
-            f"({profile.no_history_share:.1%}) real decisions; give --decisions to compare them"
+            f"({reference.no_history_share:.1%}) real decisions; give --decisions to compare them"
         )
     return f"without history: {share:.1%}, not watched: in training, by its label, everyone had one"
 
@@ -228,21 +232,21 @@ def _short_past(seen: _Seen, history_days: int) -> list[str]:
     return [f"past: the model looks back {history_days} days, and {since}: {reason}"]
 
 
-def _seen(job: Job, scorer: Scorer, profile: Profile, rows_at_once: int) -> _Seen:
-    given = _asked(job, scorer)
+def _seen(job: Job, scorer: Scorer, reference: Reference, rows_at_once: int) -> _Seen:
+    chosen = _asked(job, scorer)
     source = job.transactions or "no transactions"
-    with pieces(job.scan_transactions(scorer), source, rows_at_once) as found:
-        asked = files.filled(found.customers.to_frame(), source).drop_nulls() if given is None else given
-        place = found.place(read(asked["CustomerId"], texts)[0])
+    with pieces(job.scan_transactions(scorer), source, rows_at_once) as split:
+        asked = files.filled(split.customers.to_frame(), source).drop_nulls() if chosen is None else chosen
+        place = split.place(read(asked["CustomerId"], texts)[0])
         parts = [
-            _part(job, scorer, profile, tidy_table(table.collect()), asked.filter(place == number))
-            for number, table in enumerate(found.tables)
+            _part(job, scorer, reference, tidy_table(table.collect()), asked.filter(place == number))
+            for number, table in enumerate(split.tables)
         ]
     together = {name: np.sum([part.counts[name] for part in parts], axis=0) for name in parts[0].counts}
-    return _Seen(pl.concat([part.answers for part in parts]), together, found.span[0])
+    return _Seen(pl.concat([part.answers for part in parts]), together, split.span[0])
 
 
-def _part(job: Job, scorer: Scorer, profile: Profile, transactions: Tidy, asked: pl.DataFrame) -> _Seen:
+def _part(job: Job, scorer: Scorer, reference: Reference, transactions: Tidy, asked: pl.DataFrame) -> _Seen:
     """The decisions of one piece."""
     answers = batch.score_tables(scorer, transactions, asked, job.moment)
     judged = answers["probability"].is_not_null()
@@ -251,13 +255,13 @@ def _part(job: Job, scorer: Scorer, profile: Profile, transactions: Tidy, asked:
     features = _features(scorer, transactions, asked, job.moment).filter(judged)
     kept = answers.select("CustomerId", "as_of", "status", "probability", "decision")
     outcomes = asked.select(name for name in ("bad",) if name in asked.columns)
-    return _Seen(kept.hstack(outcomes), counts(profile, features, answers["score"].filter(judged)))
+    return _Seen(kept.hstack(outcomes), counts(reference, features, answers["score"].filter(judged)))
 
 
 def _asked(job: Job, scorer: Scorer) -> pl.DataFrame | None:
-    """The decisions to judge, with their outcomes where there are any; null is every customer."""
+    """The decisions to judge, with their outcomes where there are any; None is every customer."""
     if job.outcomes is not None:
-        outcomes = job.read_decisions(job.outcomes, scorer, REQUIRED)
+        outcomes = job.read_decisions(job.outcomes, scorer, OUTCOME_COLUMNS)
         return observed(outcomes, 0, job.bad_values, files.place(job.outcomes)).decisions
     if job.decisions is not None:
         return job.read_decisions(job.decisions, scorer, ("CustomerId",))
@@ -267,8 +271,8 @@ def _asked(job: Job, scorer: Scorer) -> pl.DataFrame | None:
 def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     columns = {name: decisions[name] for name in decisions.columns}
     asked = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    known = history(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
-    return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(known.frame, asked.frame)
+    rows = history(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
+    return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(rows.frame, asked.frame)
 
 
 def _row(name: str, known: Distribution, now: Counts, chance: float) -> dict[str, object]:

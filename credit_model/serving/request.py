@@ -135,9 +135,9 @@ def _owners(customers: pl.Series, owner: np.ndarray) -> pl.Series:
     return customers.fill_null("").gather(owner)
 
 
-def _misfits(given: Column, cells: Sequence[Any], sizes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _misfits(column: Column, cells: Sequence[Any], sizes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """Each problem that a column of arrays has, and where."""
-    scalar = np.array([cell is None and bool(pd.notna(raw)) for cell, raw in zip(cells, given, strict=True)])
+    scalar = np.array([cell is None and bool(pd.notna(raw)) for cell, raw in zip(cells, column, strict=True)])
     if scalar.any():
         yield "not an array", scalar
     lengths = [size if cell is None else len(cell) for cell, size in zip(cells, sizes, strict=True)]

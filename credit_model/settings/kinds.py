@@ -164,7 +164,7 @@ def _read_date_format(raw: Raw) -> str:
 
 TEXT = Kind(lambda raw: _text(raw, "one text"))
 NAMES = Kind(_read_names, lists.join)
-COLUMNS = Kind(_read_columns, lists.join_pairs)
+COLUMN_NAMES = Kind(_read_columns, lists.join_pairs)
 MEMORY = Kind(_read_memory)
 MOMENT = Kind(_read_moment, _write_moment)
 DATE_FORMAT = Kind(_read_date_format)

@@ -14,7 +14,7 @@ import yaml
 
 from credit_model.data.suggest import suggest
 from credit_model.settings.kinds import (
-    COLUMNS,
+    COLUMN_NAMES,
     DATE_FORMAT,
     LEVELS,
     MEMORY,
@@ -75,7 +75,7 @@ class Settings:
         "features instead of transactions: a table that serving.spark.features.write left",
     )
     columns: dict[str, str] = _parameter(
-        COLUMNS, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
+        COLUMN_NAMES, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
     )
     date_format: str | None = _parameter(
         DATE_FORMAT,
@@ -193,28 +193,32 @@ def parameters(command: str) -> dict[str, Field[Any]]:
     """
     if command not in COMMANDS:
         raise ValueError(f"there is no command {command!r}; {suggest(command, COMMANDS)}")
-    return {known.name: known for known in fields(Settings) if command in known.metadata["commands"]}
+    return {
+        parameter.name: parameter
+        for parameter in fields(Settings)
+        if command in parameter.metadata["commands"]
+    }
 
 
-def resolve(command: str, given: Mapping[str, str]) -> Settings:
+def resolve(command: str, words: Mapping[str, str]) -> Settings:
     """The settings of a command.
 
     Args:
         command: one of ``COMMANDS``.
-        given: texts of the command line by name, ``config`` among them; an empty text is unset.
+        words: texts of the command line by name, ``config`` among them; an empty text is unset.
 
     Raises:
         ValueError: an unknown parameter, a value that cannot be read, or a needed one not given.
     """
-    texts = {name: text for name, text in given.items() if text != ""}
+    texts = {name: text for name, text in words.items() if text != ""}
     config = texts.pop("config", None)
-    known = parameters(command)
+    accepted = parameters(command)
     for name in texts:
-        if name not in known:
-            raise ValueError(f"{command} takes no parameter {name!r}; {suggest(name, [*known, 'config'])}")
+        if name not in accepted:
+            raise ValueError(f"{command} takes no parameter {name!r}; {suggest(name, [*accepted, 'config'])}")
     filed = {} if config is None else _read_config(config)
-    raw = {name: value for name, value in (filed | texts).items() if name in known}
-    settings = Settings(**{name: _value(known[name], value) for name, value in raw.items()})
+    raw = {name: value for name, value in (filed | texts).items() if name in accepted}
+    settings = Settings(**{name: _value(accepted[name], value) for name, value in raw.items()})
     _check(command, settings)
     return settings
 
@@ -222,18 +226,19 @@ def resolve(command: str, given: Mapping[str, str]) -> Settings:
 def texts(command: str, settings: Settings) -> dict[str, str]:
     """Every parameter of a command as a text that reads as the same value, for MLflow's run parameters."""
     values = {
-        name: (known.metadata["kind"], getattr(settings, name)) for name, known in parameters(command).items()
+        name: (parameter.metadata["kind"], getattr(settings, name))
+        for name, parameter in parameters(command).items()
     }
     return {
         name: kind.unset if value is None else kind.write(value) for name, (kind, value) in values.items()
     }
 
 
-def _value(known: Field[Any], raw: Any) -> Any:
+def _value(parameter: Field[Any], raw: Any) -> Any:
     try:
-        return known.metadata["kind"].read(raw)
+        return parameter.metadata["kind"].read(raw)
     except ValueError as fault:
-        raise ValueError(f"{known.name}: {fault}") from None
+        raise ValueError(f"{parameter.name}: {fault}") from None
 
 
 def _read_config(path: str) -> dict[str, Any]:
@@ -248,10 +253,10 @@ def _read_config(path: str) -> dict[str, Any]:
         ) from None
     if not isinstance(plain, dict):
         raise ValueError(f"config: {path} holds no parameters; write one a line, such as seed: 42")
-    known = [item.name for item in fields(Settings)]
+    names = [item.name for item in fields(Settings)]
     for name in plain:
-        if name not in known:
-            raise ValueError(f"config: {path} has an unknown parameter {name!r}; {suggest(name, known)}")
+        if name not in names:
+            raise ValueError(f"config: {path} has an unknown parameter {name!r}; {suggest(name, names)}")
     return {name: value for name, value in plain.items() if value != ""}
 
 
@@ -261,9 +266,9 @@ def _check_columns(settings: Settings) -> None:
         return
     from credit_model.data.transactions import COLUMNS as CONTRACT
 
-    known = {name.lower(): name for name in (*CONTRACT, "as_of", "defaulted", "outcome_known_at")}
+    names = {name.lower(): name for name in (*CONTRACT, "as_of", "defaulted", "outcome_known_at")}
     for name in settings.columns:
-        meant = known.get(name.lower(), name)
+        meant = names.get(name.lower(), name)
         if meant != name:
             raise ValueError(f"columns: {name!r} is none of ours; did you mean {meant}?")
 

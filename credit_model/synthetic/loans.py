@@ -48,7 +48,7 @@ def draw_people(rng: np.random.Generator, customers: Customers) -> pl.DataFrame:
     spread = 0.3 * taste + 0.25 * pace + 0.4 * rng.standard_normal(count)
     age = np.clip(AGES[0] + rng.gamma(2.0, 8.0, count), *AGES).astype(np.int64)
     employed = np.minimum(rng.gamma(1.5, EMPLOYMENT_YEARS / 1.5, count), age - AGES[0]).round(1)
-    known = rng.random(count) >= UNKNOWN_EMPLOYMENT
+    stated = rng.random(count) >= UNKNOWN_EMPLOYMENT
     return pl.DataFrame(
         {
             "income": (INCOME * np.exp(spread + np.array(REGION_INCOMES)[region])).round(-3),
@@ -60,7 +60,7 @@ def draw_people(rng: np.random.Generator, customers: Customers) -> pl.DataFrame:
             "first": _of_customers(customers.first),
             "dropout": _of_customers(customers.dropout),
         }
-    ).with_columns(pl.when(pl.Series(known)).then("employment_years"))
+    ).with_columns(pl.when(pl.Series(stated)).then("employment_years"))
 
 
 def draw_loans(rng: np.random.Generator, people: pl.DataFrame, window: Window) -> pl.DataFrame:

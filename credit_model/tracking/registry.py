@@ -126,5 +126,5 @@ def _model(name: str) -> RegisteredModel:
         if fault.error_code != _ABSENT:
             raise
     others = ", ".join(model.name for model in client.search_registered_models(max_results=5))
-    known = f", or name one that is there: {others}" if others else ""
-    raise ValueError(f"there is no model {name} in {store.uri()}; train one first{known}")
+    named = f", or name one that is there: {others}" if others else ""
+    raise ValueError(f"there is no model {name} in {store.uri()}; train one first{named}")

@@ -23,11 +23,10 @@ from credit_model.reporting.model_document import Identity, model_document
 from credit_model.reporting.tables import documents
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
-from credit_model.settings import settings
-from credit_model.settings.settings import Settings
+from credit_model.settings.settings import Settings, texts
 from credit_model.training.candidates import CrossValidation
 from credit_model.training.train import Trained
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 
 EXPERIMENT = "credit-risk"
 _SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
@@ -52,7 +51,7 @@ def log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
         mlflow.log_figure(figure, f"pictures/{name}")
 
 
-def log_run(outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
+def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
     """Keep parameters, figures, tables and pictures of a training with the active run; its candidates in runs of their own."""
     trained = outcome.trained
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
@@ -62,8 +61,8 @@ def log_run(outcome: Outcome, pictures: Mapping[str, Figure]) -> None:
         mlflow.log_figure(figure, f"pictures/{name}")
     for name, text in documents(outcome).items():
         mlflow.log_text(text, name)
-    for name, result in trained.comparison.items():
-        _log_candidate(name, result, trained)
+    for name, cross_validation in trained.comparison.items():
+        _log_candidate(name, cross_validation, trained)
 
 
 def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
@@ -83,18 +82,16 @@ def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None
 
 def _log_datasets(trained: Trained) -> None:
     """The training table with its split and scores; keyed hashes stand for the customers."""
-    prepared = trained.prepared
+    dataset = trained.dataset
     key = os.environ.get("CREDIT_MODEL_HASH_KEY", "").encode() or secrets.token_bytes(32)
     hashed = [
-        hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in prepared.customers
+        hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in dataset.customers
     ]
-    decisions = prepared.decisions.select(
+    decisions = dataset.decisions.select(
         pl.Series("customer_hash", hashed), "as_of", pl.col("bad").cast(pl.Float64), "part"
     )
     table = decisions.hstack(
-        prepared.features.rename(
-            {n: f"feature_{n}" for n in ("bad", "part") if n in prepared.features.columns}
-        )
+        dataset.features.rename({n: f"feature_{n}" for n in ("bad", "part") if n in dataset.features.columns})
     )
     table = table.with_columns(
         pl.Series("probability", trained.probability), pl.Series("test_probability", trained.test_probability)
@@ -109,14 +106,14 @@ def _log_datasets(trained: Trained) -> None:
             mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
 
 
-def log_model(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure]) -> int:
+def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str, Figure]) -> int:
     """Log, register and tag the pyfunc model with its document; returns its number."""
-    trained = outcome.trained
+    trained = result.trained
     with tempfile.TemporaryDirectory() as folder:
         scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
         version = trained.scorer.save(scorer, jobs.MANIFEST)
-        identity = Identity(given.name, version, __version__, _given(given))
-        document.write_text(model_document(outcome, pictures, identity), encoding="utf-8")
+        identity = Identity(settings.name, version, __version__, _given(settings))
+        document.write_text(model_document(result, pictures, identity), encoding="utf-8")
         mlflow.log_artifact(str(document))
         info = mlflow.pyfunc.log_model(
             name="model",
@@ -126,12 +123,12 @@ def log_model(given: Settings, outcome: Outcome, pictures: Mapping[str, Figure])
             signature=pyfunc.signature(trained.scorer.catalogue.attributes),
             input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
             pip_requirements=requirements(trained.scorer),
-            registered_model_name=given.name,
+            registered_model_name=settings.name,
         )
     if info.signature is None:
         raise RuntimeError("MLflow kept no signature; the model would accept anything")
     registered = int(info.registered_model_version)
-    _tag(given.name, registered, version, outcome)
+    _tag(settings.name, registered, version, result)
     return registered
 
 
@@ -147,10 +144,10 @@ def _carried_code(folder: Path) -> Path:
     return code
 
 
-def _given(given: Settings) -> dict[str, str]:
+def _given(settings: Settings) -> dict[str, str]:
     """The parameters that differ from their defaults, as texts."""
-    defaults = settings.texts("train", Settings())
-    return {name: text for name, text in settings.texts("train", given).items() if text != defaults[name]}
+    defaults = texts("train", Settings())
+    return {name: text for name, text in texts("train", settings).items() if text != defaults[name]}
 
 
 def input_example(scorer: Scorer) -> pd.DataFrame:
@@ -179,14 +176,14 @@ def requirements(scorer: Scorer) -> list[str]:
     return pinned
 
 
-def _tag(name: str, registered: int, version: str, outcome: Outcome) -> None:
+def _tag(name: str, registered: int, version: str, result: TrainingResult) -> None:
     client = MlflowClient()
     tags = {
         "model_version": version,
-        "target": outcome.trained.scorer.target,
-        "candidate": outcome.used["candidate"],
-        "gates": "failed" if outcome.failed_gates else "passed",
-        "gates_failed": "; ".join(outcome.failed_gates) or "none",
+        "target": result.trained.scorer.target,
+        "candidate": result.used["candidate"],
+        "gates": "failed" if result.failed_gates else "passed",
+        "gates_failed": "; ".join(result.failed_gates) or "none",
     }
     for key, value in tags.items():
         client.set_model_version_tag(name, str(registered), key, value)

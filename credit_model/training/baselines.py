@@ -11,7 +11,7 @@ def recency_risk(measured: pl.DataFrame, history_days: int) -> FloatArray:
     """Days since the last transaction: the longer, the riskier; shape (n,).
 
     Args:
-        measured: what ``rfm`` gives over the history window, one row per decision.
+        measured: what ``rfm`` gives over the observation window, one row per decision.
         history_days: length of that window: the recency of a decision without history.
     """
     return measured["recency"].fill_null(history_days).to_numpy()
@@ -20,7 +20,7 @@ def recency_risk(measured: pl.DataFrame, history_days: int) -> FloatArray:
 def customer_base_risk(train: pl.DataFrame, measured: pl.DataFrame, outcome_days: int) -> FloatArray:
     """Probability of no transaction within ``outcome_days``, by MBG/NBD; shape (n,).
 
-    A customer's life begins with the first transaction in the history window. A decision without history has
+    A customer's life begins with the first transaction in the observation window. A decision without history has
     risk 1.
 
     Args:
@@ -33,9 +33,9 @@ def customer_base_risk(train: pl.DataFrame, measured: pl.DataFrame, outcome_days
         ValueError: no training decision has a transaction.
     """
     model = fit_mbg_nbd(purchases(train.filter(pl.col("frequency") > 0)))
-    known = (measured["frequency"] > 0).to_numpy()
+    active = (measured["frequency"] > 0).to_numpy()
     risk = np.ones(measured.height)
-    risk[known] = model.silent(purchases(measured.filter(known)), outcome_days)
+    risk[active] = model.silent(purchases(measured.filter(active)), outcome_days)
     return risk
 
 

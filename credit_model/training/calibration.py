@@ -51,6 +51,6 @@ def _sigmoid(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
         return float((np.logaddexp(0, logit) - target * logit).sum()), np.array([slope, error.sum()])
 
     start = np.array([0.0, np.log((bads + 1) / (goods + 1))])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-10, 10), (-30, 30)]).x
-    slope = float(np.exp(found[0]) / spread)
-    return Calibrator("sigmoid", slope=slope, intercept=float(found[1] - slope * centre))
+    fitted = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(-10, 10), (-30, 30)]).x
+    slope = float(np.exp(fitted[0]) / spread)
+    return Calibrator("sigmoid", slope=slope, intercept=float(fitted[1] - slope * centre))

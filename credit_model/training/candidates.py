@@ -34,7 +34,7 @@ class Candidate:
         name: what it is called.
         rank: a lower one is simpler: a reader would have fewer splits or weights to follow.
         fit: table, bad, seed, directions and parameters -> classifier.
-        defaults: its parameters.
+        default_parameters: its parameters.
         space: the values that a search may give some of them.
         on_request: never compared unless asked for.
     """
@@ -42,7 +42,7 @@ class Candidate:
     name: str
     rank: int
     fit: Fit
-    defaults: Mapping[str, Any]
+    default_parameters: Mapping[str, Any]
     space: Mapping[str, Sequence[Any]]
     on_request: bool = False
 
@@ -159,7 +159,7 @@ def cross_validate(
     Raises:
         ValueError: outside some fold there is but one class.
     """
-    given = parameters or candidate.defaults
+    params = parameters or candidate.default_parameters
     margin, scores = np.full(len(bad), np.nan), []
     for held_out in np.unique(fold):
         test = fold == held_out
@@ -168,12 +168,12 @@ def cross_validate(
                 f"all {int(bad.sum())} bad of {len(bad)} decisions, or all good ones, are of so few customers that "
                 "these cannot be told apart; give outcomes of more customers"
             )
-        fitted = candidate.fit(table.filter(pl.Series(~test)), bad[~test], seed, directions, given)
+        fitted = candidate.fit(table.filter(pl.Series(~test)), bad[~test], seed, directions, params)
         margin[test] = fitted.margin(table.filter(pl.Series(test)))
         if 0 < bad[test].sum() < test.sum():
             scores.append(roc_auc(bad[test], margin[test]))
         advance()
-    return CrossValidation(candidate, given, margin, tuple(scores))
+    return CrossValidation(candidate, params, margin, tuple(scores))
 
 
 def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]:
@@ -185,13 +185,13 @@ def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]
         seed: of the draw.
     """
     grid = [
-        {**candidate.defaults, **dict(zip(candidate.space, values, strict=True))}
+        {**candidate.default_parameters, **dict(zip(candidate.space, values, strict=True))}
         for values in product(*candidate.space.values())
     ]
-    others = [point for point in grid if point != candidate.defaults]
+    others = [point for point in grid if point != candidate.default_parameters]
     if search == "random" and len(others) >= RANDOM_TRIALS:
         others = Random(f"{seed} {candidate.name}").sample(others, RANDOM_TRIALS - 1)
-    return [dict(candidate.defaults), *(others if search != "none" else [])]
+    return [dict(candidate.default_parameters), *(others if search != "none" else [])]
 
 
 def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:

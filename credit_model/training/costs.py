@@ -29,8 +29,8 @@ def cost_curve(
 
     Thresholds ascend midway between the probabilities that occur, 0 and 1 included: all lie in (0, 1].
     """
-    known = np.unique(np.concatenate([[0.0], probability, [1.0]]))
-    thresholds = np.maximum(known[:-1] / 2 + known[1:] / 2, np.nextafter(known[:-1], 1))
+    values = np.unique(np.concatenate([[0.0], probability, [1.0]]))
+    thresholds = np.maximum(values[:-1] / 2 + values[1:] / 2, np.nextafter(values[:-1], 1))
     goods, bads = (np.sort(probability[bad == kind]) for kind in (0, 1))
     missed = np.searchsorted(bads, thresholds, side="left")
     refused = len(goods) - np.searchsorted(goods, thresholds, side="left")

@@ -11,7 +11,7 @@ import polars as pl
 from credit_model.arrays import BadArray
 from credit_model.models.classifier import Classifier
 from credit_model.training.candidates import CANDIDATES, CrossValidation, best_point, cross_validate, points
-from credit_model.training.dataset import Prepared
+from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import customer_folds
 
@@ -40,9 +40,9 @@ class Cases:
     directions: Mapping[str, int]
 
     @classmethod
-    def of(cls, prepared: Prepared, rows: npt.NDArray[np.bool_]) -> "Cases":
+    def of(cls, dataset: Dataset, rows: npt.NDArray[np.bool_]) -> "Cases":
         """Some rows of what was prepared."""
-        return cls(prepared.table(rows), prepared.bad[rows], prepared.customers[rows], prepared.directions)
+        return cls(dataset.table(rows), dataset.bad[rows], dataset.customers[rows], dataset.directions)
 
     def fold(self, seed: int) -> npt.NDArray[np.int64]:
         """The fold of every case, out of customer."""
@@ -75,7 +75,7 @@ def compare(
 
 def best_parameters(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
     """What a search found, or the defaults."""
-    return best_point(trials).parameters if trials else CANDIDATES[name].defaults
+    return best_point(trials).parameters if trials else CANDIDATES[name].default_parameters
 
 
 def cross_validated(

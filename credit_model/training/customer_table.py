@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from credit_model.data.transactions import Tidy
-from credit_model.training.observation_dates import cutoff_of
+from credit_model.training.observation_dates import observation_date_of
 from credit_model.training.rfm import outcome_rfm
 from credit_model.training.rfm_clusters import Labeller
 from credit_model.training.rfm_proxy import population
@@ -14,16 +14,16 @@ from credit_model.training.rfm_proxy import population
 def customer_table(
     transactions: Tidy, labeller: Labeller, history_days: int, snapshot: datetime | None = None
 ) -> pl.DataFrame:
-    """Measure and label every customer over the outcome window that ends at a snapshot.
+    """Measure and label every customer over the performance window that ends at a snapshot.
 
     The customers and labels are those of decisions made when that window began: customers with a transaction in the
-    history window before it.
+    observation window before it.
 
     Args:
         transactions: tidy transactions.
         labeller: the labeller of a training.
-        history_days: length of that training's history window.
-        snapshot: end of the outcome window; by default the last transaction.
+        history_days: length of that training's observation window.
+        snapshot: end of the performance window; by default the last transaction.
 
     Returns:
         One row per customer, in order: ``CustomerId``, ``recency`` (days before the snapshot, the window's length for the
@@ -37,8 +37,8 @@ def customer_table(
     first, last = moments.min(), moments.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         raise ValueError("there are no transactions with a readable time to measure customers by")
-    cutoff = cutoff_of(snapshot or last, first, last, history_days, days)
-    decisions = population(transactions, cutoff, history_days)
+    observation_date = observation_date_of(snapshot or last, first, last, history_days, days)
+    decisions = population(transactions, observation_date, history_days)
     measured = outcome_rfm(transactions, decisions, days)
     return decisions.select(
         "CustomerId",

@@ -19,14 +19,14 @@ PARTS = ("train", "test", "excluded")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Dataset:
     """Features and labels of the decisions that can be learned from.
 
     Attributes:
         decisions: the labelled decisions: ``CustomerId``, ``as_of``, ``bad``, ``part``, attributes.
         features: one row per decision.
         catalogue: the features, with the levels that the training part taught.
-        currency: the one currency of the data, or null.
+        currency: the one currency of the data, or None.
         invalid: decisions left out because their transactions are at fault.
     """
 
@@ -53,14 +53,14 @@ class Prepared:
     @property
     def modelled(self) -> npt.NDArray[np.bool_]:
         """Rows that the classifier judges: those with history, or all where there are attributes."""
-        known = (self.features["transaction_count"] > 0).to_numpy()
-        return known | bool(self.catalogue.attributes)
+        active = (self.features["transaction_count"] > 0).to_numpy()
+        return active | bool(self.catalogue.attributes)
 
     @property
     def directions(self) -> dict[str, int]:
         """The features whose effect on risk is known: +1 where it rises with them, -1 where it falls."""
-        known = self.catalogue.features.items()
-        return {name: feature.direction for name, feature in known if feature.direction}
+        features = self.catalogue.features.items()
+        return {name: feature.direction for name, feature in features if feature.direction}
 
     def table(self, rows: npt.NDArray[np.bool_]) -> pl.DataFrame:
         """The features of some rows, without those that are constant there."""
@@ -68,9 +68,9 @@ class Prepared:
         return table.select([name for name in table.columns if table[name].n_unique() > 1])
 
 
-def prepare(
+def build_dataset(
     transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS
-) -> Prepared:
+) -> Dataset:
     """Features of labelled decisions; those whose transactions are at fault are left out and counted.
 
     Args:
@@ -83,12 +83,12 @@ def prepare(
         ValueError: the data hold two currencies, or a feature to include does not exist.
     """
     currency = only_currency(transactions.frame["CurrencyCode"])
-    known = history(transactions, decisions, recipe.history_days, currency)
-    valid = ~decisions.with_row_index("decision")["decision"].is_in(known.faults["decision"].implode())
+    past = history(transactions, decisions, recipe.history_days, currency)
+    valid = ~decisions.with_row_index("decision")["decision"].is_in(past.faults["decision"].implode())
     learned = decisions["part"].is_in(list(parts)) & valid
-    levels = learn_levels(known.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
+    levels = learn_levels(past.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
     catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
-    features = FeaturePlan(catalogue, wanted(catalogue, recipe.include)).compute(known.frame, decisions)
+    features = FeaturePlan(catalogue, wanted(catalogue, recipe.include)).compute(past.frame, decisions)
     return keep(decisions, features, valid, catalogue, currency, parts)
 
 
@@ -99,13 +99,13 @@ def keep(
     catalogue: Catalogue,
     currency: str | None,
     parts: Sequence[str],
-) -> Prepared:
+) -> Dataset:
     """What can be learned from: the valid decisions, and the features that vary among those of some parts."""
     decisions, features = decisions.filter(valid), features.filter(valid)
     learned = features.filter(decisions["part"].is_in(list(parts)))
     varying = [name for name in features.columns if learned[name].n_unique() > 1]
     kept = features.select(list(dict.fromkeys([*varying, "transaction_count"])))
-    return Prepared(decisions, kept, catalogue, currency, int((~valid).sum()))
+    return Dataset(decisions, kept, catalogue, currency, int((~valid).sum()))
 
 
 def wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
@@ -121,36 +121,36 @@ def wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
 
 
 def only_currency(codes: pl.Series) -> str | None:
-    """The one currency of the data, null where none is named.
+    """The one currency of the data, None where none is named.
 
     Raises:
         ValueError: there are several.
     """
-    known = codes.drop_nulls().unique().sort().to_list()
-    if len(known) > 1:
+    currencies = codes.drop_nulls().unique().sort().to_list()
+    if len(currencies) > 1:
         raise ValueError(
-            f"CurrencyCode: the transactions hold {len(known)} currencies; train one model per currency"
+            f"CurrencyCode: the transactions hold {len(currencies)} currencies; train one model per currency"
         )
-    return known[0] if known else None
+    return currencies[0] if currencies else None
 
 
 _MOST_LEVELS, _LEAST_SHARE = 12, 0.02
 
 
-def learn_levels(known: pl.DataFrame) -> dict[str, tuple[str, ...]]:
+def learn_levels(history: pl.DataFrame) -> dict[str, tuple[str, ...]]:
     """The levels of each category column that are frequent enough to be measured one by one.
 
     Args:
-        known: the frame of the training decisions' ``history``.
+        history: the frame of the training decisions' ``history``.
 
     Returns:
         For each column at most 12 levels, each seen in at least 2 % of the decisions, most frequent first.
     """
-    decisions = known["decision"].n_unique()
+    decisions = history["decision"].n_unique()
     levels = {}
     for column in CATEGORIES:
         seen = (
-            known.filter(pl.col(column).is_not_null()).group_by(column).agg(n=pl.col("decision").n_unique())
+            history.filter(pl.col(column).is_not_null()).group_by(column).agg(n=pl.col("decision").n_unique())
         )
         frequent = seen.filter(pl.col("n") >= _LEAST_SHARE * decisions).sort(
             ["n", column], descending=[True, False]

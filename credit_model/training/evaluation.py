@@ -7,7 +7,7 @@ import polars as pl
 from credit_model import metrics
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.scoring.policy import Bands
-from credit_model.training.dataset import Prepared
+from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 
 Rows = npt.NDArray[np.bool_]
@@ -15,10 +15,10 @@ MOST_PERIODS = 24
 
 
 def measure(
-    prepared: Prepared, probability: FloatArray, rows: Rows, bands: Bands, recipe: Recipe
+    dataset: Dataset, probability: FloatArray, rows: Rows, bands: Bands, recipe: Recipe
 ) -> dict[str, float]:
     """Every measure of some decisions by name; where a class has fewer than 20, their counts only."""
-    bad, risk = prepared.bad[rows], probability[rows]
+    bad, risk = dataset.bad[rows], probability[rows]
     counts = {"decisions": float(len(bad)), "bads": float(bad.sum())}
     if not metrics.estimable(bad):
         return counts
@@ -35,38 +35,38 @@ def measure(
         | {"expected_cost": metrics.expected_cost(bad, prediction, *recipe.costs)}
     )
     for name in ("roc_auc", "ks", "brier"):
-        low, high = metrics.interval(getattr(metrics, name), bad, risk, prepared.customers[rows], recipe.seed)
+        low, high = metrics.interval(getattr(metrics, name), bad, risk, dataset.customers[rows], recipe.seed)
         found |= {f"{name}_low": low, f"{name}_high": high}
     return found
 
 
 def figures(
-    prepared: Prepared, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
+    dataset: Dataset, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
 ) -> dict[str, float]:
     """The measures out of fold (``grouped_``) and out of time (``test_``), of all decisions and of those with history."""
-    found: dict[str, float] = {}
+    measures: dict[str, float] = {}
     for name, judged in {"grouped": probability, "test": test_probability}.items():
-        part = prepared.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
-        history = (prepared.features["transaction_count"] > 0).to_numpy()
+        part = dataset.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
+        history = (dataset.features["transaction_count"] > 0).to_numpy()
         for suffix, among in {"": part, "_with_history": part & history}.items():
             rows = among & ~np.isnan(judged)
-            measured = measure(prepared, judged, rows, bands, recipe)
-            found |= {f"{name}{suffix}_{key}": value for key, value in measured.items()}
-    return found | _over_time(prepared, probability)
+            measured = measure(dataset, judged, rows, bands, recipe)
+            measures |= {f"{name}{suffix}_{key}": value for key, value in measured.items()}
+    return measures | _over_time(dataset, probability)
 
 
-def by_period(prepared: Prepared, probability: FloatArray) -> pl.DataFrame:
-    """Calibration in the large and discrimination of each cutoff, or of each month where there are more than 24 moments.
+def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
+    """Calibration in the large and discrimination of each observation date, or month where there are more than 24.
 
     Returns:
         ``period``, ``decisions``, ``bads``, ``bad_rate``, ``mean_probability``, ``observed_to_expected`` and
         ``roc_auc`` (null where a class has fewer than 20), in order of time.
     """
     rows = ~np.isnan(probability)
-    moments = prepared.decisions["as_of"].filter(pl.Series(rows))
+    moments = dataset.decisions["as_of"].filter(pl.Series(rows))
     pattern = "%Y-%m-%d" if moments.n_unique() <= MOST_PERIODS else "%Y-%m"
     period = moments.dt.strftime(pattern).to_numpy()
-    bad, risk = prepared.bad[rows], probability[rows]
+    bad, risk = dataset.bad[rows], probability[rows]
     table = [_period(name, bad[period == name], risk[period == name]) for name in sorted(set(period))]
     return pl.DataFrame(table, schema_overrides={"roc_auc": pl.Float64})
 
@@ -83,19 +83,19 @@ def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
     }
 
 
-def _over_time(prepared: Prepared, probability: FloatArray) -> dict[str, float]:
+def _over_time(dataset: Dataset, probability: FloatArray) -> dict[str, float]:
     """Drift of the probability from the training part to the test part, and Home Credit's stability by week.
 
     Both parts are judged out of fold by the same fits: two models differ without any drift.
     """
-    known = ~np.isnan(probability)
-    train, test = (prepared.part(name) & known for name in ("train", "test"))
-    found: dict[str, float] = {}
+    scored = ~np.isnan(probability)
+    train, test = (dataset.part(name) & scored for name in ("train", "test"))
+    measures: dict[str, float] = {}
     if train.any() and test.any():
-        found["test_score_psi"] = metrics.psi(probability[train], probability[test])
-        found["test_score_psi_limit"] = metrics.psi_limit(int(train.sum()), int(test.sum()))
-    week = (prepared.decisions["as_of"].dt.epoch("d") // 7).to_numpy()
-    if metrics.estimable(prepared.bad[known]):
-        stability = metrics.stability(prepared.bad[known], probability[known], week[known])
-        found["grouped_stability"] = stability
-    return found
+        measures["test_score_psi"] = metrics.psi(probability[train], probability[test])
+        measures["test_score_psi_limit"] = metrics.psi_limit(int(train.sum()), int(test.sum()))
+    week = (dataset.decisions["as_of"].dt.epoch("d") // 7).to_numpy()
+    if metrics.estimable(dataset.bad[scored]):
+        stability = metrics.stability(dataset.bad[scored], probability[scored], week[scored])
+        measures["grouped_stability"] = stability
+    return measures

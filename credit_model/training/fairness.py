@@ -95,9 +95,9 @@ def _rates(counts: FloatArray) -> dict[str, FloatArray]:
 
 def _disparities(rates: Mapping[str, FloatArray]) -> dict[str, float]:
     """NaN where not defined; a rate that a group does not have is no difference."""
-    known = {name: values[~np.isnan(values)] for name, values in rates.items()}
-    spread = {name: float(np.ptp(values)) if len(values) else np.nan for name, values in known.items()}
-    approval = known["approval_rate"]
+    estimable = {name: values[~np.isnan(values)] for name, values in rates.items()}
+    spread = {name: float(np.ptp(values)) if len(values) else np.nan for name, values in estimable.items()}
+    approval = estimable["approval_rate"]
     return {
         "demographic_parity_difference": spread["approval_rate"],
         "demographic_parity_ratio": float(approval.min() / approval.max()) if approval.any() else np.nan,
@@ -119,11 +119,11 @@ def _whole(judged: Judged, inside: npt.NDArray[np.bool_]) -> dict[str, object]:
 def _intervals(drawn: list[dict[str, float]]) -> dict[str, object]:
     """The measures of all decisions, which come first, and the middle 95 % of the resamples'."""
     first, *others = drawn
-    found: dict[str, object] = {}
+    columns: dict[str, object] = {}
     for name, value in first.items():
         low, high = metrics.middle(other[name] for other in others)
-        found |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    return found
+        columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return columns
 
 
 def _auc(judged: Judged, inside: npt.NDArray[np.bool_], seed: int, times: int) -> dict[str, object]:
@@ -145,12 +145,12 @@ def _disparity_table(drawn: list[dict[str, float]]) -> pl.DataFrame:
     The widest of differences grows when cases are drawn again, as it did when they were drawn first; the resamples' middle
     would miss the truth on that side, and what they lie beyond the figure is taken off it instead.
     """
-    found = _intervals(drawn)
-    rows = [(name, found[name], found[f"{name}_low"], found[f"{name}_high"]) for name in drawn[0]]
+    intervals = _intervals(drawn)
+    rows = [(name, intervals[name], intervals[f"{name}_low"], intervals[f"{name}_high"]) for name in drawn[0]]
     table = pl.DataFrame(rows, schema=["measure", "value", "low", "high"], orient="row")
     reflected = {"low": 2 * pl.col("value") - pl.col("high"), "high": 2 * pl.col("value") - pl.col("low")}
-    known = table.filter(pl.col("value").is_not_nan())
-    return known.with_columns(end.clip(0, 1).alias(name) for name, end in reflected.items())
+    estimable = table.filter(pl.col("value").is_not_nan())
+    return estimable.with_columns(end.clip(0, 1).alias(name) for name, end in reflected.items())
 
 
 def _pooled(group: pl.Series) -> np.ndarray:

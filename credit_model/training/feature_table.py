@@ -9,7 +9,7 @@ from credit_model.data import cells, files
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.offline_table import HEAD, INVALID, read_catalogue, schema
 from credit_model.settings.settings import Settings
-from credit_model.training.dataset import PARTS, Prepared, keep, only_currency, wanted
+from credit_model.training.dataset import PARTS, Dataset, keep, only_currency, wanted
 from credit_model.training.sample import Recipe
 
 _KEY = ("CustomerId", "as_of")
@@ -28,23 +28,23 @@ class FeatureTable:
     frame: pl.DataFrame
     catalogue: Catalogue
 
-    def adopted(self, given: Settings) -> Settings:
+    def adopted(self, settings: Settings) -> Settings:
         """The settings of a training on this table: its history and attributes are the catalogue's.
 
         Raises:
             ValueError: the settings name others.
         """
-        own = (self.catalogue.history_days, tuple(known.name for known in self.catalogue.attributes))
-        days, names = given.history_days or own[0], given.attributes or own[1]
+        own = (self.catalogue.history_days, tuple(attribute.name for attribute in self.catalogue.attributes))
+        days, names = settings.history_days or own[0], settings.attributes or own[1]
         if (days, set(names)) != (own[0], set(own[1])):
             raise ValueError(
                 f"the features were computed over {own[0]} days with the attributes {', '.join(own[1]) or '(none)'}; "
                 "leave history_days and attributes out"
             )
-        return replace(given, history_days=own[0], attributes=own[1])
+        return replace(settings, history_days=own[0], attributes=own[1])
 
-    def prepare(self, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS) -> Prepared:
-        """As ``dataset.prepare``, with the features and the levels of this table.
+    def build_dataset(self, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS) -> Dataset:
+        """As ``dataset.build_dataset``, with the features and the levels of this table.
 
         Raises:
             ValueError: a decision is not in the table, or there several times with different features; two currencies.

@@ -21,18 +21,18 @@ _TAIL, _KNOTS = 0.01, 33
 
 
 def fit_scorecard(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Scorecard:
     """WoE logistic regression on the informative, little correlated features whose weights have the right sign.
 
     At most one characteristic for every 5 cases of the rarer class (Vittinghoff and McCulloch, 2007).
     """
     afforded = int(min(bad.sum(), len(bad) - bad.sum())) // EVENTS_PER_CHARACTERISTIC
-    most = max(1, min(given["characteristics"], afforded))
-    binnings = _characteristics(table, fit_binnings(table, bad, directions), given["correlation"], most)
+    most = max(1, min(params["characteristics"], afforded))
+    binnings = _characteristics(table, fit_binnings(table, bad, directions), params["correlation"], most)
     while True:
         evidence = _evidence(table, binnings)
-        weights, intercept = _logistic(-evidence, bad, given["c"], seed)
+        weights, intercept = _logistic(-evidence, bad, params["c"], seed)
         if len(binnings) == 1 or (weights > 0).all():
             break
         binnings = [b for b, weight in zip(binnings, weights, strict=True) if weight > 0] or binnings[:1]
@@ -45,7 +45,7 @@ def fit_logistic(
     bad: BadArray,
     seed: int,
     directions: Mapping[str, int],  # noqa: ARG001, weights are free
-    given: Mapping[str, Any],
+    params: Mapping[str, Any],
 ) -> Linear:
     """Logistic regression on scaled numbers, one-hot levels and indicators of what is missing, with a strong L2 penalty.
 
@@ -57,22 +57,22 @@ def fit_logistic(
         bad: 0 or 1 per row.
         seed: of the solver.
         directions: not used: weights are free.
-        given: ``inputs``; ``scaling`` (``normal``: to the scores of a normal distribution by rank; ``standard``, ``robust`` or
-            ``minmax``), and ``c``, the inverse of the penalty, or null: then it falls as the cases grow.
+        params: ``inputs``; ``scaling`` (``normal``: to the scores of a normal distribution by rank; ``standard``, ``robust`` or
+            ``minmax``), and ``c``, the inverse of the penalty, or None: then it falls as the cases grow.
     """
-    first = _fit_linear(table, bad, seed, given)
-    if len(first.terms) <= given["inputs"]:
+    first = _fit_linear(table, bad, seed, params)
+    if len(first.terms) <= params["inputs"]:
         return first
     sizes = -first.contributions(table).std(axis=0)
-    kept = sorted(np.argsort(sizes, kind="stable")[: given["inputs"]])
-    return _fit_linear(table.select([first.inputs[place] for place in kept]), bad, seed, given)
+    kept = sorted(np.argsort(sizes, kind="stable")[: params["inputs"]])
+    return _fit_linear(table.select([first.inputs[place] for place in kept]), bad, seed, params)
 
 
-def _fit_linear(table: pl.DataFrame, bad: BadArray, seed: int, given: Mapping[str, Any]) -> Linear:
-    parts = [_part(table[name], SCALINGS[given["scaling"]]) for name in table.columns]
+def _fit_linear(table: pl.DataFrame, bad: BadArray, seed: int, params: Mapping[str, Any]) -> Linear:
+    parts = [_part(table[name], SCALINGS[params["scaling"]]) for name in table.columns]
     design = np.concatenate([columns for _, columns in parts], axis=1)
     centre = design.mean(axis=0)
-    weights, intercept = _logistic(design - centre, bad, _penalty(given, len(bad)), seed)
+    weights, intercept = _logistic(design - centre, bad, _penalty(params, len(bad)), seed)
     terms, start = [], 0
     for term, columns in parts:
         place = slice(start, start + columns.shape[1])
@@ -81,9 +81,9 @@ def _fit_linear(table: pl.DataFrame, bad: BadArray, seed: int, given: Mapping[st
     return Linear(tuple(terms), intercept)
 
 
-def _penalty(given: Mapping[str, Any], cases: int) -> float:
+def _penalty(params: Mapping[str, Any], cases: int) -> float:
     """Inverse of the penalty: ``c`` where given, else 4 over the cases, from 0.001 to 0.01."""
-    return float(given["c"] or min(max(4.0 / cases, LEAST_C), MOST_C))
+    return float(params["c"] or min(max(4.0 / cases, LEAST_C), MOST_C))
 
 
 def _logistic(design: FloatArray, bad: BadArray, c: float, seed: int) -> tuple[FloatArray, float]:
@@ -165,9 +165,9 @@ def _part(
         term = Term(values.name, (), (), dict.fromkeys(levels, 0.0), 0.0, 0.0)
     else:
         numbers = values.to_numpy()
-        known = numbers[~missing] if not missing.all() else np.zeros(1)
-        knots, effects = scaling(known)
-        middle = float(np.median(known))
+        readable = numbers[~missing] if not missing.all() else np.zeros(1)
+        knots, effects = scaling(readable)
+        middle = float(np.median(readable))
         columns = [missing, np.interp(np.where(missing, middle, numbers), knots, effects)]
         at_middle = float(np.interp(middle, knots, effects))
         term = Term(values.name, tuple(knots.tolist()), tuple(effects.tolist()), {}, at_middle, 0.0)

@@ -25,7 +25,7 @@ _ONE_THREAD = {
 
 
 def fit_xgboost(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
     """Shallow, slow, strongly regularised boosted trees, monotone where the direction is known.
 
@@ -33,67 +33,67 @@ def fit_xgboost(
     features the ``inputs`` that gained most are kept, and the trees are grown again on them: each costs time in serving.
     """
     parameters = {
-        "max_depth": given["depth"],
-        "eta": given["rate"],
+        "max_depth": params["depth"],
+        "eta": params["rate"],
         "subsample": 0.5,
-        "lambda": given["l2"],
-        "min_child_weight": max(0.5, given["leaf"] * _information(bad)),
-        "colsample_bytree": given["columns"],
+        "lambda": params["l2"],
+        "min_child_weight": max(0.5, params["leaf"] * _information(bad)),
+        "colsample_bytree": params["columns"],
     }
-    if table.width > given["inputs"]:
-        scout = _grow(table, bad, seed, directions, parameters, given["trees"])
-        table = _most_gaining(table, _gains(scout), given["inputs"])
-    return _grow(table, bad, seed, directions, parameters, given["trees"])
+    if table.width > params["inputs"]:
+        scout = _grow(table, bad, seed, directions, parameters, params["trees"])
+        table = _most_gaining(table, _gains(scout), params["inputs"])
+    return _grow(table, bad, seed, directions, parameters, params["trees"])
 
 
 def fit_forest(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
     """A random forest: every tree on its own draw of cases, every split on its own draw of features."""
-    parameters = _one_round(bad, given) | {"subsample": 0.632, "colsample_bynode": given["columns"]}
-    if table.width > given["inputs"]:
-        few = {**parameters, "num_parallel_tree": given["trees"] // SCOUTS}
+    parameters = _one_round(bad, params) | {"subsample": 0.632, "colsample_bynode": params["columns"]}
+    if table.width > params["inputs"]:
+        few = {**parameters, "num_parallel_tree": params["trees"] // SCOUTS}
         scout = _grow(table, bad, seed, directions, few, 1)
-        table = _most_gaining(table, _gains(scout), given["inputs"])
-    return _grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": given["trees"]}, 1)
+        table = _most_gaining(table, _gains(scout), params["inputs"])
+    return _grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": params["trees"]}, 1)
 
 
 def fit_tree(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
     """One decision tree on all cases; grown again on the features it splits, it is the same and asks for no other."""
-    parameters = _one_round(bad, given)
+    parameters = _one_round(bad, params)
     scout = _grow(table, bad, seed, directions, parameters, 1)
     used = len(scout.booster.get_score())
     return _grow(_most_gaining(table, _gains(scout), max(used, 1)), bad, seed, directions, parameters, 1)
 
 
 def fit_lightgbm(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> LightGbmTrees:
     """LightGBM with the same regularisation as the booster, and as many inputs."""
-    if table.width > given["inputs"]:
-        scout = _grow_lightgbm(table, bad, seed, directions, given)
-        table = _most_gaining(table, scout.booster.feature_importance("gain"), given["inputs"])
-    return _grow_lightgbm(table, bad, seed, directions, given)
+    if table.width > params["inputs"]:
+        scout = _grow_lightgbm(table, bad, seed, directions, params)
+        table = _most_gaining(table, scout.booster.feature_importance("gain"), params["inputs"])
+    return _grow_lightgbm(table, bad, seed, directions, params)
 
 
 def _grow_lightgbm(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], given: Mapping[str, Any]
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> LightGbmTrees:
     import lightgbm
 
     inputs, levels = tuple(table.columns), _levels(table)
     parameters = {
         "objective": "binary",
-        "max_depth": given["depth"],
-        "num_leaves": 2 ** given["depth"],
-        "learning_rate": given["rate"],
+        "max_depth": params["depth"],
+        "num_leaves": 2 ** params["depth"],
+        "learning_rate": params["rate"],
         "bagging_fraction": 0.5,
         "bagging_freq": 1,
-        "feature_fraction": given["columns"],
-        "lambda_l2": given["l2"],
-        "min_sum_hessian_in_leaf": max(0.5, given["leaf"] * _information(bad)),
+        "feature_fraction": params["columns"],
+        "lambda_l2": params["l2"],
+        "min_sum_hessian_in_leaf": max(0.5, params["leaf"] * _information(bad)),
         "min_data_in_leaf": 1,
         "monotone_constraints": [directions.get(name, 0) for name in inputs],
         "seed": seed,
@@ -103,16 +103,16 @@ def _grow_lightgbm(
         "verbosity": -1,
     }
     data = lightgbm.Dataset(encode(table, inputs, codes_of(levels)), label=bad, params={"verbosity": -1})
-    return LightGbmTrees(inputs, levels, lightgbm.train(parameters, data, num_boost_round=given["trees"]))
+    return LightGbmTrees(inputs, levels, lightgbm.train(parameters, data, num_boost_round=params["trees"]))
 
 
-def _one_round(bad: BadArray, given: Mapping[str, Any]) -> dict[str, Any]:
+def _one_round(bad: BadArray, params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "eta": 1.0,
         "lambda": 0.0,
         "base_score": float(bad.mean()),
-        "max_depth": given["depth"],
-        "min_child_weight": given["leaf"] * _information(bad),
+        "max_depth": params["depth"],
+        "min_child_weight": params["leaf"] * _information(bad),
     }
 
 
@@ -151,10 +151,10 @@ def _information(bad: BadArray) -> float:
 
 
 def _levels(table: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Levels of each text feature by frequency, then name; those of fewer than 10 cases are nobody's business."""
-    found = {}
+    """Levels of each categorical feature by frequency, then name; those of fewer than 10 cases are nobody's business."""
+    levels = {}
     for name, dtype in table.schema.items():
         if dtype == pl.String:
             counts = table[name].drop_nulls().value_counts().filter(pl.col("count") >= LEAST_LEVEL)
-            found[name] = tuple(counts.sort(["count", name], descending=[True, False])[name].to_list())
-    return found
+            levels[name] = tuple(counts.sort(["count", name], descending=[True, False])[name].to_list())
+    return levels

@@ -10,7 +10,7 @@ from credit_model import metrics
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.data.transactions import Tidy
 from credit_model.training.baselines import customer_base_risk, recency_risk
-from credit_model.training.dataset import Prepared
+from credit_model.training.dataset import Dataset
 from credit_model.training.rfm import rfm
 from credit_model.training.sample import Recipe
 
@@ -33,36 +33,36 @@ class Baseline:
 
 
 def baselines(
-    transactions: Tidy, prepared: Prepared, probability: FloatArray, recipe: Recipe, outcome_days: int
+    transactions: Tidy, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int
 ) -> tuple[Baseline, ...]:
     """Recency alone and MBG/NBD, on the judged decisions of the test part; none where it is too small to say.
 
     Args:
         transactions: tidy transactions.
-        prepared: features and labels.
+        dataset: features and labels.
         probability: of the test part, NaN elsewhere.
         recipe: how the model was trained.
         outcome_days: how far MBG/NBD looks ahead.
     """
-    measured = rfm(transactions, prepared.decisions, recipe.history_days)
-    return baselines_of(measured, prepared, probability, recipe, outcome_days)
+    measured = rfm(transactions, dataset.decisions, recipe.history_days)
+    return baselines_of(measured, dataset, probability, recipe, outcome_days)
 
 
 def baselines_of(
-    measured: pl.DataFrame, prepared: Prepared, probability: FloatArray, recipe: Recipe, outcome_days: int
+    measured: pl.DataFrame, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int
 ) -> tuple[Baseline, ...]:
-    """As ``baselines``, from what ``rfm`` gives for the prepared decisions over the history window."""
-    history = (prepared.features["transaction_count"] > 0).to_numpy()
+    """As ``baselines``, from what ``rfm`` gives for the prepared decisions over the observation window."""
+    history = (dataset.features["transaction_count"] > 0).to_numpy()
     test = ~np.isnan(probability) & history
-    if not metrics.estimable(prepared.bad[test]):
+    if not metrics.estimable(dataset.bad[test]):
         return ()
-    train = prepared.part("train") & history
+    train = dataset.part("train") & history
     seen, judged = measured.filter(pl.Series(train)), measured.filter(pl.Series(test))
     risks = {
         "recency": recency_risk(judged, recipe.history_days),
         "customer_base": customer_base_risk(seen if train.any() else judged, judged, outcome_days),
     }
-    bad, people = prepared.bad[test], prepared.customers[test]
+    bad, people = dataset.bad[test], dataset.customers[test]
     return tuple(
         Baseline(
             name,
@@ -82,8 +82,8 @@ def copies(features: pl.DataFrame, bad: BadArray) -> dict[str, float]:
     """
     if not metrics.estimable(bad):
         return {}
-    found = {name: _separation(_as_risk(features[name], bad), bad) for name in features.columns}
-    return {name: auc for name, auc in found.items() if auc > REFUSED_AUC}
+    separations = {name: _separation(_as_risk(features[name], bad), bad) for name in features.columns}
+    return {name: auc for name, auc in separations.items() if auc > REFUSED_AUC}
 
 
 def failed(
@@ -123,10 +123,10 @@ def failed(
 
 def _separation(risk: FloatArray, bad: BadArray) -> float:
     """The best AUC of a risk that is NaN where it is unknown, either way round."""
-    known = ~np.isnan(risk)
-    aucs = [metrics.roc_auc(bad, np.where(known, risk, end)) for end in (-np.inf, np.inf)]
-    if metrics.estimable(bad[known]):
-        aucs.append(metrics.roc_auc(bad[known], risk[known]))
+    told = ~np.isnan(risk)
+    aucs = [metrics.roc_auc(bad, np.where(told, risk, end)) for end in (-np.inf, np.inf)]
+    if metrics.estimable(bad[told]):
+        aucs.append(metrics.roc_auc(bad[told], risk[told]))
     return max(max(auc, 1 - auc) for auc in aucs)
 
 

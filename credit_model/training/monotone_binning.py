@@ -52,7 +52,7 @@ class BinningRules:
         return NormalDist().inv_cdf(self.significance / possible / 2) ** 2
 
 
-class Cells(NamedTuple):
+class CellCounts(NamedTuple):
     """Goods and bads of neighbouring cells, shape (cells,), and of all cases, also those in no cell."""
 
     goods: FloatArray
@@ -96,7 +96,7 @@ def prebin_edges(numbers: FloatArray, prebins: int) -> FloatArray:
 
 
 def monotone_cuts(
-    cells: Cells, direction: int, rules: BinningRules, possible: float | None = None
+    cells: CellCounts, direction: int, rules: BinningRules, possible: float | None = None
 ) -> IntArray:
     """Positions at which to cut the cells, ascending; cut i lies before cell i.
 
@@ -121,13 +121,13 @@ def monotone_cuts(
     return cuts
 
 
-def _with_enough_events_on_both_sides(cells: Cells, least: int) -> IntArray:
+def _with_enough_events_on_both_sides(cells: CellCounts, least: int) -> IntArray:
     before = np.minimum(cells.goods.cumsum(), cells.bads.cumsum())[:-1]
     after = np.minimum(cells.goods[::-1].cumsum(), cells.bads[::-1].cumsum())[::-1][1:]
     return np.flatnonzero(np.minimum(before, after) >= least) + 1
 
 
-def _tree_cuts(cells: Cells, direction: int, possible: float, rules: BinningRules) -> IntArray:
+def _tree_cuts(cells: CellCounts, direction: int, possible: float, rules: BinningRules) -> IntArray:
     from sklearn.tree import DecisionTreeClassifier
 
     count = len(cells.goods)
@@ -198,12 +198,12 @@ def _checked(bad: npt.ArrayLike, count: int) -> BoolArray:
 
 def _fit_numbers(values: pl.Series, is_bad: BoolArray, ways: tuple[int, ...], rules: BinningRules) -> Binning:
     numbers = as_numbers(values)
-    known = np.isfinite(numbers)
-    edges = prebin_edges(numbers[known], rules.prebins)
-    groups = np.searchsorted(edges, numbers[known], side="right")
+    finite = np.isfinite(numbers)
+    edges = prebin_edges(numbers[finite], rules.prebins)
+    groups = np.searchsorted(edges, numbers[finite], side="right")
     cells = _cells(
         np.bincount(groups, minlength=len(edges) + 1),
-        np.bincount(groups, is_bad[known], len(edges) + 1),
+        np.bincount(groups, is_bad[finite], len(edges) + 1),
         is_bad,
     )
     options = [monotone_cuts(cells, direction, rules) for direction in ways]
@@ -212,14 +212,14 @@ def _fit_numbers(values: pl.Series, is_bad: BoolArray, ways: tuple[int, ...], ru
     return Binning(values.name, "numeric", inner, (), *_counts(cells.merged(cuts), rules))
 
 
-def _cells(cases: npt.NDArray[Any], bads: npt.NDArray[Any], is_bad: BoolArray) -> Cells:
+def _cells(cases: npt.NDArray[Any], bads: npt.NDArray[Any], is_bad: BoolArray) -> CellCounts:
     total = int(is_bad.sum())
-    return Cells((cases - bads).astype(np.float64), bads.astype(np.float64), len(is_bad) - total, total)
+    return CellCounts((cases - bads).astype(np.float64), bads.astype(np.float64), len(is_bad) - total, total)
 
 
 def _fit_levels(texts: pl.Series, is_bad: BoolArray, rules: BinningRules) -> Binning:
-    known = pl.DataFrame({"level": texts, "bad": is_bad}).drop_nulls("level")
-    groups = _level_groups(known, float(is_bad.mean()), rules)
+    present = pl.DataFrame({"level": texts, "bad": is_bad}).drop_nulls("level")
+    groups = _level_groups(present, float(is_bad.mean()), rules)
     cells = _cells(groups["cases"].to_numpy(), groups["bads"].to_numpy(), is_bad)
     cuts = monotone_cuts(cells, 1, rules, possible=2.0 ** (len(groups) - 1) - 1)
     bounds = pairwise([0, *cuts.tolist(), len(groups)])
@@ -227,14 +227,14 @@ def _fit_levels(texts: pl.Series, is_bad: BoolArray, rules: BinningRules) -> Bin
     return Binning(texts.name, "categorical", (), levels, *_counts(cells.merged(cuts), rules))
 
 
-def _level_groups(known: pl.DataFrame, base_rate: float, rules: BinningRules) -> pl.DataFrame:
+def _level_groups(present: pl.DataFrame, base_rate: float, rules: BinningRules) -> pl.DataFrame:
     """Levels with their cases and bads, rare ones pooled, safest first; an empty row when there is none."""
-    if known.is_empty():
+    if present.is_empty():
         return pl.DataFrame({"level": pl.Series([[]], dtype=pl.List(pl.String)), "cases": [0], "bads": [0]})
     cases, bads = pl.col("cases"), pl.col("bads")
-    own = cases >= max(rules.min_cases, rules.rare_share * len(known))
+    own = cases >= max(rules.min_cases, rules.rare_share * len(present))
     return (
-        known.group_by("level")
+        present.group_by("level")
         .agg(cases=pl.len().cast(pl.Int64), bads=pl.col("bad").sum().cast(pl.Int64))
         .group_by(pl.when(own).then("level").alias("group"))
         .agg("level", cases.sum(), bads.sum())
@@ -242,7 +242,9 @@ def _level_groups(known: pl.DataFrame, base_rate: float, rules: BinningRules) ->
     )
 
 
-def _counts(bins: Cells, rules: BinningRules) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
+def _counts(
+    bins: CellCounts, rules: BinningRules
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
     """Goods, bads and WoE; missing is neutral unless it has enough cases that differ from the rest."""
     goods, bads = bins.goods.sum(), bins.bads.sum()
     missing_goods, missing_bads = bins.all_goods - int(goods), bins.all_bads - int(bads)

@@ -1,8 +1,8 @@
-"""Rolling cutoffs: the moments at which past customers are judged, to learn and test what followed.
+"""Rolling observation dates: the moments at which past customers are judged, to learn and test what followed.
 
-A cutoff has a full history window before it and a full outcome window after it. The test cutoff is the latest
-one; a training cutoff's outcome must have been known when the test cutoff came. The first transaction stands
-for its day: a history window may begin up to one day before it and is still full.
+An observation date has a full observation window before it and a full performance window after it. The test's is the
+latest one; the outcomes of a training observation date must have been known when the test's came. The first transaction
+stands for its day: an observation window may begin up to one day before it and is still full.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Cutoffs:
+class ObservationDates:
     """The moments to learn from and the one to test at.
 
     Attributes:
-        history_days: length of the window before each cutoff.
+        history_days: length of the window before each observation date.
         outcome_days: length of the window after it.
-        train: training cutoffs, earliest first, at least one.
-        test: the test cutoff.
+        train: training observation dates, earliest first, at least one.
+        test: the test observation date.
     """
 
     history_days: int
@@ -30,7 +30,7 @@ class Cutoffs:
 
     @property
     def all(self) -> tuple[datetime, ...]:
-        """Training cutoffs, then the test cutoff."""
+        """Training observation dates, then the test observation date."""
         return (*self.train, self.test)
 
 
@@ -38,9 +38,9 @@ def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
     """Choose ``(history_days, outcome_days)`` for transactions between two times.
 
     A third of the span each, the outcome at most 30 days and the history at most 90: a month is a lender's
-    reporting period, and what a longer span has to spare is worth more as further training cutoffs than as a
-    longer window. 90 days give 30 and 30 with one training cutoff, ten months 90 and 30 with five. There is
-    always a training cutoff.
+    reporting period, and what a longer span has to spare is worth more as further training observation dates than as a
+    longer window. 90 days give 30 and 30 with one training observation date, ten months 90 and 30 with five. There is
+    always a training observation date.
 
     Raises:
         ValueError: the span is shorter than two days.
@@ -54,24 +54,24 @@ def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
     return min(third, LONGEST_HISTORY), min(third, LONGEST_OUTCOME)
 
 
-def cutoffs(
+def observation_dates(
     first: datetime, last: datetime, history_days: int, outcome_days: int, step_days: int | None = None
-) -> Cutoffs:
-    """Every cutoff that the span honestly allows.
+) -> ObservationDates:
+    """Every observation date that the span honestly allows.
 
-    The test cutoff is ``last - outcome_days``. Training cutoffs step back from ``test - outcome_days`` (so
-    that their outcome window ends by the test cutoff) while a full history window fits.
+    The test observation date is ``last - outcome_days``. Training observation dates step back from ``test - outcome_days`` (so
+    that their performance window ends by the test observation date) while a full observation window fits.
 
     Args:
         first: time of the first transaction.
         last: time of the last one.
-        history_days: length of the history window, at least 1.
-        outcome_days: length of the outcome window, at least 1.
-        step_days: distance between training cutoffs, at least 1; by default ``outcome_days``, so that their
-            outcome windows do not overlap.
+        history_days: length of the observation window, at least 1.
+        outcome_days: length of the performance window, at least 1.
+        step_days: distance between training observation dates, at least 1; by default ``outcome_days``, so that their
+            performance windows do not overlap.
 
     Raises:
-        ValueError: a length is below 1, or no training cutoff fits.
+        ValueError: a length is below 1, or no training observation date fits.
     """
     step_days = outcome_days if step_days is None else step_days
     if min(history_days, outcome_days, step_days) < 1:
@@ -83,29 +83,29 @@ def cutoffs(
     room = last - 2 * outcome - timedelta(days=history_days) - first + _DAY
     if room < timedelta(0):
         raise ValueError(
-            f"no training cutoff fits: the transactions span {_days(last - first)} days ({first} to {last}), "
-            f"but a history of {history_days} days and two outcome windows of {outcome_days} (training, then "
+            f"no training observation date fits: the transactions span {_days(last - first)} days ({first} to {last}), "
+            f"but a history of {history_days} days and two performance windows of {outcome_days} (training, then "
             f"test) need {history_days + 2 * outcome_days - 1}; lower history_days or outcome_days, or give "
             "more transactions"
         )
     latest = last - 2 * outcome
     train = tuple(latest - back * step for back in range(room // step, -1, -1))
-    return Cutoffs(history_days, outcome_days, train, last - outcome)
+    return ObservationDates(history_days, outcome_days, train, last - outcome)
 
 
-def cutoff_of(
+def observation_date_of(
     snapshot: datetime, first: datetime, last: datetime, history_days: int, outcome_days: int
 ) -> datetime:
-    """The cutoff whose outcome window ends at a snapshot.
+    """The observation date whose performance window ends at a snapshot.
 
     The last transaction stands for its day as the first one does: a window may end up to one day after it.
 
     Args:
-        snapshot: end of the outcome window.
+        snapshot: end of the performance window.
         first: time of the first transaction.
         last: time of the last one.
-        history_days: length of the history window.
-        outcome_days: length of the outcome window.
+        history_days: length of the observation window.
+        outcome_days: length of the performance window.
 
     Raises:
         ValueError: the transactions do not cover both windows.

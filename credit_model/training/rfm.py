@@ -31,9 +31,9 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
         ``monetary`` (sum of ``Value``) and ``net`` (sum of ``Amount``), both in currency units; the last four
         are 0 where there is none.
     """
-    known = history(transactions, decisions, days).frame
+    past = history(transactions, decisions, days).frame
     ago = (pl.col("as_of") - pl.col("TransactionStartTime")).dt.total_microseconds()
-    measured = known.group_by("decision", maintain_order=True).agg(
+    measured = past.group_by("decision", maintain_order=True).agg(
         recency=ago.min(),
         tenure=ago.max(),
         frequency=pl.len().cast(pl.Float64),

@@ -23,12 +23,12 @@ _TAIL = 0.05
 
 @dataclass(frozen=True)
 class Labeller:
-    """What clustering learned from the outcome windows of the training cutoffs.
+    """What clustering learned from the performance windows of the training observation dates.
 
     Points are (recency, frequency, monetary), each as ln(1 + value), less ``centre``, over ``scale``.
 
     Attributes:
-        outcome_days: length of the outcome window that it was fitted on, and the only one it labels.
+        outcome_days: length of the performance window that it was fitted on, and the only one it labels.
         centre: medians.
         scale: spreads from the 5th to the 95th percentile, robust to the few customers who trade most; the
             quartiles would do no longer once three in four customers are silent and coincide.
@@ -55,7 +55,7 @@ class Labeller:
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
     def bad(self, measured: pl.DataFrame, outcome_days: int) -> pl.Series:
-        """Label customers by their outcome windows.
+        """Label customers by their performance windows.
 
         Args:
             measured: what ``outcome_rfm`` gives, one row per decision.
@@ -76,7 +76,7 @@ class Labeller:
         """
         if outcome_days != self.outcome_days:
             raise ValueError(
-                f"the labeller was fitted on outcome windows of {self.outcome_days} days and cannot label "
+                f"the labeller was fitted on performance windows of {self.outcome_days} days and cannot label "
                 f"windows of {outcome_days}; use outcome_days={self.outcome_days} or fit another labeller"
             )
         points = (_logs(measured, outcome_days) - self.centre) / self.scale
@@ -97,7 +97,7 @@ class Labeller:
 def fit_labeller(
     measured: pl.DataFrame, outcome_days: int, seed: int = 42, minimum_share: float = MINIMUM_SHARE
 ) -> Labeller:
-    """Fit the labeller on the outcome windows of the training cutoffs.
+    """Fit the labeller on the performance windows of the training observation dates.
 
     Args:
         measured: what ``outcome_rfm`` gives, one row per training decision, silent customers included; the
@@ -113,7 +113,7 @@ def fit_labeller(
     logs = _logs(measured, outcome_days)
     if len(np.unique(logs, axis=0)) < CLUSTERS:
         raise ValueError(
-            f"the {len(logs)} training customers do not differ enough in their outcome windows to form "
+            f"the {len(logs)} training customers do not differ enough in their performance windows to form "
             f"{CLUSTERS} clusters; give more transactions, a longer outcome_days, or real outcomes"
         )
     low, centre, high = np.quantile(logs, [_TAIL, 0.5, 1 - _TAIL], axis=0)

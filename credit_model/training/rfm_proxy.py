@@ -12,20 +12,20 @@ import polars as pl
 
 from credit_model.data.outcomes import Labels
 from credit_model.data.transactions import Tidy
-from credit_model.training.observation_dates import Cutoffs
+from credit_model.training.observation_dates import ObservationDates
 from credit_model.training.rfm import outcome_rfm, rfm
 from credit_model.training.rfm_clusters import MINIMUM_SHARE, Labeller, fit_labeller, published_bad
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """The proxy label of every cutoff's customers.
+    """The proxy label of every observation date's customers.
 
     Attributes:
-        labels: the training cutoffs' decisions, then the test cutoff's.
-        labeller: what was fitted on the training cutoffs, or what was given.
-        cohorts: one row per cutoff: ``as_of``, ``customers``, ``bad_rate``, ``silent`` (share without any
-            transaction in the outcome window) and ``agreement`` (share whose label equals plain silence).
+        labels: the training observation dates' decisions, then the test observation date's.
+        labeller: what was fitted on the training observation dates, or what was given.
+        cohorts: one row per observation date: ``as_of``, ``customers``, ``bad_rate``, ``silent`` (share without any
+            transaction in the performance window) and ``agreement`` (share whose label equals plain silence).
     """
 
     labels: Labels
@@ -34,7 +34,7 @@ class Proxy:
 
     @property
     def silent(self) -> float:
-        """Share of all decisions that were silent in their outcome window."""
+        """Share of all decisions that were silent in their performance window."""
         return self._mean("silent")
 
     @property
@@ -46,11 +46,11 @@ class Proxy:
         return float(np.average(self.cohorts[column], weights=self.cohorts["customers"]))
 
 
-def population(transactions: Tidy, cutoff: datetime, history_days: int) -> pl.DataFrame:
-    """The customers with a transaction in ``[cutoff - history_days, cutoff)``, in order, as decisions."""
-    moment = pl.lit(cutoff, pl.Datetime("us"))
+def population(transactions: Tidy, observation_date: datetime, history_days: int) -> pl.DataFrame:
+    """The customers with a transaction in ``[observation date - history_days, observation date)``, in order, as decisions."""
+    moment = pl.lit(observation_date, pl.Datetime("us"))
     inside = pl.col("TransactionStartTime").is_between(
-        cutoff - timedelta(days=history_days), cutoff, closed="left"
+        observation_date - timedelta(days=history_days), observation_date, closed="left"
     )
     customers = (
         transactions.frame.filter(inside).select("CustomerId").drop_nulls().unique().sort("CustomerId")
@@ -60,30 +60,32 @@ def population(transactions: Tidy, cutoff: datetime, history_days: int) -> pl.Da
 
 def rfm_proxy(
     transactions: Tidy,
-    cutoffs: Cutoffs,
+    dates: ObservationDates,
     labeller: Labeller | None = None,
     seed: int = 42,
     minimum_share: float = MINIMUM_SHARE,
 ) -> Proxy:
-    """Label the customers of every cutoff by their engagement in the outcome window after it.
+    """Label the customers of every observation date by their engagement in the performance window after it.
 
     Args:
         transactions: tidy transactions.
-        cutoffs: the moments and the lengths of the windows.
-        labeller: a frozen labeller; by default one is fitted on the training cutoffs.
+        dates: the moments and the lengths of the windows.
+        labeller: a frozen labeller; by default one is fitted on the training observation dates.
         seed: of the fit.
         minimum_share: what its smallest cluster must hold.
 
     Returns:
-        The labels, known ``outcome_days`` after each cutoff. Customers silent in the outcome window are among
-        them, with recency ``outcome_days`` and frequency and monetary 0. No transaction before a cutoff has a
+        The labels, known ``outcome_days`` after each observation date. Customers silent in the performance window are among
+        them, with recency ``outcome_days`` and frequency and monetary 0. No transaction before an observation date has a
         part in its labels, beyond naming its customers.
 
     Raises:
         ValueError: the labeller cannot be fitted, or was fitted on another ``outcome_days``.
     """
-    days = cutoffs.outcome_days
-    judged = [population(transactions, cutoff, cutoffs.history_days) for cutoff in cutoffs.all]
+    days = dates.outcome_days
+    judged = [
+        population(transactions, observation_date, dates.history_days) for observation_date in dates.all
+    ]
     measured = [outcome_rfm(transactions, decisions, days) for decisions in judged]
     if labeller is None:
         labeller = fit_labeller(pl.concat(measured[:-1]), days, seed, minimum_share)

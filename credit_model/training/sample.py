@@ -17,7 +17,7 @@ from credit_model.scoring.scale import Scale
 from credit_model.settings.settings import Settings
 from credit_model.training import rfm_proxy, splits
 from credit_model.training.costs import cost_bands, cost_threshold
-from credit_model.training.observation_dates import Cutoffs, automatic_windows, cutoffs
+from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Recipe:
     """How to train.
 
     Attributes:
-        history_days: length of the history window.
+        history_days: length of the observation window.
         target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
         attributes: application attributes among the decisions' columns.
         include: features off by default to switch on.
@@ -77,8 +77,8 @@ class Sample:
     lines: tuple[str, ...]
 
 
-def proxy_sample(given: Settings, transactions: Tidy) -> Sample:
-    """Decisions at rolling cutoffs, labelled by what came after each.
+def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
+    """Decisions at rolling observation dates, labelled by what came after each.
 
     Raises:
         ValueError: no transaction has a time, the span is too short, or no labeller can be fitted.
@@ -90,18 +90,22 @@ def proxy_sample(given: Settings, transactions: Tidy) -> Sample:
             "there are no transactions with a readable time to make a proxy label of; give transactions"
         )
     history_days, outcome_days = automatic_windows(first, last)
-    plan = cutoffs(first, last, given.history_days or history_days, given.outcome_days or outcome_days)
-    proxy = rfm_proxy.rfm_proxy(transactions, plan, seed=given.seed)
+    plan = observation_dates(
+        first, last, settings.history_days or history_days, settings.outcome_days or outcome_days
+    )
+    proxy = rfm_proxy.rfm_proxy(transactions, plan, seed=settings.seed)
     chosen = proxy.labels
-    if given.target == "same_window":
+    if settings.target == "same_window":
         chosen = rfm_proxy.same_window(transactions, proxy.labels.decisions, plan.history_days)
-    parted = _parted(given, chosen.decisions, lambda decisions: splits.by_cutoff(decisions, plan.test))
-    recipe = _recipe(given, plan.history_days, chosen.target)
+    parted = _parted(
+        settings, chosen.decisions, lambda decisions: splits.by_observation_date(decisions, plan.test)
+    )
+    recipe = _recipe(settings, plan.history_days, chosen.target)
     return Sample(parted, recipe, plan.outcome_days, proxy, _proxy_lines(plan, proxy))
 
 
 def observed_sample(
-    given: Settings, outcomes: pl.DataFrame, attributes: tuple[Attribute, ...] | None = None
+    settings: Settings, outcomes: pl.DataFrame, attributes: tuple[Attribute, ...] | None = None
 ) -> Sample:
     """Decisions with real outcomes, and the attributes given, else those that the settings name.
 
@@ -111,34 +115,34 @@ def observed_sample(
     Raises:
         ValueError: the table cannot be read, or lacks an attribute or the group.
     """
-    wait = OBSERVED_OUTCOME if given.outcome_days is None else given.outcome_days
-    source = files.place(given.outcomes) if given.outcomes else row
-    found = observed(outcomes, wait, given.bad_values, source)
-    untold = given.outcome_days is None and KNOWN_AT not in outcomes.columns
-    at_once = untold and _spans_less_than(found.decisions["as_of"], 3 * OBSERVED_OUTCOME)
+    wait = OBSERVED_OUTCOME if settings.outcome_days is None else settings.outcome_days
+    source = files.place(settings.outcomes) if settings.outcomes else row
+    labels = observed(outcomes, wait, settings.bad_values, source)
+    untold = settings.outcome_days is None and KNOWN_AT not in outcomes.columns
+    at_once = untold and _spans_less_than(labels.decisions["as_of"], 3 * OBSERVED_OUTCOME)
     if at_once:
-        found = observed(outcomes, 0, given.bad_values, source)
-    table = found.decisions
+        labels = observed(outcomes, 0, settings.bad_values, source)
+    table = labels.decisions
     if attributes is None:
-        attributes = learn_attributes(table, given.attributes)
+        attributes = learn_attributes(table, settings.attributes)
     read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
     _check_attributes(read.faults)
-    decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, given.group)))
+    decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, settings.group)))
     recipe = replace(
-        _recipe(given, given.history_days or OBSERVED_HISTORY, found.target), attributes=attributes
+        _recipe(settings, settings.history_days or OBSERVED_HISTORY, labels.target), attributes=attributes
     )
-    parted = _parted(given, decisions, splits.out_of_time)
-    left_out = {**found.left_out, **splits.exclusions(parted)}
+    parted = _parted(settings, decisions, splits.out_of_time)
+    left_out = {**labels.left_out, **splits.exclusions(parted)}
     lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
-    known = f"outcomes known after {lag:.0f} days on average"
+    waiting = f"outcomes known after {lag:.0f} days on average"
     if KNOWN_AT not in outcomes.columns:
-        known = f"outcomes taken as known after {wait} days (outcome_days)"
+        waiting = f"outcomes taken as known after {wait} days (outcome_days)"
     if at_once:
-        known = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
+        waiting = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
     lines = (
-        f"label: observed defaults, history {recipe.history_days} days; {known}",
+        f"label: observed defaults, history {recipe.history_days} days; {waiting}",
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
-        *_bad_lines(outcomes, given),
+        *_bad_lines(outcomes, settings),
     )
     return Sample(parted, recipe, wait, None, lines)
 
@@ -151,47 +155,47 @@ def _check_attributes(faults: pl.DataFrame) -> None:
         )
 
 
-def _bad_lines(outcomes: pl.DataFrame, given: Settings) -> tuple[str, ...]:
+def _bad_lines(outcomes: pl.DataFrame, settings: Settings) -> tuple[str, ...]:
     """How many rows each value that means bad made so."""
-    found = counted(outcomes["defaulted"], given.bad_values)
-    parts = [f"{count} by {value!r}" for value, count in found.items()]
+    counts = counted(outcomes["defaulted"], settings.bad_values)
+    parts = [f"{count} by {value!r}" for value, count in counts.items()]
     return (f"rows that are bad (bad_values): {', '.join(parts)}",) if parts else ()
 
 
-def _recipe(given: Settings, history_days: int, target: str) -> Recipe:
-    scale = Scale(given.points_to_double_odds, given.base_score, given.base_odds)
-    costs = (given.cost_false_negative, given.cost_false_positive)
+def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
+    scale = Scale(settings.points_to_double_odds, settings.base_score, settings.base_odds)
+    costs = (settings.cost_false_negative, settings.cost_false_positive)
     return Recipe(
         history_days,
         target,
-        include=given.include,
-        candidate=given.candidate,
-        search=given.search,
+        include=settings.include,
+        candidate=settings.candidate,
+        search=settings.search,
         scale=scale,
         costs=costs,
-        bands=_bands(given, costs, target),
-        columns=given.columns,
-        formats=AS_READ.said(given.date_format, given.decimal),
-        seed=given.seed,
+        bands=_bands(settings, costs, target),
+        columns=settings.columns,
+        formats=AS_READ.said(settings.date_format, settings.decimal),
+        seed=settings.seed,
     )
 
 
-def _bands(given: Settings, costs: tuple[float, float], target: str) -> Bands:
+def _bands(settings: Settings, costs: tuple[float, float], target: str) -> Bands:
     """The bands asked for; else from the costs of errors with real outcomes, 0.30 and 0.60 with the proxy."""
     real = target == "observed_default"
-    threshold = given.threshold or (cost_threshold(*costs) if real else 0.5)
-    if given.bands is not None:
-        names, limits, decisions = given.bands
+    threshold = settings.threshold or (cost_threshold(*costs) if real else 0.5)
+    if settings.bands is not None:
+        names, limits, decisions = settings.bands
         return Bands(tuple(names), tuple(limits), tuple(decisions), threshold)
-    return cost_bands(threshold) if real or given.threshold is not None else Bands()
+    return cost_bands(threshold) if real or settings.threshold is not None else Bands()
 
 
 def _group(table: pl.DataFrame, name: str | None) -> list[pl.Series]:
     if name is None:
         return []
     if name not in table.columns:
-        found = [column for column in table.columns if column not in {"bad", "known_at"}]
-        raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, found)}")
+        columns = [column for column in table.columns if column not in {"bad", "known_at"}]
+        raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, columns)}")
     return [cells.read(table[name], cells.texts)[0].alias(GROUP)]
 
 
@@ -201,19 +205,21 @@ def _spans_less_than(moments: pl.Series, days: int) -> bool:
 
 
 def _parted(
-    given: Settings, decisions: pl.DataFrame, by_time: Callable[[pl.DataFrame], pl.DataFrame]
+    settings: Settings, decisions: pl.DataFrame, by_time: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> pl.DataFrame:
-    return splits.out_of_customer(decisions, given.seed) if given.split == "random" else by_time(decisions)
+    return (
+        splits.out_of_customer(decisions, settings.seed) if settings.split == "random" else by_time(decisions)
+    )
 
 
-def _proxy_lines(plan: Cutoffs, proxy: rfm_proxy.Proxy) -> tuple[str, ...]:
+def _proxy_lines(plan: ObservationDates, proxy: rfm_proxy.Proxy) -> tuple[str, ...]:
     silence = f"{proxy.silent:.1%} of the decisions are silent afterwards; the label equals silence in {proxy.agreement:.1%}"
     if proxy.agreement >= SILENCE:
         silence += ": this proxy is silence"
     return (
         f"label: {proxy.labels.target}, history {plan.history_days} days, outcome {plan.outcome_days} days",
-        f"training cutoffs: {len(plan.train)}; test cutoff: {plan.test:%Y-%m-%d}",
-        f"clusters of the outcome window (recency, frequency, monetary; share): {_clusters(proxy)}",
+        f"training observation dates: {len(plan.train)}; test observation date: {plan.test:%Y-%m-%d}",
+        f"clusters of the performance window (recency, frequency, monetary; share): {_clusters(proxy)}",
         silence,
     )
 

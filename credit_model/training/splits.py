@@ -13,12 +13,12 @@ import polars as pl
 TEST_SHARE, RANDOM_TEST_SHARE = 0.3, 0.2
 
 
-def by_cutoff(decisions: pl.DataFrame, test_start: datetime) -> pl.DataFrame:
+def by_observation_date(decisions: pl.DataFrame, test_start: datetime) -> pl.DataFrame:
     """Test on the decisions from a time on; train on the earlier ones whose outcome was known by then.
 
     Args:
         decisions: labelled decisions.
-        test_start: the test cutoff.
+        test_start: the test observation date.
 
     Returns:
         The decisions with ``part``. An earlier decision whose outcome was not known yet is excluded, as is
@@ -44,14 +44,14 @@ def out_of_time(decisions: pl.DataFrame, share: float = TEST_SHARE) -> pl.DataFr
         share: of the decisions that have a label, rounded to whole ones, at least one.
 
     Returns:
-        What ``by_cutoff`` gives at that time; nothing is left to train on where all decisions have one
+        What ``by_observation_date`` gives at that time; nothing is left to train on where all decisions have one
         ``as_of``.
 
     Raises:
         ValueError: no decision has a label.
     """
     moments = _labelled(decisions)["as_of"].sort(descending=True)
-    return by_cutoff(decisions, moments[max(round(share * len(moments)), 1) - 1])
+    return by_observation_date(decisions, moments[max(round(share * len(moments)), 1) - 1])
 
 
 def out_of_customer(
@@ -71,8 +71,8 @@ def out_of_customer(
     Raises:
         ValueError: no decision has a label.
     """
-    known = _labelled(decisions)
-    customers = known.group_by("CustomerId").agg(ever_bad=pl.col("bad").max())
+    labelled = _labelled(decisions)
+    customers = labelled.group_by("CustomerId").agg(ever_bad=pl.col("bad").max())
     lot = _hashes(customers["CustomerId"], seed).alias("lot")
     drawn = (pl.col("lot").rank("ordinal") <= (pl.len() * share).round()).over("ever_bad")
     tested = customers.with_columns(lot).filter(drawn)["CustomerId"]
@@ -87,10 +87,10 @@ def out_of_customer(
 
 
 def _labelled(decisions: pl.DataFrame) -> pl.DataFrame:
-    known = decisions.drop_nulls("bad")
-    if known.is_empty():
+    determinate = decisions.drop_nulls("bad")
+    if determinate.is_empty():
         raise ValueError("no decision has a known outcome; give outcomes with defaulted 0 or 1")
-    return known
+    return determinate
 
 
 def exclusions(parted: pl.DataFrame) -> dict[str, int]:

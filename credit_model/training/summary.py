@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from credit_model.data.transactions import Tidy
 from credit_model.training.cross_validation import PRIMARY
-from credit_model.training.dataset import PARTS, Prepared
+from credit_model.training.dataset import PARTS, Dataset
 from credit_model.training.gates import Baseline
 from credit_model.training.sample import Sample
 from credit_model.training.train import Trained
@@ -41,9 +41,9 @@ def _data(transactions: Tidy) -> list[str]:
 
 
 def _result(trained: Trained, figures: Mapping[str, float]) -> list[str]:
-    lines = [f"{part}: {_counts(trained.prepared, part)}" for part in PARTS]
-    if trained.prepared.invalid:
-        lines.append(f"left out: {trained.prepared.invalid} decisions whose transactions are at fault")
+    lines = [f"{part}: {_counts(trained.dataset, part)}" for part in PARTS]
+    if trained.dataset.invalid:
+        lines.append(f"left out: {trained.dataset.invalid} decisions whose transactions are at fault")
     lines += [_candidate(name, trained) for name in trained.comparison]
     lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features")
     lines.append(f"AUC out of fold, all decisions, grouped by customer: {auc(figures, 'grouped')}")
@@ -78,8 +78,8 @@ def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...]) -> 
     return lines
 
 
-def _counts(prepared: Prepared, part: str) -> str:
-    rows = prepared.part(part)
-    bads, cases = int(prepared.bad[rows].sum()), int(rows.sum())
+def _counts(dataset: Dataset, part: str) -> str:
+    rows = dataset.part(part)
+    bads, cases = int(dataset.bad[rows].sum()), int(rows.sum())
     rate = f"{bads / cases:.1%}" if cases else "none"
-    return f"{cases} decisions of {len(set(prepared.customers[rows]))} customers, {bads} bad ({rate})"
+    return f"{cases} decisions of {len(set(dataset.customers[rows]))} customers, {bads} bad ({rate})"

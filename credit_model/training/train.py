@@ -1,4 +1,4 @@
-"""Prepared decisions -> fit -> compare -> the scorer and its figures; touches no file."""
+"""Labelled decisions -> fit -> compare -> the scorer and its figures; touches no file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.models.scorecard import Scorecard
 from credit_model.scoring.reasons import Reasons
-from credit_model.scoring.reference import SCORE, Profile, fit_distribution
+from credit_model.scoring.reference import SCORE, Reference, fit_distribution
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import evaluation
 from credit_model.training.calibration import fit_calibrator
@@ -30,7 +30,7 @@ from credit_model.training.cross_validation import (
     rarer,
     search,
 )
-from credit_model.training.dataset import Prepared
+from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 
 LEAST_NO_HISTORY = 30
@@ -44,7 +44,7 @@ class Trained:
     Attributes:
         scorer: the validated recipe, fitted again on every decision whose outcome is known.
         primary: the interpretable scorecard, fitted and calibrated on the same decisions.
-        prepared: what they were fitted on.
+        dataset: what they were fitted on.
         comparison: cross-validation of every candidate, on the training part where it has 20 of each class, else on all.
         trials: what a search tried, by candidate.
         winner: name of the candidate that the scorer holds.
@@ -56,7 +56,7 @@ class Trained:
 
     scorer: Scorer
     primary: Scorer
-    prepared: Prepared
+    dataset: Dataset
     comparison: Mapping[str, CrossValidation]
     trials: Mapping[str, tuple[CrossValidation, ...]]
     winner: str
@@ -74,140 +74,140 @@ class Trained:
 
 
 def train(
-    prepared: Prepared, earlier: Prepared, recipe: Recipe, advance: Advance = lambda _: None
+    all_known: Dataset, train_only: Dataset, recipe: Recipe, advance: Advance = lambda _: None
 ) -> Trained:
     """Compare the candidates, validate the winner out of time, and fit it on all that is known.
 
     Args:
-        prepared: every decision whose outcome is known.
-        earlier: the same decisions, with categories and constant features learned from the training part alone.
+        all_known: every decision whose outcome is known.
+        train_only: the same decisions, with categories and constant features learned from the training part alone.
         recipe: how to train.
         advance: called with a candidate's name after each of its folds.
 
     Raises:
         ValueError: too few customers or only one class.
     """
-    rows, early_rows = prepared.modelled, earlier.part("train") & earlier.modelled
-    every, early = Cases.of(prepared, rows), Cases.of(earlier, early_rows)
-    check_learnable(every)
-    choosable = metrics.estimable(early.bad)
-    compared = early if choosable else every
+    rows, early_rows = all_known.modelled, train_only.part("train") & train_only.modelled
+    all_cases, train_cases = Cases.of(all_known, rows), Cases.of(train_only, early_rows)
+    check_learnable(all_cases)
+    choosable = metrics.estimable(train_cases.bad)
+    compared = train_cases if choosable else all_cases
     trials = {name: search(name, compared, recipe, advance) for name in names(recipe)}
     chosen = {name: best_parameters(name, tried) for name, tried in trials.items()}
     comparison = {
         name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }
     winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
-    fold = every.fold(recipe.seed)
+    fold = all_cases.fold(recipe.seed)
     final = {
-        name: cross_validated(name, every, chosen[name], fold, recipe, advance)
+        name: cross_validated(name, all_cases, chosen[name], fold, recipe, advance)
         for name in dict.fromkeys((winner, PRIMARY))
     }
-    scorers = {name: _scorer(prepared, every, name, result, recipe) for name, result in final.items()}
+    scorers = {name: _scorer(all_known, all_cases, name, result, recipe) for name, result in final.items()}
     scorer = scorers[winner]
     probability = _filled(rows, scorer.calibrator.probability(final[winner].margin))
-    probability = _with_silent(prepared, scorer, probability)
-    tests = _tests(earlier, early, comparison, recipe) if rarer(early.bad) >= FOLDS else {}
+    probability = _with_silent(all_known, scorer, probability)
+    tests = _tests(train_only, train_cases, comparison, recipe) if rarer(train_cases.bad) >= FOLDS else {}
     test_probability = tests.get(winner, np.full(len(probability), np.nan))
-    figures = evaluation.figures(prepared, scorer.bands, probability, test_probability, recipe)
+    figures = evaluation.figures(all_known, scorer.bands, probability, test_probability, recipe)
     figures |= {
         "cv_auc_mean": comparison[winner].mean,
         "cv_auc_standard_error": comparison[winner].standard_error,
     }
     return Trained(
-        replace(scorer, profile=_profile(prepared, scorer, figures)),
+        replace(scorer, reference=_reference(all_known, scorer, figures)),
         scorers[PRIMARY],
-        prepared,
+        all_known,
         comparison,
         trials,
         winner,
         probability,
         test_probability,
-        {name: auc for name, judged in tests.items() for auc in _auc(earlier, judged)},
+        {name: auc for name, judged in tests.items() for auc in _auc(train_only, judged)},
         figures,
     )
 
 
-def _profile(prepared: Prepared, scorer: Scorer, figures: Mapping[str, float]) -> Profile:
+def _reference(dataset: Dataset, scorer: Scorer, figures: Mapping[str, float]) -> Reference:
     """What monitoring compares with: inputs and scores of the decisions that the classifier judges.
 
     The scores are the scorer's own. Those out of fold are of other scorecards and trees, whose few different scores
     would differ from this one's without any drift.
     """
-    features = prepared.features.filter(pl.Series(prepared.modelled))
+    features = dataset.features.filter(pl.Series(dataset.modelled))
     probability = scorer.calibrator.probability(scorer.classifier.margin(features))
     score = pl.Series(SCORE, scorer.scale.score(probability))
-    return Profile(
+    return Reference(
         {name: fit_distribution(features[name]) for name in scorer.classifier.inputs},
         fit_distribution(score),
-        float(prepared.features["transaction_count"].eq(0).to_numpy().mean()),
-        float(prepared.bad.mean()),
+        float(dataset.features["transaction_count"].eq(0).to_numpy().mean()),
+        float(dataset.bad.mean()),
         figures.get("test_roc_auc", figures.get("grouped_roc_auc")),
     )
 
 
 def _scorer(
-    prepared: Prepared,
+    dataset: Dataset,
     cases: Cases,
     name: str,
     result: CrossValidation,
     recipe: Recipe,
 ) -> Scorer:
     classifier = fit(name, cases, result.parameters, recipe)
-    topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
+    topics = tuple(dataset.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(cases.table)))
-    parts = prepared.decisions["part"].unique().to_list()
+    parts = dataset.decisions["part"].unique().to_list()
     return Scorer(
-        catalogue=prepared.catalogue,
+        catalogue=dataset.catalogue,
         classifier=classifier,
         calibrator=fit_calibrator(result.margin, cases.bad, linear=name == PRIMARY),
         scale=recipe.scale,
         bands=recipe.bands,
         reasons=Reasons(topics, LEAST_EFFECT * spread),
         target=recipe.target,
-        currency=prepared.currency,
-        no_history_probability=_no_history_probability(prepared, parts),
+        currency=dataset.currency,
+        no_history_probability=_no_history_probability(dataset, parts),
         columns=recipe.columns,
         formats=recipe.formats,
     )
 
 
-def _no_history_probability(prepared: Prepared, parts: list[str]) -> float | None:
+def _no_history_probability(dataset: Dataset, parts: list[str]) -> float | None:
     """Bad rate of the decisions without history, smoothed by one case of each class; needs 30 of them."""
-    silent = prepared.decisions["part"].is_in(parts).to_numpy() & ~prepared.modelled
-    bads, cases = int(prepared.bad[silent].sum()), int(silent.sum())
+    silent = dataset.decisions["part"].is_in(parts).to_numpy() & ~dataset.modelled
+    bads, cases = int(dataset.bad[silent].sum()), int(silent.sum())
     return (bads + 1) / (cases + 2) if cases >= LEAST_NO_HISTORY else None
 
 
 def _tests(
-    earlier: Prepared,
-    early: Cases,
+    train_only: Dataset,
+    train_cases: Cases,
     comparison: Mapping[str, CrossValidation],
     recipe: Recipe,
 ) -> dict[str, FloatArray]:
     """Probability of the test part by every candidate fitted on the training part alone; NaN elsewhere."""
-    found = {}
-    judged = earlier.part("test") & earlier.modelled
-    table = earlier.features.filter(pl.Series(judged))
-    silent = _no_history_probability(earlier, ["train"])
+    tests = {}
+    judged = train_only.part("test") & train_only.modelled
+    table = train_only.features.filter(pl.Series(judged))
+    silent = _no_history_probability(train_only, ["train"])
     for name, compared in comparison.items():
         result = compared
-        if len(compared.margin) != len(early.bad):
-            fold = early.fold(recipe.seed)
-            result = cross_validated(name, early, compared.parameters, fold, recipe, lambda _: None)
-        margin = fit(name, early, compared.parameters, recipe).margin(table)
-        calibrator = fit_calibrator(result.margin, early.bad, linear=name == PRIMARY)
+        if len(compared.margin) != len(train_cases.bad):
+            fold = train_cases.fold(recipe.seed)
+            result = cross_validated(name, train_cases, compared.parameters, fold, recipe, lambda _: None)
+        margin = fit(name, train_cases, compared.parameters, recipe).margin(table)
+        calibrator = fit_calibrator(result.margin, train_cases.bad, linear=name == PRIMARY)
         probability = calibrator.probability(margin)
         filled = np.where(
-            earlier.modelled, _filled(judged, probability), np.nan if silent is None else silent
+            train_only.modelled, _filled(judged, probability), np.nan if silent is None else silent
         )
-        found[name] = np.where(earlier.part("test"), filled, np.nan)
-    return found
+        tests[name] = np.where(train_only.part("test"), filled, np.nan)
+    return tests
 
 
-def _auc(earlier: Prepared, judged: FloatArray) -> list[float]:
+def _auc(train_only: Dataset, judged: FloatArray) -> list[float]:
     rows = ~np.isnan(judged)
-    bad = earlier.bad[rows]
+    bad = train_only.bad[rows]
     return [metrics.roc_auc(bad, judged[rows])] if metrics.estimable(bad) else []
 
 
@@ -217,6 +217,6 @@ def _filled(rows: npt.NDArray[np.bool_], values: FloatArray) -> FloatArray:
     return filled
 
 
-def _with_silent(prepared: Prepared, scorer: Scorer, probability: FloatArray) -> FloatArray:
+def _with_silent(dataset: Dataset, scorer: Scorer, probability: FloatArray) -> FloatArray:
     silent = np.nan if scorer.no_history_probability is None else scorer.no_history_probability
-    return np.where(prepared.modelled, probability, silent)
+    return np.where(dataset.modelled, probability, silent)

@@ -18,7 +18,7 @@ from credit_model.synthetic import generate
 from credit_model.training import feature_table, gates, rfm_proxy, train
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
-from credit_model.training.dataset import PARTS, Prepared, prepare
+from credit_model.training.dataset import PARTS, Dataset, build_dataset
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.sample import GROUP, Sample, observed_sample, proxy_sample
@@ -27,7 +27,7 @@ from credit_model.training.train import Trained
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What a training leaves behind.
 
     Attributes:
@@ -51,47 +51,45 @@ class Outcome:
     used: Mapping[str, object]
 
 
-def run(given: Settings) -> Outcome:
+def run(settings: Settings) -> TrainingResult:
     """Train as the settings say.
 
     Raises:
         ValueError: the data cannot be read or trained on.
     """
-    table = None if given.features is None else feature_table.read(given.features)
-    transactions = _transactions(given)
-    sample = _sample(given, transactions) if table is None else _tabled_sample(given, table)
-    customers = _customers(given, transactions, sample)
-    every, earlier = (_prepared(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
+    table = None if settings.features is None else feature_table.read(settings.features)
+    transactions = _transactions(settings)
+    sample = _sample(settings, transactions) if table is None else _tabled_sample(settings, table)
+    customers = _customers(settings, transactions, sample)
+    all_known, train_only = (_dataset(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
     with _progress() as advance:
-        trained = train.train(every, earlier, sample.recipe, advance)
-    found = _outcome(transactions, sample, trained, _baselines(transactions, table, sample, trained))
-    return found if customers is None else _written(found, customers, given.customers_table or "")
+        trained = train.train(all_known, train_only, sample.recipe, advance)
+    result = _result(transactions, sample, trained, _baselines(transactions, table, sample, trained))
+    return result if customers is None else _written(result, customers, settings.customers_table or "")
 
 
-def read(given: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+def read(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """The transactions that the settings name, or the synthetic ones, and the labelled decisions where outcomes are named.
 
     Raises:
         ValueError: a file cannot be read.
     """
-    transactions = _table(given)
-    if given.transactions is not None:
-        files.filled(transactions, given.transactions)
-    if given.outcomes is None:
+    transactions = _table(settings)
+    if settings.transactions is not None:
+        files.filled(transactions, settings.transactions)
+    if settings.outcomes is None:
         return transactions, None
-    place = files.place(given.outcomes)
-    return transactions, outcomes.observed(_outcomes(given), 0, given.bad_values, place).decisions
+    place = files.place(settings.outcomes)
+    return transactions, outcomes.observed(_outcomes(settings), 0, settings.bad_values, place).decisions
 
 
-def _outcome(
+def _result(
     transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[gates.Baseline, ...]
-) -> Outcome:
-    prepared, recipe = trained.prepared, sample.recipe
+) -> TrainingResult:
+    dataset, recipe = trained.dataset, sample.recipe
     figures = dict(trained.figures) | _proxy_figures(transactions, sample, trained) | _lifts(beaten)
-    copied = gates.copies(
-        prepared.features.filter(pl.Series(prepared.modelled)), prepared.bad[prepared.modelled]
-    )
-    return Outcome(
+    copied = gates.copies(dataset.features.filter(pl.Series(dataset.modelled)), dataset.bad[dataset.modelled])
+    return TrainingResult(
         trained,
         sample,
         beaten,
@@ -103,36 +101,34 @@ def _outcome(
     )
 
 
-def _customers(given: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:
+def _customers(settings: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:
     """The table of customers, where one is asked for."""
-    if given.customers_table is None or sample.proxy is None:
+    if settings.customers_table is None or sample.proxy is None:
         return None
     labeller = sample.proxy.labeller
-    return customer_table(transactions, labeller, sample.recipe.history_days, given.snapshot)
+    return customer_table(transactions, labeller, sample.recipe.history_days, settings.snapshot)
 
 
-def _written(outcome: Outcome, customers: pl.DataFrame, path: str) -> Outcome:
+def _written(result: TrainingResult, customers: pl.DataFrame, path: str) -> TrainingResult:
     """The same, with the line that says where its customers are."""
     files.write(customers, path)
     line = f"{customers.height} customers, {customers['is_high_risk'].sum()} of them high risk, written to {path}"
-    return replace(outcome, summary=(*outcome.summary, line))
+    return replace(result, summary=(*result.summary, line))
 
 
-def _prepared(
-    transactions: Tidy, table: FeatureTable | None, sample: Sample, parts: Sequence[str]
-) -> Prepared:
+def _dataset(transactions: Tidy, table: FeatureTable | None, sample: Sample, parts: Sequence[str]) -> Dataset:
     if table is None:
-        return prepare(transactions, sample.decisions, sample.recipe, parts)
-    return table.prepare(sample.decisions, sample.recipe, parts)
+        return build_dataset(transactions, sample.decisions, sample.recipe, parts)
+    return table.build_dataset(sample.decisions, sample.recipe, parts)
 
 
 def _baselines(
     transactions: Tidy, table: FeatureTable | None, sample: Sample, trained: Trained
 ) -> tuple[gates.Baseline, ...]:
-    judged = (trained.prepared, trained.test_probability, sample.recipe, sample.outcome_days)
+    judged = (trained.dataset, trained.test_probability, sample.recipe, sample.outcome_days)
     if table is None:
         return gates.baselines(transactions, *judged)
-    return gates.baselines_of(table.measured(trained.prepared.decisions), *judged)
+    return gates.baselines_of(table.measured(trained.dataset.decisions), *judged)
 
 
 @contextmanager
@@ -147,51 +143,54 @@ def _progress() -> Iterator[Advance]:
         yield advance
 
 
-def _transactions(given: Settings) -> Tidy:
-    return tidy_table(_table(given))
+def _transactions(settings: Settings) -> Tidy:
+    return tidy_table(_table(settings))
 
 
-def _table(given: Settings) -> pl.DataFrame:
+def _table(settings: Settings) -> pl.DataFrame:
     """Transactions as their files have them, under the contract's names; columns that it does not know are left out."""
-    if given.transactions is not None:
-        return _filed(given, given.transactions)
-    if given.outcomes is not None:
+    if settings.transactions is not None:
+        return _filed(settings, settings.transactions)
+    if settings.outcomes is not None:
         return pl.DataFrame(schema=SCHEMA)
-    return generate.transactions(seed=given.seed)
+    return generate.transactions(seed=settings.seed)
 
 
-def _filed(given: Settings, path: str) -> pl.DataFrame:
-    needed = dict.fromkeys([*REQUIRED, *(name for name in given.columns if name in COLUMNS)])
-    formats = AS_READ.said(given.date_format, given.decimal)
-    table = files.read(path, given.columns, needed, COLUMNS, formats)
-    refuse_doubtful(table, given.decimal, files.place(path))
-    return table if given.target == "observed" else files.filled(table, path)
+def _filed(settings: Settings, path: str) -> pl.DataFrame:
+    needed = dict.fromkeys([*REQUIRED, *(name for name in settings.columns if name in COLUMNS)])
+    formats = AS_READ.said(settings.date_format, settings.decimal)
+    table = files.read(path, settings.columns, needed, COLUMNS, formats)
+    refuse_doubtful(table, settings.decimal, files.place(path))
+    return table if settings.target == "observed" else files.filled(table, path)
 
 
-def _sample(given: Settings, transactions: Tidy) -> Sample:
-    if given.target != "observed":
-        return proxy_sample(given, transactions)
-    if given.outcomes is None:
+def _sample(settings: Settings, transactions: Tidy) -> Sample:
+    if settings.target != "observed":
+        return proxy_sample(settings, transactions)
+    if settings.outcomes is None:
         raise ValueError(
             "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
         )
-    return observed_sample(given, _outcomes(given))
+    return observed_sample(settings, _outcomes(settings))
 
 
-def _tabled_sample(given: Settings, table: FeatureTable) -> Sample:
+def _tabled_sample(settings: Settings, table: FeatureTable) -> Sample:
     """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
-    adopted, catalogue = table.adopted(given), table.catalogue
+    adopted, catalogue = table.adopted(settings), table.catalogue
     became = _outcomes(adopted)
-    both = tuple(known for known in catalogue.attributes if known.name in became.columns)
+    both = tuple(attribute for attribute in catalogue.attributes if attribute.name in became.columns)
     sample = observed_sample(adopted, became, both)
-    line = f"features: {table.frame.height} decisions of {given.features}, {len(catalogue.features)} features each"
+    line = f"features: {table.frame.height} decisions of {settings.features}, {len(catalogue.features)} features each"
     return replace(sample, lines=(line, *sample.lines))
 
 
-def _outcomes(given: Settings) -> pl.DataFrame:
-    path, formats = given.outcomes or "", AS_READ.said(given.date_format, given.decimal).of_numbers(())
-    table = files.filled(files.read(path, given.columns, outcomes.REQUIRED, formats=formats), path)
-    return attributes(table, given.attributes, given.decimal, files.place(path))
+def _outcomes(settings: Settings) -> pl.DataFrame:
+    path, formats = (
+        settings.outcomes or "",
+        AS_READ.said(settings.date_format, settings.decimal).of_numbers(()),
+    )
+    table = files.filled(files.read(path, settings.columns, outcomes.OUTCOME_COLUMNS, formats=formats), path)
+    return attributes(table, settings.attributes, settings.decimal, files.place(path))
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:
@@ -200,31 +199,31 @@ def _used(sample: Sample, trained: Trained) -> dict[str, object]:
         "outcome_days": sample.outcome_days,
         "target": sample.recipe.target,
         "candidate": trained.winner,
-        "currency": trained.prepared.currency,
-        "features": len(trained.prepared.features.columns),
+        "currency": trained.dataset.currency,
+        "features": len(trained.dataset.features.columns),
         "inputs": len(trained.scorer.classifier.inputs),
     }
 
 
 def _lifts(beaten: tuple[gates.Baseline, ...]) -> dict[str, float]:
-    found = {}
+    lifts = {}
     for baseline in beaten:
-        found[f"test_{baseline.name}_roc_auc"] = baseline.roc_auc
-        found[f"test_lift_over_{baseline.name}_low"] = baseline.lift[0]
-        found[f"test_lift_over_{baseline.name}_high"] = baseline.lift[1]
-    return found
+        lifts[f"test_{baseline.name}_roc_auc"] = baseline.roc_auc
+        lifts[f"test_lift_over_{baseline.name}_low"] = baseline.lift[0]
+        lifts[f"test_lift_over_{baseline.name}_high"] = baseline.lift[1]
+    return lifts
 
 
 def _fairness(trained: Trained, seed: int) -> Fairness | None:
-    prepared = trained.prepared
-    if GROUP not in prepared.decisions.columns:
+    dataset = trained.dataset
+    if GROUP not in dataset.decisions.columns:
         return None
-    known = ~np.isnan(trained.probability)
-    probability, bands = trained.probability[known], trained.scorer.bands
+    scored = ~np.isnan(trained.probability)
+    probability, bands = trained.probability[scored], trained.scorer.bands
     approved = np.array(bands.assign(probability).decision) == "approve"
     prediction = (probability >= bands.threshold).astype(np.int8)
-    judged = Judged(prepared.customers[known], prepared.bad[known], probability, approved, prediction)
-    return fairness(prepared.decisions[GROUP].filter(pl.Series(known)), judged, seed)
+    judged = Judged(dataset.customers[scored], dataset.bad[scored], probability, approved, prediction)
+    return fairness(dataset.decisions[GROUP].filter(pl.Series(scored)), judged, seed)
 
 
 def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:
@@ -238,13 +237,13 @@ def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict
 
 
 def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> float:
-    prepared, recipe = trained.prepared, sample.recipe
-    rows = prepared.modelled
+    dataset, recipe = trained.dataset, sample.recipe
+    rows = dataset.modelled
     leaking = rfm_proxy.same_window(
-        transactions, prepared.decisions.filter(pl.Series(rows)), recipe.history_days
+        transactions, dataset.decisions.filter(pl.Series(rows)), recipe.history_days
     )
     bad = leaking.decisions["bad"].to_numpy().astype(np.int8)
-    cases = replace(Cases.of(prepared, rows), bad=bad)
+    cases = replace(Cases.of(dataset, rows), bad=bad)
     parameters, fold = trained.comparison[trained.winner].parameters, cases.fold(recipe.seed)
     margin = cross_validated(trained.winner, cases, parameters, fold, recipe, lambda _: None).margin
     return metrics.roc_auc(bad, margin)

@@ -67,9 +67,9 @@ def stock(transactions: str, model: str, output: str) -> None:
     )
     fields = [name for name in table.columns if name != "CustomerId"]
     rows = table.groupBy("CustomerId").agg(F.collect_list(F.struct(*fields)).alias("all"))
-    judge = mlflow.pyfunc.spark_udf(session, model, env_manager="local")
+    score = mlflow.pyfunc.spark_udf(session, model, env_manager="local")
     arrays = F.struct("CustomerId", *(F.col(f"all.{name}").alias(name) for name in fields))
-    rows.select(judge(arrays).alias("answer")).select("answer.*").toPandas().to_parquet(output)
+    rows.select(score(arrays).alias("answer")).select("answer.*").toPandas().to_parquet(output)
     session.stop()
 
 

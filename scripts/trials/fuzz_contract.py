@@ -120,7 +120,7 @@ def _of_answer(asked: Asked, answer: Answer, alone: Alone, now: datetime | None)
     if ill_formed:
         return
     yield from _echo(asked.expected, answer, now)
-    yield from _outcome(asked.expected, answer, alone)
+    yield from _result(asked.expected, answer, alone)
 
 
 def _shape(answer: Answer) -> Iterator[Violation]:
@@ -197,7 +197,7 @@ def _echo(expected: Expected, answer: Answer, now: datetime | None) -> Iterator[
         yield Violation("echo", f"expected as_of {moment_text}, found {answer['as_of']}")
 
 
-def _outcome(expected: Expected, answer: Answer, alone: Alone) -> Iterator[Violation]:
+def _result(expected: Expected, answer: Answer, alone: Alone) -> Iterator[Violation]:
     if answer["status"] not in expected.statuses:
         yield Violation(
             "status", f"expected {' or '.join(sorted(expected.statuses))}, found {_brief(answer)}"

@@ -16,7 +16,7 @@ from credit_model.data import files
 from credit_model.data.decisions import learn_attributes
 from credit_model.data.outcomes import observed
 from credit_model.data.partitions import pieces
-from credit_model.data.transactions import COLUMNS, FAULTS, REQUIRED, SCHEMA, Tidy, tidy, tidy_table
+from credit_model.data.transactions import COLUMNS, REQUIRED, ROW_FAULTS, SCHEMA, Tidy, tidy, tidy_table
 from credit_model.serving.request import read_request
 
 NOW = datetime(2019, 3, 1)
@@ -58,7 +58,7 @@ def by_arrays(table: pa.Table, _: Path) -> Tidy:
     flat = table.to_pandas()
     arrays = {name: [flat[name].to_numpy()[row : row + 1] for row in range(3)] for name in flat.columns}
     request = read_request(pd.DataFrame(arrays | {"CustomerId": flat["CustomerId"]}), NOW)
-    own = request.decisions.faults.rename({"decision": "row"}).select(list(FAULTS))
+    own = request.decisions.faults.rename({"decision": "row"}).select(list(ROW_FAULTS))
     return Tidy(request.transactions.frame, pl.concat([own, request.transactions.faults]))
 
 

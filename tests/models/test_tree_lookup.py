@@ -30,7 +30,7 @@ def tables(booster: xgboost.Booster, inputs: int = INPUTS) -> Lookup:
 def test_margins_and_values_are_those_of_xgboost(seed: int, depth: int, inputs: int) -> None:
     booster, cells = grown(seed, max(depth, 1), 6 if depth else 1, inputs)
     matrix, found = xgboost.DMatrix(cells, nthread=1), tables(booster, inputs)
-    margin, values = found.judge(cells)
+    margin, values = found.margin_and_contributions(cells)
     expected = booster.predict(matrix, pred_contribs=True)
     np.testing.assert_allclose(values, expected[:, :-1], rtol=0, atol=1e-6)
     np.testing.assert_allclose(margin, booster.predict(matrix, output_margin=True), rtol=0, atol=1e-6)
@@ -41,7 +41,7 @@ def test_margins_and_values_are_those_of_xgboost(seed: int, depth: int, inputs: 
 @given(seed=st.integers(0, 1000))
 def test_the_values_add_up_to_the_margin(seed: int) -> None:
     booster, cells = grown(seed, 2)
-    margin, values = tables(booster).judge(cells)
+    margin, values = tables(booster).margin_and_contributions(cells)
     np.testing.assert_allclose(tables(booster).neutral + values.sum(axis=1), margin, rtol=0, atol=1e-9)
 
 
@@ -49,8 +49,8 @@ def test_the_values_add_up_to_the_margin(seed: int) -> None:
 def test_a_case_is_judged_alike_in_any_company(rows: int) -> None:
     found = tables(grown(1, 2)[0])
     cells = grown(1, 2)[1][:rows]
-    margin, values = found.judge(cells)
-    alone = [found.judge(cells[row : row + 1]) for row in range(rows)]
+    margin, values = found.margin_and_contributions(cells)
+    alone = [found.margin_and_contributions(cells[row : row + 1]) for row in range(rows)]
     assert np.array_equal(values, np.array([one[1][0] for one in alone]).reshape(rows, INPUTS))
     assert np.array_equal(margin, np.array([one[0][0] for one in alone]))
     assert np.array_equal(found.margin(cells), margin)

@@ -28,7 +28,7 @@ from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training.candidates import CANDIDATES
 from credit_model.training.cross_validation import Cases
-from credit_model.training.dataset import Prepared, prepare
+from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import proxy_sample
 from credit_model.training.train import LEAST_EFFECT
 from processes import ROOT, TrainedModel, run, serving
@@ -98,15 +98,15 @@ def body(rows: pl.DataFrame) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def prepared(trained_model: TrainedModel) -> Prepared:
+def prepared(trained_model: TrainedModel) -> Dataset:
     transactions = tidy_table(pl.read_parquet(trained_model.transactions))
     sample = proxy_sample(Settings(), transactions)
-    return prepare(transactions, sample.decisions, sample.recipe)
+    return build_dataset(transactions, sample.decisions, sample.recipe)
 
 
 @pytest.fixture(params=CANDIDATES)
 def model(
-    request: pytest.FixtureRequest, trained_model: TrainedModel, prepared: Prepared, tmp_path: Path
+    request: pytest.FixtureRequest, trained_model: TrainedModel, prepared: Dataset, tmp_path: Path
 ) -> TrainedModel:
     """The trained model with a candidate's classifier in its scorer."""
     mlflow.set_tracking_uri(trained_model.tracking)
@@ -118,9 +118,9 @@ def model(
     return replace(trained_model, uri=folder)
 
 
-def refitted(scorer: Scorer, prepared: Prepared, name: str) -> Scorer:
+def refitted(scorer: Scorer, prepared: Dataset, name: str) -> Scorer:
     cases, candidate = Cases.of(prepared, prepared.modelled), CANDIDATES[name]
-    classifier = candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.defaults)
+    classifier = candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.default_parameters)
     topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(cases.table)))
     reasons = Reasons(topics, LEAST_EFFECT * spread)

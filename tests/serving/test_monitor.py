@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credit_model import metrics
-from credit_model.scoring.reference import Profile, fit_distribution
+from credit_model.scoring.reference import Reference, fit_distribution
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving.jobs import Job
 from credit_model.serving.monitor import counts, drift, had_history, monitored, performance
@@ -24,10 +24,10 @@ INPUTS, AS_OF = 40, datetime(2019, 1, 13)
 
 
 @cache
-def profile() -> Profile:
+def reference() -> Reference:
     table = sample(1500, 1)
     inputs = {name: fit_distribution(table[name]) for name in table.columns}
-    return Profile(inputs, fit_distribution(score(1500, 1)), 0.1, 0.2, 0.8)
+    return Reference(inputs, fit_distribution(score(1500, 1)), 0.1, 0.2, 0.8)
 
 
 def sample(rows: int, seed: int) -> pl.DataFrame:
@@ -43,7 +43,9 @@ def score(rows: int, seed: int) -> pl.Series:
 
 def drifted(features: pl.DataFrame, scores: pl.Series) -> list[str]:
     return (
-        drift(profile(), counts(profile(), features, scores)).filter(pl.col("drifted"))["subject"].to_list()
+        drift(reference(), counts(reference(), features, scores))
+        .filter(pl.col("drifted"))["subject"]
+        .to_list()
     )
 
 
@@ -59,7 +61,7 @@ def test_what_changed_is_named_first(rows: int) -> None:
     assert set(drifted(changed, score(rows, 7))) == {"n3", "text"}
     assert drifted(table, score(rows, 7) - 40) == ["score"]
     gone = table.with_columns(pl.when(pl.int_range(pl.len()) % 2 == 0).then("n5").alias("n5"))
-    row = drift(profile(), counts(profile(), gone, score(rows, 7))).row(0, named=True)
+    row = drift(reference(), counts(reference(), gone, score(rows, 7))).row(0, named=True)
     assert (row["subject"], row["missing_then"], row["missing_now"]) == ("n5", 0, 0.5)
 
 
@@ -90,7 +92,7 @@ def test_no_bin_of_a_number_tells_of_fewer_than_ten(values: list[float]) -> None
 
 
 def one_input(reference: pl.Series, now: pl.Series) -> dict[str, object]:
-    known = Profile({"x": fit_distribution(reference)}, fit_distribution(score(500, 1)), 0.0, 0.2, None)
+    known = Reference({"x": fit_distribution(reference)}, fit_distribution(score(500, 1)), 0.0, 0.2, None)
     found = drift(known, counts(known, pl.DataFrame({"x": now}), score(300, 2)))
     return found.row(by_predicate=pl.col("subject") == "x", named=True)
 
@@ -123,7 +125,7 @@ def test_an_input_that_never_varied(always: object, kind: type[pl.DataType]) -> 
 def test_a_change_in_who_has_a_history_is_drift(
     then: float, now: float, all_judged: bool, expected: bool
 ) -> None:
-    known = replace(profile(), no_history_share=then)
+    known = replace(reference(), no_history_share=then)
     status = ["no_history"] * round(300 * now) + ["scored"] * round(300 * (1 - now)) + ["invalid"] * 50
     subject = had_history(known, pl.Series(status), all_judged=all_judged)
     assert sum(subject[0].counts) == (1500 if all_judged else round(1500 / (1 - then)))
@@ -133,8 +135,8 @@ def test_a_change_in_who_has_a_history_is_drift(
     assert row["drifted"].to_list() == [expected]
 
 
-def test_a_profile_survives_json() -> None:
-    assert Profile.from_dict(json.loads(json.dumps(profile().to_dict()))) == profile()
+def test_a_reference_survives_json() -> None:
+    assert Reference.from_dict(json.loads(json.dumps(reference().to_dict()))) == reference()
 
 
 def test_what_became_of_decisions() -> None:
@@ -144,11 +146,11 @@ def test_what_became_of_decisions() -> None:
     decision = np.where(risk < 0.3, "approve", np.where(risk < 0.6, "review", "reject"))
     people = [str(k) for k in range(400)]
     answers = pl.DataFrame({"CustomerId": people, "bad": bad, "probability": risk, "decision": decision})
-    found = performance(answers, profile())
+    found = performance(answers, reference())
     assert found["roc_auc"] == metrics.roc_auc(bad, risk)
     assert found["bad_rate_of_approve"] == pytest.approx(bad[risk < 0.3].mean())
     assert found["observed_to_expected"] == pytest.approx(bad.sum() / risk.sum())
-    few = performance(answers.head(15), profile())
+    few = performance(answers.head(15), reference())
     assert few["roc_auc"] == "not estimable: fewer than 20 of a class"
 
 

@@ -16,7 +16,7 @@ from credit_model.serving.monitor import monitored
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import train
-from credit_model.training.dataset import PARTS, prepare
+from credit_model.training.dataset import PARTS, build_dataset
 from credit_model.training.sample import Sample, observed_sample, proxy_sample
 
 SEED, CUSTOMERS, AS_OF = 3, 600, datetime(2019, 2, 13)
@@ -44,7 +44,7 @@ def sample(kind: str) -> Sample:
 def scorer(kind: str) -> Scorer:
     """Trained on few features, which is quick."""
     known, labelled = tidy_table(transactions()), sample(kind)
-    both = [prepare(known, labelled.decisions, labelled.recipe, parts) for parts in (PARTS, ("train",))]
+    both = [build_dataset(known, labelled.decisions, labelled.recipe, parts) for parts in (PARTS, ("train",))]
     chosen = [*FEATURES, *(attribute.name for attribute in labelled.recipe.attributes)]
     every, earlier = (replace(one, features=one.features.select(chosen)) for one in both)
     return train.train(every, earlier, labelled.recipe).scorer
@@ -103,7 +103,7 @@ def test_real_decisions_without_history_are_watched_against_real_decisions(
     kind: str, way: str, tmp_path: Path
 ) -> None:
     decisions = sample(kind).decisions
-    share = scorer(kind).profile.no_history_share  # type: ignore[union-attr]
+    share = scorer(kind).reference.no_history_share  # type: ignore[union-attr]
     assert 0.02 < share < 0.3
     same = asked(kind, tmp_path, way, decisions)
     assert same.startswith(QUIET)

@@ -299,9 +299,9 @@ def test_impossible_sizes_are_refused_at_once(
         make(*size)
 
 
-def windowed(transactions: pl.DataFrame, cutoff: int) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
-    """A dozen plain features of the 30 days before a cutoff, and silence in the 30 days after it."""
-    as_of = START + timedelta(days=cutoff)
+def windowed(transactions: pl.DataFrame, day: int) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
+    """A dozen plain features of the 30 days before an observation date, and silence in the 30 days after it."""
+    as_of = START + timedelta(days=day)
     days = (as_of - TIME).dt.total_seconds() / 86400
     bought = AMOUNT.filter(AMOUNT > 0).log()
     recent = AMOUNT.filter((AMOUNT > 0) & (days < 10)).log().mean()
@@ -332,7 +332,7 @@ def windowed(transactions: pl.DataFrame, cutoff: int) -> tuple[pl.DataFrame, NDA
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_transactions_tell_more_than_recency_frequency_and_age(seed: int) -> None:
-    (before, gone), (then, left) = (windowed(default(seed), cutoff) for cutoff in (30, 60))
+    (before, gone), (then, left) = (windowed(default(seed), day) for day in (30, 60))
 
     def out_of_time(columns: list[str]) -> float:
         model = XGBClassifier(

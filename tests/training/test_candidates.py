@@ -40,7 +40,7 @@ DIRECTIONS = {"rising": 1}
 @pytest.fixture(scope="module")
 def fitted() -> Mapping[str, Classifier]:
     return {
-        name: candidate.fit(TABLE, BAD, 42, DIRECTIONS, candidate.defaults)
+        name: candidate.fit(TABLE, BAD, 42, DIRECTIONS, candidate.default_parameters)
         for name, candidate in CANDIDATES.items()
     }
 
@@ -56,7 +56,7 @@ def test_contributions_add_up_as_exactly_as_the_library_counts(
     fitted: Mapping[str, Classifier], name: str
 ) -> None:
     classifier = fitted[name]
-    margin, contributions = classifier.judge(TABLE)
+    margin, contributions = classifier.margin_and_contributions(TABLE)
     tolerance = 5e-6 if classifier.kind == "trees" else 1e-9  # XGBoost adds them in single precision
     total = classifier.neutral + contributions.sum(axis=1)
     np.testing.assert_allclose(total, margin, rtol=0, atol=tolerance)
@@ -104,7 +104,7 @@ def test_nothing_known_and_the_never_seen_have_a_margin(fitted: Mapping[str, Cla
 def test_one_seed_gives_the_same_files(name: str, tmp_path: Path) -> None:
     candidate = CANDIDATES[name]
     for folder in ("first", "second"):
-        candidate.fit(TABLE, BAD, 7, DIRECTIONS, candidate.defaults).save(tmp_path / folder)
+        candidate.fit(TABLE, BAD, 7, DIRECTIONS, candidate.default_parameters).save(tmp_path / folder)
     for path in (tmp_path / "first").iterdir():
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
 
@@ -169,7 +169,7 @@ def test_the_terms_of_the_logistic_are_the_regression(scaling: str) -> None:
 def test_few_bads_afford_few_characteristics() -> None:
     bad = np.zeros(ROWS, dtype=np.int8)
     bad[np.argsort(-TABLE["amount"].to_numpy())[:12]] = 1
-    card = CANDIDATES["scorecard"].fit(TABLE, bad, 1, {}, CANDIDATES["scorecard"].defaults)
+    card = CANDIDATES["scorecard"].fit(TABLE, bad, 1, {}, CANDIDATES["scorecard"].default_parameters)
     assert len(card.inputs) <= 12 // EVENTS_PER_CHARACTERISTIC
 
 
@@ -179,7 +179,7 @@ def test_only_the_best_inputs_are_kept() -> None:
     )
     for name in ("logistic", "forest", "xgboost", "lightgbm"):
         candidate = CANDIDATES[name]
-        classifier = candidate.fit(wide, BAD, 1, {}, {**candidate.defaults, "inputs": 10})
+        classifier = candidate.fit(wide, BAD, 1, {}, {**candidate.default_parameters, "inputs": 10})
         assert len(classifier.inputs) == 10
         assert {"rising", "amount"} <= set(classifier.inputs)
 
@@ -195,9 +195,9 @@ def test_rare_levels_are_in_no_file(fitted: Mapping[str, Classifier], tmp_path: 
 def test_a_search_tries_the_defaults_first_and_no_point_twice(name: str) -> None:
     candidate = CANDIDATES[name]
     grid, random = points(candidate, "grid", 1), points(candidate, "random", 1)
-    assert points(candidate, "none", 1) == [dict(candidate.defaults)]
-    assert grid[0] == random[0] == candidate.defaults
-    assert all(candidate.defaults[key] in values for key, values in candidate.space.items())
+    assert points(candidate, "none", 1) == [dict(candidate.default_parameters)]
+    assert grid[0] == random[0] == candidate.default_parameters
+    assert all(candidate.default_parameters[key] in values for key, values in candidate.space.items())
     assert len({json.dumps(point, sort_keys=True) for point in grid}) == len(grid) <= 24
     assert len(random) == min(RANDOM_TRIALS, len(grid))
     assert random == points(candidate, "random", 1)

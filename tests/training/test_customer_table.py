@@ -15,7 +15,7 @@ from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.settings.settings import Settings, resolve
 from credit_model.synthetic import generate
 from credit_model.training.customer_table import customer_table
-from credit_model.training.observation_dates import Cutoffs, automatic_windows, cutoffs
+from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
 from credit_model.training.rfm_proxy import Proxy, rfm_proxy
 from processes import ROOT, run
 
@@ -37,8 +37,8 @@ def ends() -> tuple[datetime, datetime]:
 
 
 @cache
-def trained() -> tuple[Cutoffs, Proxy]:
-    plan = cutoffs(*ends(), *automatic_windows(*ends()))
+def trained() -> tuple[ObservationDates, Proxy]:
+    plan = observation_dates(*ends(), *automatic_windows(*ends()))
     return plan, rfm_proxy(transactions(), plan)
 
 

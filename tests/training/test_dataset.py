@@ -12,7 +12,7 @@ from credit_model.data.decisions import Attribute
 from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
 from credit_model.synthetic import generate
 from credit_model.synthetic.constants import START
-from credit_model.training.dataset import Prepared, prepare
+from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import Recipe
 
 HISTORY = 30
@@ -37,8 +37,8 @@ def decisions() -> pl.DataFrame:
     )
 
 
-def prepared(table: pl.DataFrame, *parts: str) -> Prepared:
-    return prepare(tidy_table(table), decisions(), RECIPE, parts or ("train", "test"))
+def prepared(table: pl.DataFrame, *parts: str) -> Dataset:
+    return build_dataset(tidy_table(table), decisions(), RECIPE, parts or ("train", "test"))
 
 
 def copied(moment: datetime) -> pl.DataFrame:
@@ -95,7 +95,7 @@ def test_the_test_part_teaches_neither_levels_nor_which_features_vary() -> None:
 
 def test_decisions_keep_their_order_and_their_labels() -> None:
     mixed = decisions().sample(fraction=1, shuffle=True, seed=5)
-    found = prepare(tidy_table(raw()), mixed, RECIPE)
+    found = build_dataset(tidy_table(raw()), mixed, RECIPE)
     assert_frame_equal(found.decisions, mixed)
     assert found.bad.tolist() == mixed["bad"].to_list()
     assert found.customers.tolist() == mixed["CustomerId"].to_list()
@@ -142,22 +142,22 @@ def test_two_currencies_and_unknown_features_are_refused() -> None:
     with pytest.raises(ValueError, match="CurrencyCode: the transactions hold 2 currencies"):
         prepared(mixed)
     with pytest.raises(ValueError, match="there is no feature moonphase to include"):
-        prepare(tidy_table(raw()), decisions(), Recipe(HISTORY, "rfm_proxy", include=("moonphase",)))
+        build_dataset(tidy_table(raw()), decisions(), Recipe(HISTORY, "rfm_proxy", include=("moonphase",)))
     assert prepared(raw()).currency == "UGX"
 
 
 def test_a_feature_off_by_default_is_there_when_it_is_asked_for() -> None:
     known = tidy_table(raw())
-    assert "transaction_day" not in prepare(known, decisions(), RECIPE).features.columns
+    assert "transaction_day" not in build_dataset(known, decisions(), RECIPE).features.columns
     asked = Recipe(HISTORY, "rfm_proxy", include=("transaction_day",))
-    assert "transaction_day" in prepare(known, decisions(), asked).features.columns
+    assert "transaction_day" in build_dataset(known, decisions(), asked).features.columns
 
 
 @pytest.mark.parametrize("attributes", [(), (Attribute("age", "number"),)])
 def test_without_history_only_attributes_can_be_judged(attributes: tuple[Attribute, ...]) -> None:
     nobody: Tidy = tidy_table(pl.DataFrame(schema=SCHEMA))
     table = decisions().with_columns(age=pl.int_range(pl.len()).cast(pl.Float64))
-    found = prepare(nobody, table, Recipe(HISTORY, "observed_default", attributes=attributes))
+    found = build_dataset(nobody, table, Recipe(HISTORY, "observed_default", attributes=attributes))
     assert found.modelled.tolist() == [bool(attributes)] * table.height
     assert found.features.columns == [*(attribute.name for attribute in attributes), "transaction_count"]
     assert found.currency is None

@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 
 from credit_model.features.catalogue import Catalogue
 from credit_model.scoring.policy import Bands
-from credit_model.training.dataset import Prepared
+from credit_model.training.dataset import Dataset
 from credit_model.training.evaluation import MOST_PERIODS, by_period, figures, measure
 from credit_model.training.sample import Recipe
 
@@ -21,7 +21,7 @@ BANDS = Bands(limits=(0.2, 0.5), threshold=0.35)
 START = datetime(2024, 1, 1)
 
 
-def judged(rows: int = 1_200, days: int = 360, seed: int = 1) -> tuple[Prepared, FloatArray]:
+def judged(rows: int = 1_200, days: int = 360, seed: int = 1) -> tuple[Dataset, FloatArray]:
     """Decisions in order of time, about three per customer, and a calibrated probability of each."""
     random = np.random.default_rng(seed)
     probability = random.beta(2, 5, rows)
@@ -35,7 +35,7 @@ def judged(rows: int = 1_200, days: int = 360, seed: int = 1) -> tuple[Prepared,
         }
     )
     features = pl.DataFrame({"transaction_count": (random.random(rows) < 0.8).astype(np.float64)})
-    return Prepared(decisions, features, Catalogue(90), None, 0), probability
+    return Dataset(decisions, features, Catalogue(90), None, 0), probability
 
 
 def test_every_figure_is_that_of_scikit_learn_on_the_same_decisions() -> None:

@@ -19,7 +19,7 @@ from credit_model.training import feature_table, workflow
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.rfm import rfm
 from credit_model.training.sample import Recipe
-from credit_model.training.workflow import Outcome
+from credit_model.training.workflow import TrainingResult
 from loans import HISTORY_DAYS, START, outcomes, transactions
 
 INCOME = (Attribute("income", "number"),)
@@ -38,7 +38,7 @@ def table_of(decisions: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
 
 
 @cache
-def trained_on_transactions(folder: Path) -> Outcome:
+def trained_on_transactions(folder: Path) -> TrainingResult:
     transactions().frame.write_parquet(folder / "t.parquet")
     outcomes().write_parquet(folder / "o.parquet")
     files = {"transactions": str(folder / "t.parquet"), "outcomes": str(folder / "o.parquet")}
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_model_from_features_is_the_model_from_transactions(folder: Path, ending: str) -> None:
     original = trained_on_transactions(folder)
-    catalogue, path = original.trained.prepared.catalogue, str(folder / f"features.{ending}")
+    catalogue, path = original.trained.dataset.catalogue, str(folder / f"features.{ending}")
     table = table_of(outcomes().sample(fraction=1, shuffle=True, seed=1), catalogue)
     table.write_csv(path) if ending == "csv" else table.write_parquet(path)
     offline_table.write_catalogue(catalogue, path)
@@ -68,7 +68,7 @@ def test_a_model_from_features_is_the_model_from_transactions(folder: Path, endi
     assert_frame_equal(answers[1], answers[0], rel_tol=1e-9, abs_tol=1e-9)
     assert again.trained.scorer.catalogue == catalogue
     assert again.trained.scorer.currency == original.trained.scorer.currency == "UGX"
-    assert again.trained.scorer.profile == original.trained.scorer.profile
+    assert again.trained.scorer.reference == original.trained.scorer.reference
     beaten = {baseline.name: baseline for baseline in original.baselines}
     for baseline in again.baselines:
         assert baseline.roc_auc == pytest.approx(beaten[baseline.name].roc_auc, abs=0.02)
@@ -105,12 +105,12 @@ def test_attributes_tell_decisions_apart_and_equal_rows_are_one() -> None:
     two = pl.concat([two, two.with_columns(income=pl.lit(None, pl.Float64))])
     table = _table(pl.concat([two, two]), Catalogue(40, {}, INCOME))
     recipe = Recipe(40, "observed_default", INCOME)
-    prepared = table.prepare(labelled(two.reverse()), recipe)
+    prepared = table.build_dataset(labelled(two.reverse()), recipe)
     assert prepared.features["income"].to_list() == two.reverse()["income"].to_list()
     with pytest.raises(
         ValueError, match=r"the features tell CustomerId, as_of apart, and 1 rows .* come again"
     ):
-        table.prepare(labelled(two.head(1).drop("income")), recipe)
+        table.build_dataset(labelled(two.head(1).drop("income")), recipe)
 
 
 def test_invalid_decisions_are_left_out_and_counted() -> None:
@@ -118,7 +118,7 @@ def test_invalid_decisions_are_left_out_and_counted() -> None:
     table = _table(decisions, Catalogue(40))
     status = pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("invalid")).otherwise("status")
     table = FeatureTable(table.frame.with_columns(status=status), table.catalogue)
-    prepared = table.prepare(labelled(decisions), recipe)
+    prepared = table.build_dataset(labelled(decisions), recipe)
     assert (prepared.invalid, prepared.decisions.height, prepared.features.height) == (2, 7, 7)
     assert prepared.decisions["CustomerId"].to_list() == decisions["CustomerId"].to_list()[2:]
 
@@ -129,11 +129,11 @@ def test_what_a_table_of_features_cannot_be_used_for() -> None:
     with pytest.raises(
         ValueError, match="lack 3 of 12 decisions of the outcomes; compute them for these too"
     ):
-        table.prepare(labelled(outcomes().head(12)), recipe)
+        table.build_dataset(labelled(outcomes().head(12)), recipe)
     codes = pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("KES")).otherwise("CurrencyCode")
     mixed = FeatureTable(table.frame.with_columns(CurrencyCode=codes), table.catalogue)
     with pytest.raises(ValueError, match="2 currencies; train one model per currency"):
-        mixed.prepare(labelled(decisions), recipe)
+        mixed.build_dataset(labelled(decisions), recipe)
 
 
 @pytest.mark.parametrize(

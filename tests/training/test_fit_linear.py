@@ -13,7 +13,7 @@ def test_few_bads_afford_few_characteristics_though_many_inform() -> None:
         pl.Series(f"f{n}", BAD + np.random.default_rng(n).normal(scale=1.2, size=ROWS)) for n in range(12)
     )
     few = np.concatenate([np.flatnonzero(BAD == 1)[:15], np.flatnonzero(BAD == 0)])
-    given = CANDIDATES["scorecard"].defaults
+    given = CANDIDATES["scorecard"].default_parameters
     card = CANDIDATES["scorecard"].fit(wide[few], BAD[few], 1, {}, given)
     assert len(card.inputs) <= 15 // EVENTS_PER_CHARACTERISTIC < given["characteristics"]
 

@@ -14,7 +14,7 @@ from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.synthetic import generate
 from credit_model.synthetic.constants import START
 from credit_model.training import gates
-from credit_model.training.dataset import Prepared, prepare
+from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.gates import Baseline, copies, failed
 from credit_model.training.sample import Recipe
 
@@ -140,8 +140,8 @@ def test_each_gate_binds_and_says_why(
 
 
 @cache
-def prepared() -> tuple[Tidy, Prepared, Recipe]:
-    """Decisions at two cutoffs, bad where no transaction followed."""
+def prepared() -> tuple[Tidy, Dataset, Recipe]:
+    """Decisions at two observation dates, bad where no transaction followed."""
     known = tidy_table(generate.transactions(customers=500, days=90, seed=3))
     frame, recipe, parts = known.frame, Recipe(HISTORY, "rfm_proxy"), []
     for moment, part in ((TEST - timedelta(days=OUTCOME), "train"), (TEST, "test")):
@@ -151,7 +151,7 @@ def prepared() -> tuple[Tidy, Prepared, Recipe]:
         people = before.select("CustomerId").unique(maintain_order=True)
         silent = ~pl.col("CustomerId").is_in(after["CustomerId"].unique().implode())
         parts.append(people.with_columns(as_of=pl.lit(moment), bad=silent.cast(pl.Int8), part=pl.lit(part)))
-    return known, prepare(known, pl.concat(parts), recipe), recipe
+    return known, build_dataset(known, pl.concat(parts), recipe), recipe
 
 
 def on_test(risk: np.ndarray) -> tuple[Baseline, ...]:

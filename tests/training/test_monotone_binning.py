@@ -18,7 +18,7 @@ from credit_model.models.binning import Binning
 from credit_model.reporting.tables import binning_table
 from credit_model.training.monotone_binning import (
     BinningRules,
-    Cells,
+    CellCounts,
     fit_binning,
     fit_binnings,
     monotone_cuts,
@@ -257,8 +257,8 @@ def test_a_column_without_evidence_is_worth_nothing(values: pl.Series) -> None:
     assert binning_table(binning)["count"].sum() == 100
 
 
-def cells(goods: list[int], bads: list[int]) -> Cells:
-    return Cells(np.array(goods, dtype=float), np.array(bads, dtype=float), sum(goods), sum(bads))
+def cells(goods: list[int], bads: list[int]) -> CellCounts:
+    return CellCounts(np.array(goods, dtype=float), np.array(bads, dtype=float), sum(goods), sum(bads))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def cells(goods: list[int], bads: list[int]) -> Cells:
         (cells([300, 302], [60, 100]), {"significance": 0.001}, {"significance": 0.01}),
     ],
 )
-def test_each_rule_forbids_a_cut(counts: Cells, strict: dict[str, float], lax: dict[str, float]) -> None:
+def test_each_rule_forbids_a_cut(counts: CellCounts, strict: dict[str, float], lax: dict[str, float]) -> None:
     loose = BinningRules(min_share=0.01, min_cases=10, min_events=1)
     direction = 1 if counts.bads[0] > 50 else -1
     assert monotone_cuts(counts, direction, replace(loose, **lax), 1).tolist() == [1]  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.metrics import roc_auc
-from credit_model.training.observation_dates import Cutoffs, cutoffs
+from credit_model.training.observation_dates import ObservationDates, observation_dates
 from credit_model.training.rfm import outcome_rfm, rfm
 from credit_model.training.rfm_clusters import Labeller, fit_labeller, least_engaged, published_bad
 from credit_model.training.rfm_proxy import Proxy, population, rfm_proxy, same_window
@@ -48,7 +48,7 @@ def purchases(customers: int = 120, seed: int = 0) -> Tidy:
 
 
 PURCHASES = purchases()
-PLAN = cutoffs(FIRST, LAST, 30, 30)
+PLAN = observation_dates(FIRST, LAST, 30, 30)
 PROXY = rfm_proxy(PURCHASES, PLAN)
 TRAINING = pl.concat([outcome_rfm(PURCHASES, population(PURCHASES, PLAN.train[0], 30), 30)])
 
@@ -61,18 +61,24 @@ def same(one: Proxy, other: Proxy) -> bool:
     return one.labels.decisions.equals(other.labels.decisions) and one.labeller == other.labeller
 
 
-def test_the_population_of_a_cutoff_has_a_transaction_in_its_history_and_silent_customers_belong() -> None:
+def test_the_population_of_an_observation_date_has_a_transaction_in_its_history_and_silent_customers_belong() -> (
+    None
+):
     frame, decisions = PURCHASES.frame, PROXY.labels.decisions
     moment = pl.col("TransactionStartTime")
-    for cutoff in PLAN.all:
-        known = frame.filter((moment >= cutoff - 30 * DAY) & (moment < cutoff))["CustomerId"]
-        judged = decisions.filter(pl.col("as_of") == cutoff)["CustomerId"]
+    for observation_date in PLAN.all:
+        known = frame.filter((moment >= observation_date - 30 * DAY) & (moment < observation_date))[
+            "CustomerId"
+        ]
+        judged = decisions.filter(pl.col("as_of") == observation_date)["CustomerId"]
         assert judged.to_list() == sorted(set(known))
-        buyers = frame.filter((moment >= cutoff) & (moment < cutoff + 30 * DAY))["CustomerId"]
+        buyers = frame.filter((moment >= observation_date) & (moment < observation_date + 30 * DAY))[
+            "CustomerId"
+        ]
         assert set(judged) - set(buyers)
 
 
-def test_a_cutoff_judges_who_bought_at_its_windows_start_and_not_who_buys_at_that_moment() -> None:
+def test_an_observation_date_judges_who_bought_at_its_windows_start_and_not_who_buys_at_that_moment() -> None:
     first = PURCHASES.frame.sort("TransactionStartTime").row(0, named=True)
     bought = PURCHASES.frame.filter(pl.col("TransactionId") == first["TransactionId"])
     start = first["TransactionStartTime"]
@@ -115,9 +121,9 @@ def test_shifting_all_times_changes_no_label(shift: timedelta) -> None:
     assert shifted.labeller == PROXY.labeller
 
 
-def test_nothing_before_a_cutoff_or_after_its_outcome_has_a_part_in_its_labels() -> None:
-    """Amounts before the cutoff and after the window change; only who had a transaction stays."""
-    plan = Cutoffs(30, 30, (LAST - 60 * DAY,), LAST - 31 * DAY)
+def test_nothing_before_an_observation_date_or_after_its_outcome_has_a_part_in_its_labels() -> None:
+    """Amounts before the observation date and after the window change; only who had a transaction stays."""
+    plan = ObservationDates(30, 30, (LAST - 60 * DAY,), LAST - 31 * DAY)
     moment = pl.col("TransactionStartTime")
     outside = (moment < plan.train[0]) | (moment >= plan.test + 30 * DAY)
     frame = PURCHASES.frame
@@ -149,9 +155,9 @@ def test_a_frozen_labeller_gives_the_labels_it_gave() -> None:
 
 def test_a_labeller_labels_only_windows_of_its_own_length() -> None:
     with pytest.raises(
-        ValueError, match="fitted on outcome windows of 30 days and cannot label windows of 29"
+        ValueError, match="fitted on performance windows of 30 days and cannot label windows of 29"
     ):
-        rfm_proxy(PURCHASES, cutoffs(FIRST, LAST, 30, 29), PROXY.labeller)
+        rfm_proxy(PURCHASES, observation_dates(FIRST, LAST, 30, 29), PROXY.labeller)
 
 
 @settings(deadline=None)
@@ -224,16 +230,20 @@ def test_a_cluster_of_a_handful_is_refused_and_so_are_customers_all_alike() -> N
         fit_labeller(silent.cast({"recency": pl.Float64}), 30)
 
 
-def test_cohorts_tell_the_rate_the_silent_and_the_agreement_of_every_cutoff() -> None:
+def test_cohorts_tell_the_rate_the_silent_and_the_agreement_of_every_observation_date() -> None:
     decisions, cohorts = PROXY.labels.decisions, PROXY.cohorts
     moment = pl.col("TransactionStartTime")
     agreements, silents = [], []
-    for (cutoff,), rows in decisions.group_by("as_of", maintain_order=True):
-        assert isinstance(cutoff, datetime)
-        buyers = set(PURCHASES.frame.filter((moment >= cutoff) & (moment < cutoff + 30 * DAY))["CustomerId"])
+    for (observation_date,), rows in decisions.group_by("as_of", maintain_order=True):
+        assert isinstance(observation_date, datetime)
+        buyers = set(
+            PURCHASES.frame.filter((moment >= observation_date) & (moment < observation_date + 30 * DAY))[
+                "CustomerId"
+            ]
+        )
         silent = [customer not in buyers for customer in rows["CustomerId"]]
         agreement = [quiet == (bad == 1) for quiet, bad in zip(silent, rows["bad"], strict=True)]
-        row = cohorts.filter(pl.col("as_of") == cutoff).drop("as_of").row(0, named=True)
+        row = cohorts.filter(pl.col("as_of") == observation_date).drop("as_of").row(0, named=True)
         expected = {"customers": rows.height, "bad_rate": rows["bad"].mean()}
         expected |= {"silent": float(np.mean(silent)), "agreement": float(np.mean(agreement))}
         assert row == pytest.approx(expected)

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit_model.training.splits import by_cutoff, customer_folds, exclusions, out_of_customer, out_of_time
+from credit_model.training.splits import (
+    by_observation_date,
+    customer_folds,
+    exclusions,
+    out_of_customer,
+    out_of_time,
+)
 
 DAY = timedelta(days=1)
 START = datetime(2019, 1, 1)
@@ -42,7 +48,7 @@ determinate = decisions.filter(lambda table: table["bad"].null_count() < table.h
 @given(decisions, st.integers(0, 100))
 def test_what_trains_was_known_before_what_tests_was_decided(table: pl.DataFrame, days: int) -> None:
     start = START + days * DAY
-    for row in by_cutoff(table, start).iter_rows(named=True):
+    for row in by_observation_date(table, start).iter_rows(named=True):
         if row["bad"] is None or (row["as_of"] < start < row["known_at"]):
             assert row["part"] == "excluded"
         else:
@@ -55,7 +61,7 @@ def test_exclusions_count_the_indeterminate_and_the_unknown_yet(table: pl.DataFr
     undecided = table["bad"].null_count()
     early = table.drop_nulls("bad").filter((pl.col("as_of") < start) & (pl.col("known_at") > start)).height
     expected = {"indeterminate": undecided, "unknown yet": early}
-    assert exclusions(by_cutoff(table, start)) == {reason: n for reason, n in expected.items() if n}
+    assert exclusions(by_observation_date(table, start)) == {reason: n for reason, n in expected.items() if n}
 
 
 @given(decisions)
@@ -107,7 +113,11 @@ def test_the_order_of_rows_changes_no_part_and_no_fold(table: pl.DataFrame, seed
     numbered = table.with_row_index("place")
     shuffled = numbered.sample(fraction=1.0, shuffle=True, seed=seed)
     assert out_of_customer(shuffled).sort("place").equals(out_of_customer(numbered))
-    assert by_cutoff(shuffled, START + 50 * DAY).sort("place").equals(by_cutoff(numbered, START + 50 * DAY))
+    assert (
+        by_observation_date(shuffled, START + 50 * DAY)
+        .sort("place")
+        .equals(by_observation_date(numbered, START + 50 * DAY))
+    )
     folds = shuffled.with_columns(customer_folds(shuffled["CustomerId"])).sort("place")["fold"]
     assert folds.equals(customer_folds(table["CustomerId"]))
 

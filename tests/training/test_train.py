@@ -22,7 +22,7 @@ from credit_model.synthetic import generate
 from credit_model.training import evaluation, gates, train, workflow
 from credit_model.training.candidates import CANDIDATES, best_point
 from credit_model.training.cross_validation import Cases
-from credit_model.training.dataset import Prepared, prepare
+from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import Recipe, observed_sample, proxy_sample
 from credit_model.training.train import Trained
 from processes import ROOT
@@ -43,7 +43,9 @@ def trained_on(
     decisions = sample.decisions
     if bad is not None:
         decisions = decisions.with_columns(bad=pl.Series(bad[: decisions.height], dtype=pl.Int8))
-    prepared = [prepare(known, decisions, sample.recipe, parts) for parts in (("train", "test"), ("train",))]
+    prepared = [
+        build_dataset(known, decisions, sample.recipe, parts) for parts in (("train", "test"), ("train",))
+    ]
     return train.train(prepared[0], prepared[1], sample.recipe), sample.recipe
 
 
@@ -66,7 +68,7 @@ def test_shuffled_labels_are_chance() -> None:
 
 def test_what_comes_after_the_decision_changes_no_feature_and_no_score() -> None:
     known, (trained, recipe) = transactions(), scorecard()
-    decisions = trained.prepared.decisions
+    decisions = trained.dataset.decisions
     last = decisions["as_of"].max()
     assert isinstance(last, datetime)
     later = known.frame.with_columns(
@@ -75,8 +77,8 @@ def test_what_comes_after_the_decision_changes_no_feature_and_no_score() -> None
         TransactionId=pl.col("TransactionId") + "x",
     )
     injected = Tidy(pl.concat([known.frame, later]), known.faults)
-    names = trained.prepared.features.columns
-    assert prepare(injected, decisions, recipe).features.select(names).equals(trained.prepared.features)
+    names = trained.dataset.features.columns
+    assert build_dataset(injected, decisions, recipe).features.select(names).equals(trained.dataset.features)
     asked = decisions.select("CustomerId", "as_of").head(50)
     before = score_tables(trained.scorer, known, asked, datetime(2019, 1, 1))
     assert score_tables(trained.scorer, injected, asked, datetime(2019, 1, 1)).equals(before)
@@ -141,12 +143,12 @@ def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
 def test_the_points_of_a_cases_bins_add_up_to_its_score() -> None:
     trained, _ = scorecard()
     points = tables.points(trained)
-    table = trained.prepared.features.head(200)
+    table = trained.dataset.features.head(200)
     total = np.zeros(table.height)
     for binning in trained.scorecard.binnings:
         own = points.filter(pl.col("feature") == binning.feature)["points"].to_numpy()
         total += own[binning.index(table[binning.feature])]
-    decisions = trained.prepared.decisions.select("CustomerId", "as_of").head(200)
+    decisions = trained.dataset.decisions.select("CustomerId", "as_of").head(200)
     answers = score_tables(trained.scorer, transactions(), decisions, datetime(2019, 1, 1))
     np.testing.assert_allclose(total, answers["score"].to_numpy(), atol=1e-9)
 
@@ -154,7 +156,7 @@ def test_the_points_of_a_cases_bins_add_up_to_its_score() -> None:
 def test_figures_are_those_of_scikit_learn() -> None:
     trained, _ = scorecard()
     rows = ~np.isnan(trained.test_probability)
-    bad, risk = trained.prepared.bad[rows], trained.test_probability[rows]
+    bad, risk = trained.dataset.bad[rows], trained.test_probability[rows]
     figures, threshold = trained.figures, trained.scorer.bands.threshold
     said = (risk >= threshold).astype(int)
     expected = {
@@ -174,10 +176,10 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 def test_periods_add_up_to_the_whole() -> None:
     trained, _ = scorecard()
-    table = evaluation.by_period(trained.prepared, trained.probability)
+    table = evaluation.by_period(trained.dataset, trained.probability)
     known = ~np.isnan(trained.probability)
     assert table["decisions"].sum() == known.sum()
-    assert table["bads"].sum() == trained.prepared.bad[known].sum()
+    assert table["bads"].sum() == trained.dataset.bad[known].sum()
     assert table["period"].is_sorted()
 
 
@@ -186,18 +188,18 @@ def test_a_customer_is_in_one_fold_and_on_one_side() -> None:
     sample = observed_sample(Settings(outcomes="x", split="random", attributes=("age",)), table)
     sides = sample.decisions.group_by("CustomerId").agg(pl.col("part").n_unique())
     assert sides["part"].max() == 1
-    prepared = prepare(NONE, sample.decisions, sample.recipe)
+    prepared = build_dataset(NONE, sample.decisions, sample.recipe)
     cases = Cases.of(prepared, np.ones(prepared.decisions.height, dtype=np.bool_))
     folds = pl.DataFrame({"who": cases.customers.astype(str), "fold": cases.fold(1)})
     assert folds.group_by("who").agg(pl.col("fold").n_unique())["fold"].max() == 1
 
 
-def prepared_with(bads: int) -> tuple[Prepared, Recipe]:
+def prepared_with(bads: int) -> tuple[Dataset, Recipe]:
     table = outcomes_of(400).with_columns(
         defaulted=(pl.int_range(pl.len()) % (400 // bads) == 0).cast(pl.Int8)
     )
     sample = observed_sample(Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard"), table)
-    return prepare(NONE, sample.decisions, sample.recipe), sample.recipe
+    return build_dataset(NONE, sample.decisions, sample.recipe), sample.recipe
 
 
 def test_with_ten_bads_nothing_is_claimed() -> None:
@@ -230,7 +232,7 @@ def test_outcomes_unknown_when_the_test_part_begins_are_not_trained_on() -> None
 
 def test_a_model_that_is_recency_does_not_beat_recency() -> None:
     trained, recipe = scorecard()
-    prepared = trained.prepared
+    prepared = trained.dataset
     recency = prepared.features["recency"].to_numpy() / 100
     same = np.where(prepared.part("test"), recency, np.nan)
     found = gates.baselines(transactions(), prepared, same, recipe, 30)
@@ -259,6 +261,6 @@ def test_bads_of_one_customer_are_refused() -> None:
     table = outcomes_of(400).with_columns(CustomerId=who, defaulted=bad.cast(pl.Int8))
     settings = Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard", split="random")
     sample = observed_sample(settings, table)
-    prepared = prepare(NONE, sample.decisions, sample.recipe)
+    prepared = build_dataset(NONE, sample.decisions, sample.recipe)
     with pytest.raises(ValueError, match=r"all 20 bad of .* are of so few customers .* outcomes of more"):
         train.train(prepared, prepared, sample.recipe)

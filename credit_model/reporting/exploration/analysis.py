@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from credit_model.data.transactions import COLUMNS, FAULTS, REQUIRED, SCHEMA, Tidy
+from credit_model.data.transactions import COLUMNS, REQUIRED, ROW_FAULTS, SCHEMA, Tidy
 from credit_model.training.rfm import rfm
 from credit_model.training.rfm_clusters import fit_labeller
 
@@ -72,20 +72,20 @@ def explore(
         ValueError: there is no transaction with a customer, a time and an amount.
     """
     frame = transactions.frame
-    known = frame.drop_nulls(REQUIRED)
-    if known.is_empty():
+    readable = frame.drop_nulls(REQUIRED)
+    if readable.is_empty():
         raise ValueError("no transaction has a customer, a time and an amount; give transactions to explore")
-    measured = _measured(known)
+    measured = _measured(readable)
     return Exploration(
         absent=tuple(name for name in COLUMNS if name not in present),
         quality=quality(transactions, present),
         duplicates=duplicates(frame).filter("TransactionId" in present),
-        amounts=_amounts(known).filter(pl.col("amount").is_in(present)),
-        amount_against_value=_agreement(known).filter("Value" in present),
-        sides=_sides(known),
-        levels=levels(known, present),
-        days=_days(known),
-        hours=_hours(known),
+        amounts=_amounts(readable).filter(pl.col("amount").is_in(present)),
+        amount_against_value=_agreement(readable).filter("Value" in present),
+        sides=_sides(readable),
+        levels=levels(readable, present),
+        days=_days(readable),
+        hours=_hours(readable),
         customers=_customers(measured),
         clusters=_clusters(measured, seed),
         rfm=measured.select("recency", "frequency", "monetary"),
@@ -93,10 +93,10 @@ def explore(
     )
 
 
-def _amounts(known: pl.DataFrame) -> pl.DataFrame:
+def _amounts(readable: pl.DataFrame) -> pl.DataFrame:
     tables = []
     for name in ("Amount", "Value"):
-        column = known[name]
+        column = readable[name]
         scaled = column.sign() * (column.abs() + 1).log()
         low, high = scaled.quantile(0.25, "linear"), scaled.quantile(0.75, "linear")
         reach = _OUTLIER * ((high or 0.0) - (low or 0.0))
@@ -108,10 +108,10 @@ def _amounts(known: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(tables)
 
 
-def _agreement(known: pl.DataFrame) -> pl.DataFrame:
+def _agreement(readable: pl.DataFrame) -> pl.DataFrame:
     gross = pl.col("Amount").abs()
     same = (pl.col("Value") - gross).abs() <= 1e-9 * (1 + pl.col("Value"))
-    equal, above, correlation = known.select(
+    equal, above, correlation = readable.select(
         same.mean(),
         ((pl.col("Value") > gross) & ~same).mean().alias("above"),
         pl.corr("Amount", "Value").alias("r"),
@@ -128,13 +128,13 @@ def _agreement(known: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sides(known: pl.DataFrame) -> pl.DataFrame:
+def _sides(readable: pl.DataFrame) -> pl.DataFrame:
     side = pl.when(pl.col("Amount") < 0).then(pl.lit("credit")).otherwise(pl.lit("debit")).alias("side")
     return (
-        known.group_by(side)
+        readable.group_by(side)
         .agg(
             transactions=pl.len(),
-            share=pl.len() / known.height,
+            share=pl.len() / readable.height,
             amount=pl.col("Amount").sum(),
             median=pl.col("Amount").median(),
         )
@@ -142,36 +142,36 @@ def _sides(known: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _days(known: pl.DataFrame) -> pl.DataFrame:
+def _days(readable: pl.DataFrame) -> pl.DataFrame:
     day = pl.col("TransactionStartTime").dt.date().alias("day")
     return (
-        known.group_by(day)
+        readable.group_by(day)
         .agg(transactions=pl.len(), customers=pl.col("CustomerId").n_unique(), turnover=pl.col("Value").sum())
         .sort("day")
     )
 
 
-def _hours(known: pl.DataFrame) -> pl.DataFrame:
+def _hours(readable: pl.DataFrame) -> pl.DataFrame:
     time = pl.col("TransactionStartTime").dt
     return (
-        known.group_by(weekday=time.weekday(), hour=time.hour())
+        readable.group_by(weekday=time.weekday(), hour=time.hour())
         .agg(transactions=pl.len())
         .sort("weekday", "hour")
     )
 
 
-def _measured(known: pl.DataFrame) -> pl.DataFrame:
+def _measured(readable: pl.DataFrame) -> pl.DataFrame:
     time = pl.col("TransactionStartTime")
-    end, days = known.select(
+    end, days = readable.select(
         time.max() + pl.duration(microseconds=1), (time.max() - time.min()).dt.total_days().alias("days")
     ).row(0)
     decisions = (
-        known.select("CustomerId")
+        readable.select("CustomerId")
         .unique()
         .sort("CustomerId")
         .with_columns(as_of=pl.lit(end, pl.Datetime("us")))
     )
-    return rfm(Tidy(known, pl.DataFrame(schema=FAULTS)), decisions, days + 1)
+    return rfm(Tidy(readable, pl.DataFrame(schema=ROW_FAULTS)), decisions, days + 1)
 
 
 def _customers(measured: pl.DataFrame) -> pl.DataFrame:
@@ -218,7 +218,7 @@ def quality(transactions: Tidy, present: Collection[str]) -> pl.DataFrame:
     frame, faults = transactions.frame, transactions.faults
     unreadable = dict(faults.filter(pl.col("problem") == "unreadable")["field"].value_counts().iter_rows())
     rows = []
-    for name in (known for known in COLUMNS if known in present):
+    for name in (readable for readable in COLUMNS if readable in present):
         column = frame[name]
         distinct = column.drop_nulls().n_unique()
         rows.append(
@@ -266,31 +266,31 @@ CATEGORIES = (
 )
 
 
-def levels(known: pl.DataFrame, present: Collection[str]) -> pl.DataFrame:
+def levels(readable: pl.DataFrame, present: Collection[str]) -> pl.DataFrame:
     """Frequent levels of every category that the files have and that varies; of the first where none does.
 
     Returns:
         ``column``, ``level``, ``transactions`` and ``turnover``, empty where the files have no category.
     """
     there = [name for name in CATEGORIES if name in present]
-    varied = [name for name in there if known[name].drop_nulls().n_unique() > 1]
+    varied = [name for name in there if readable[name].drop_nulls().n_unique() > 1]
     empty = pl.DataFrame(schema={"column": pl.String, "level": pl.String})
-    return pl.concat([empty, *(_levels(known, name) for name in varied or there[:1])], how="diagonal")
+    return pl.concat([empty, *(_levels(readable, name) for name in varied or there[:1])], how="diagonal")
 
 
-def _levels(known: pl.DataFrame, name: str) -> pl.DataFrame:
+def _levels(readable: pl.DataFrame, name: str) -> pl.DataFrame:
     """Frequent levels of one column; those of fewer than five customers, and the tail, are folded.
 
     A fold of fewer than five customers takes in the least frequent level besides: it would say what one did.
     """
     level = pl.col(name).fill_null("(missing)")
-    counted = known.group_by(level.alias("level")).agg(
+    counted = readable.group_by(level.alias("level")).agg(
         transactions=pl.len(), customers=pl.col("CustomerId").n_unique(), turnover=pl.col("Value").sum()
     )
     ranked = counted.sort(["transactions", "level"], descending=[True, False]).with_row_index("rank")
     folded = (pl.col("customers") < LEAST_CUSTOMERS) | (pl.col("rank") >= MOST_LEVELS)
     kept = ranked.filter(~folded)["level"]
-    hidden = known.filter(~level.is_in(kept.implode()))["CustomerId"].n_unique()
+    hidden = readable.filter(~level.is_in(kept.implode()))["CustomerId"].n_unique()
     kept = kept.head(-1) if 0 < hidden < LEAST_CUSTOMERS else kept
     shown = ranked.with_columns(
         level=pl.when(pl.col("level").is_in(kept.implode())).then("level").otherwise(pl.lit(RARE))

@@ -18,74 +18,74 @@ _MOST_POINTS = 50_000
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def pictures(found: Exploration, transactions: Tidy) -> Mapping[str, Figure]:
+def pictures(exploration: Exploration, transactions: Tidy) -> Mapping[str, Figure]:
     """Every picture by file name; of more than 50,000 transactions an even sample is drawn where each is a point."""
-    known = transactions.frame.drop_nulls(["CustomerId", "TransactionStartTime", "Amount"])
-    sample = known.select("Amount", "Value").gather_every(-(-known.height // _MOST_POINTS))
+    readable = transactions.frame.drop_nulls(["CustomerId", "TransactionStartTime", "Amount"])
+    sample = readable.select("Amount", "Value").gather_every(-(-readable.height // _MOST_POINTS))
     made = {
-        "amounts.png": _amounts(sample.select(found.amounts["amount"].to_list())),
-        "days.png": _days(found.days),
-        "hours.png": _hours(found.hours),
-        "rfm.png": _rfm(found.rfm),
-        "clusters.png": _clusters(found),
+        "amounts.png": _amounts(sample.select(exploration.amounts["amount"].to_list())),
+        "days.png": _days(exploration.days),
+        "hours.png": _hours(exploration.hours),
+        "rfm.png": _rfm(exploration.rfm),
+        "clusters.png": _clusters(exploration),
     }
-    if found.amount_against_value.height:
+    if exploration.amount_against_value.height:
         made["amount_against_value.png"] = _agreement(sample)
-    if found.levels.height:
-        made["categories.png"] = _categories(found.levels)
-    if found.outcomes.height:
-        made["outcomes.png"] = _outcomes(found.outcomes)
+    if exploration.levels.height:
+        made["categories.png"] = _categories(exploration.levels)
+    if exploration.outcomes.height:
+        made["outcomes.png"] = _outcomes(exploration.outcomes)
     return made
 
 
-def document(found: Exploration, transactions: Tidy, drawn: Mapping[str, Figure]) -> str:
+def document(exploration: Exploration, transactions: Tidy, drawn: Mapping[str, Figure]) -> str:
     """The page, self-contained."""
     frame = transactions.frame
     times = frame["TransactionStartTime"]
     customers = frame["CustomerId"].n_unique()
     subtitle = f"{frame.height:,} transactions of {customers:,} customers, {times.min()!s} to {times.max()!s}"
-    remarks: list[Block] = [Note(text) for text in notes(found)] or ["Nothing stands out."]
+    remarks: list[Block] = [Note(text) for text in notes(exploration)] or ["Nothing stands out."]
     sections = [
         Section("What to look at", remarks),
-        Section("Quality", _quality_blocks(found)),
-        Section("Amounts", _amount_blocks(found, drawn)),
-        Section("Categories", _category_blocks(found, drawn)),
+        Section("Quality", _quality_blocks(exploration)),
+        Section("Amounts", _amount_blocks(exploration, drawn)),
+        Section("Categories", _category_blocks(exploration, drawn)),
         Section("Time", _time_blocks(drawn)),
-        Section("Customers", _customer_blocks(found, drawn)),
+        Section("Customers", _customer_blocks(exploration, drawn)),
     ]
-    if found.outcomes.height:
-        sections.append(Section("Outcomes", _outcome_blocks(found, drawn)))
+    if exploration.outcomes.height:
+        sections.append(Section("Outcomes", _outcome_blocks(exploration, drawn)))
     return page("Exploration of transactions", subtitle, sections)
 
 
-def _quality_blocks(found: Exploration) -> list[Block]:
-    blocks: list[Block] = [Table(found.quality, "Columns")]
-    if found.duplicates.height:
-        blocks.append(Table(found.duplicates, "Repeated transactions"))
+def _quality_blocks(exploration: Exploration) -> list[Block]:
+    blocks: list[Block] = [Table(exploration.quality, "Columns")]
+    if exploration.duplicates.height:
+        blocks.append(Table(exploration.duplicates, "Repeated transactions"))
     return blocks
 
 
-def _amount_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
-    names = " and ".join(found.amounts["amount"])
+def _amount_blocks(exploration: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+    names = " and ".join(exploration.amounts["amount"])
     quantiles = "Quantiles; outliers lie 3 interquartile ranges beyond the quartiles of the signed log"
     blocks: list[Block] = [
-        Table(found.amounts, quantiles),
-        Table(found.sides, "Debits from customers, credits to them"),
+        Table(exploration.amounts, quantiles),
+        Table(exploration.sides, "Debits from customers, credits to them"),
         Picture(drawn["amounts.png"], f"{names}, on a signed log scale", f"Histograms of {names}"),
     ]
-    if found.amount_against_value.height:
+    if exploration.amount_against_value.height:
         scatter = drawn["amount_against_value.png"]
-        blocks.append(Table(found.amount_against_value, "Amount against Value"))
+        blocks.append(Table(exploration.amount_against_value, "Amount against Value"))
         blocks.append(Picture(scatter, "Each point is a transaction", "Scatter of Amount and Value"))
     return blocks
 
 
-def _category_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
-    if not found.levels.height:
+def _category_blocks(exploration: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+    if not exploration.levels.height:
         return ["The transactions have no column of categories."]
     folded = "Levels of fewer than five customers, and the tail, are folded into (rare)"
     bars = Picture(drawn["categories.png"], "Transactions by level", "Bars of the levels of each category")
-    return [bars, Table(found.levels, folded)]
+    return [bars, Table(exploration.levels, folded)]
 
 
 def _time_blocks(drawn: Mapping[str, Figure]) -> list[Block]:
@@ -96,21 +96,21 @@ def _time_blocks(drawn: Mapping[str, Figure]) -> list[Block]:
     ]
 
 
-def _customer_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+def _customer_blocks(exploration: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
     clusters = "Clusters of recency, frequency and monetary value"
     scaled = "K-means on log and robust scaled recency, frequency and monetary value"
     return [
-        Table(found.customers, "Quantiles over customers at the end of the data"),
+        Table(exploration.customers, "Quantiles over customers at the end of the data"),
         Picture(drawn["rfm.png"], "Recency, frequency, monetary value", "Histograms over customers"),
         Picture(drawn["clusters.png"], clusters, "Clusters in a scatter"),
-        Table(found.clusters, scaled),
+        Table(exploration.clusters, scaled),
     ]
 
 
-def _outcome_blocks(found: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
+def _outcome_blocks(exploration: Exploration, drawn: Mapping[str, Figure]) -> list[Block]:
     return [
         Picture(drawn["outcomes.png"], "Bad rate by month, 95 % intervals", "Bad rate by month"),
-        Table(found.outcomes, "Real outcomes by month of the decision"),
+        Table(exploration.outcomes, "Real outcomes by month of the decision"),
     ]
 
 
@@ -184,12 +184,12 @@ def _rfm(measured: pl.DataFrame) -> Figure:
     return figure
 
 
-def _clusters(found: Exploration) -> Figure:
+def _clusters(exploration: Exploration) -> Figure:
     figure, (axes,) = _figure(1, 1)
-    step = -(-found.rfm.height // _MOST_POINTS)
-    shown = found.rfm.gather_every(step)
+    step = -(-exploration.rfm.height // _MOST_POINTS)
+    shown = exploration.rfm.gather_every(step)
     axes.plot(shown["recency"], np.log10(shown["frequency"]), ".", color=_GREY, markersize=3, alpha=0.4)
-    for cluster in found.clusters.to_dicts():
+    for cluster in exploration.clusters.to_dicts():
         colour = _RED if cluster["cluster"] == "least engaged" else _BLUE
         place = (cluster["recency"], np.log10(max(cluster["frequency"], 0.1)))
         axes.plot(*place, "o", color=colour, markersize=6 + 24 * cluster["share"], alpha=0.7)

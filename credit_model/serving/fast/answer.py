@@ -6,7 +6,7 @@ Everything here says again, for one decision, what the long way says for many; t
   currency, copies of one transaction and the total order. Whatever would be a fault there goes the long way.
 - ``plain_cells`` repeats ``texts``, ``numbers`` and ``times`` of ``cells``, for JSON's own kinds.
 - ``program`` and ``row_functions`` repeat ``FeaturePlan.compute``: the catalogue's expressions in NumPy.
-- ``ShortWay.answer`` repeats ``Scorer.judge``. Classifier, calibrator, scale, bands and reasons are the same objects.
+- ``ShortWay.answer`` repeats ``Scorer.answer_history``. Classifier, calibrator, scale, bands and reasons are the same objects.
 
 It is off where ``CREDIT_MODEL_FAST`` is 0 when the model is loaded, and where a feature has an operation that only Polars
 knows. Then every request goes the long way.
@@ -46,7 +46,7 @@ class ShortWay:
     sight: Sight
 
     def answer(self, table: pd.DataFrame, as_of: datetime) -> dict[str, Any] | None:
-        """One row of ``scorer.ANSWER`` for a plain request; null if it is not plain.
+        """One row of ``scorer.ANSWER`` for a plain request; None if it is not plain.
 
         Args:
             table: the request, in either shape.
@@ -56,7 +56,7 @@ class ShortWay:
         if case is None:
             return None
         scorer = self.scorer
-        margin, contributions = scorer.classifier.judge(Case(self.program.run(case.given)))
+        margin, contributions = scorer.classifier.margin_and_contributions(Case(self.program.run(case.given)))
         probability = scorer.calibrator.probability(margin)
         bands = scorer.bands.assign(probability)
         return {
@@ -77,7 +77,7 @@ class ShortWay:
 
 
 def short_way(scorer: Scorer, environment: Mapping[str, str]) -> ShortWay | None:
-    """The short way of a scorer; null where it is off.
+    """The short way of a scorer; None where it is off.
 
     Args:
         scorer: a loaded scorer.
@@ -90,12 +90,12 @@ def short_way(scorer: Scorer, environment: Mapping[str, str]) -> ShortWay | None
         sight = Sight(
             catalogue.history_days, scorer.currency, catalogue.attributes, frozenset(program.inputs)
         )
-        found = ShortWay(scorer, program, sight)
-        found.answer(_example(catalogue.attributes), _MOMENT)
+        way = ShortWay(scorer, program, sight)
+        way.answer(_example(catalogue.attributes), _MOMENT)
     except Exception as error:  # noqa: BLE001, whatever fails here, the long way answers the same
         _LOG.warning("every request goes the long way, and takes longer: %r", error)
         return None
-    return found
+    return way
 
 
 def _example(attributes: Sequence[Attribute]) -> pd.DataFrame:

@@ -16,18 +16,18 @@ _EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
 
 
 def plain_texts(cells: list[Any]) -> list[str | None] | None:
-    """What ``texts`` makes of cells that are all text or missing, or all whole numbers; null of any others."""
+    """What ``texts`` makes of cells that are all text or missing, or all whole numbers; None of any others."""
     kinds = set(map(type, cells))
     if kinds <= {str, type(None)}:
-        known = "".join(filter(None, cells))
-        if not (known.isascii() or _is_unicode(known)):
+        text = "".join(filter(None, cells))
+        if not (text.isascii() or _is_unicode(text)):
             return None
         return [cell or None for cell in cells] if "" in cells else cells
     return list(map(str, cells)) if kinds == {int} and max(map(abs, cells)) < TRUSTED_INTEGER else None
 
 
 def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
-    """What ``numbers`` makes of cells that are all numbers within its limits; null of any others."""
+    """What ``numbers`` makes of cells that are all numbers within its limits; None of any others."""
     if isinstance(cells, list) and not set(map(type, cells)) <= {int, float}:
         return None
     with suppress(OverflowError):
@@ -37,7 +37,7 @@ def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
 
 
 def plain_times(cells: list[Any]) -> np.ndarray | None:
-    """What ``times`` makes of cells that are all text, in UTC, with or without a time of day; null of any others."""
+    """What ``times`` makes of cells that are all text, in UTC, with or without a time of day; None of any others."""
     if set(map(type, cells)) != {str}:
         return None
     end = _end(cells[0])
@@ -61,9 +61,9 @@ def _is_unicode(text: str) -> bool:
 
 
 def _end(cell: str) -> int | None:
-    """Where the zone of a moment in UTC begins; null where the cell is none."""
-    found = _UTC.fullmatch(cell)
-    return found and max(found.end("date"), found.end("time"))
+    """Where the zone of a moment in UTC begins; None where the cell is none."""
+    match = _UTC.fullmatch(cell)
+    return match and max(match.end("date"), match.end("time"))
 
 
 def _look_alike(cells: list[str], end: int) -> bool:

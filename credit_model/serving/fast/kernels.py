@@ -111,8 +111,8 @@ def _sum(values: npt.NDArray[np.bool_] | pl.Series) -> float:
 
 
 def _statistic(name: str, values: pl.Series) -> float:
-    found = getattr(values, name)()
-    return np.nan if found is None else float(found)
+    statistic = getattr(values, name)()
+    return np.nan if statistic is None else float(statistic)
 
 
 def _extreme(further: np.ufunc, values: npt.NDArray[Any]) -> float:

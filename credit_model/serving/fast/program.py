@@ -34,16 +34,16 @@ class Program:
     steps: tuple[_Step, ...]
     outputs: Mapping[str, int]
 
-    def run(self, given: Mapping[str, Any]) -> dict[str, Value]:
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Value]:
         """The features of a decision.
 
         Args:
-            given: every input by name. Columns of its history, which has at least one row: numbers, moments in
+            inputs: every input by name. Columns of its history, which has at least one row: numbers, moments in
                 microseconds, ``Texts``. Its ``as_of`` in microseconds; its attributes.
         """
         slots = list(self.constants)
         for name, slot in self.inputs.items():
-            slots[slot] = given[name]
+            slots[slot] = inputs[name]
         for function, slot, arguments in self.steps:
             slots[slot] = function(*[slots[argument] for argument in arguments])
         return {name: slots[slot] for name, slot in self.outputs.items()}

@@ -40,7 +40,7 @@ class Sight:
 
     Attributes:
         history_days: length of the window.
-        currency: the only currency allowed; null allows any one.
+        currency: the only currency allowed; None allows any one.
         attributes: the application attributes.
         inputs: the columns and attributes that are read.
     """
@@ -73,7 +73,7 @@ class _NotPlainError(Exception):
 
 
 def read_plain(table: "pd.DataFrame", as_of: datetime, sight: Sight) -> Plain | None:
-    """Read a request, in either shape; null if it is not plain.
+    """Read a request, in either shape; None if it is not plain.
 
     Args:
         table: the request.
@@ -174,8 +174,8 @@ def _keys(
 def _places(texts: _Texts, rows: _Rows) -> npt.NDArray[np.intp]:
     """The place of each row's text among theirs, sorted, null first; Python sorts text as its bytes in UTF-8 do."""
     cells = [texts[row] for row in rows.tolist()]
-    known = sorted(set(cells) - {None})
-    place = {text: number for number, text in enumerate([None, *known])}
+    names = sorted(set(cells) - {None})
+    place = {text: number for number, text in enumerate([None, *names])}
     return np.array([place[cell] for cell in cells])
 
 
@@ -209,10 +209,10 @@ def _attribute(scalars: Mapping[str, Any], attribute: Attribute) -> float | str 
 
 
 def _plain(read: Callable[[list[Any]], _Known | None], cells: list[Any]) -> _Known:
-    found = read(cells)
-    if found is None:
+    values = read(cells)
+    if values is None:
         raise _NotPlainError
-    return found
+    return values
 
 
 def _require(fact: bool) -> None:

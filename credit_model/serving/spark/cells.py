@@ -97,21 +97,21 @@ def moment(decisions: "DataFrame", default: datetime | str | None) -> "Column":
     """``as_of``, or the default where there is none: epoch seconds where the table has numbers, else text."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    known = None if default is None else read([default], times)[0][0]
-    if default is not None and known is None:
+    moment_of_all = None if default is None else read([default], times)[0][0]
+    if default is not None and moment_of_all is None:
         raise ValueError("as_of is not a time; give ISO-8601 text such as 2019-02-13T00:00:00Z")
     if "as_of" not in decisions.columns:
-        return F.lit(known and known.isoformat()).cast("string").alias("as_of")
+        return F.lit(moment_of_all and moment_of_all.isoformat()).cast("string").alias("as_of")
     if is_number(decisions, "as_of"):
-        seconds = F.lit(known and known.replace(tzinfo=UTC).timestamp()).cast("double")
+        seconds = F.lit(moment_of_all and moment_of_all.replace(tzinfo=UTC).timestamp()).cast("double")
         stated = F.col("as_of").cast("double")
         return F.coalesce(F.when(~F.isnan(stated), stated), seconds).alias("as_of")
-    text = F.lit(known and known.isoformat()).cast("string")
+    text = F.lit(moment_of_all and moment_of_all.isoformat()).cast("string")
     return F.coalesce(F.col("as_of").cast("string"), text).alias("as_of")
 
 
 def span(decisions: "DataFrame") -> tuple[datetime, datetime] | None:
-    """Two moments between which every readable ``as_of`` lies, some days apart at the ends; null where there is none."""
+    """Two moments between which every readable ``as_of`` lies, some days apart at the ends; None where there is none."""
     from pyspark.sql import functions as F  # noqa: N812
 
     if "as_of" not in decisions.columns:

@@ -21,8 +21,8 @@ def customer_rows(
     """The rows that ``customers.scored`` takes, in no order: of transactions that a decision may see, and of decisions.
 
     Args:
-        transactions: under the contract's names, or null.
-        decisions: ``CustomerId``, ``PLACE`` and where they are there ``as_of`` and attributes; null: everyone at ``as_of``.
+        transactions: under the contract's names, or None.
+        decisions: ``CustomerId``, ``PLACE`` and where they are there ``as_of`` and attributes; None: everyone at ``as_of``.
         as_of: the moment of decisions that give none.
         history_days: days that a decision looks back.
     """

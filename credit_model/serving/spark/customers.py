@@ -30,7 +30,7 @@ def scored(
     Args:
         batches: of a partition that holds its customers completely, sorted by customer.
         predict: of the loaded model.
-        as_of: the moment at which every customer is judged; null where the rows bring decisions.
+        as_of: the moment at which every customer is judged; None where the rows bring decisions.
         answer: the types of the answer.
         schema: of the result: ``PLACE``, then the answer.
         as_text: whether the answer is written as in a CSV file.
@@ -38,8 +38,8 @@ def scored(
     for rows in complete(batches):
         asked = decisions(rows, as_of)
         if asked.height:
-            found = predict(_request(asked), params={"one_row_per_decision": True})
-            table = pl.DataFrame([_typed(found, name, dtype) for name, dtype in answer.items()])
+            answers = predict(_request(asked), params={"one_row_per_decision": True})
+            table = pl.DataFrame([_typed(answers, name, dtype) for name, dtype in answer.items()])
             if as_text:
                 table = table.select(_as_text(name, dtype) for name, dtype in answer.items())
             yield from table.insert_column(0, asked[PLACE]).to_arrow().cast(schema).to_batches()
@@ -87,8 +87,8 @@ def _request(asked: pl.DataFrame) -> pd.DataFrame:
 
 
 def _typed(answers: pd.DataFrame, name: str, dtype: pl.DataType) -> pl.Series:
-    known: list[Any] = answers[name].tolist() if name in answers else [None] * len(answers)
-    return pl.Series(name, known, dtype=dtype)
+    cells: list[Any] = answers[name].tolist() if name in answers else [None] * len(answers)
+    return pl.Series(name, cells, dtype=dtype)
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

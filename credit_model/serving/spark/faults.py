@@ -77,19 +77,19 @@ def explained(fault: Exception, log: Path) -> ValueError | SparkFailedError:
 def _first(sentences: Mapping[str, str], text: str) -> str | None:
     """The sentence of the first pattern that is found."""
     for pattern, sentence in sentences.items():
-        found = re.search(pattern, text, re.DOTALL)
-        if found:
-            return sentence.format(*filter(None, found.groups()))
+        match = re.search(pattern, text, re.DOTALL)
+        if match:
+            return sentence.format(*filter(None, match.groups()))
     return None
 
 
 def _unlike(text: str) -> str | None:
     """What files of one table type differently, by Spark's account of both schemas."""
-    found = _SCHEMAS.search(text)
-    if found is None:
+    match = _SCHEMAS.search(text)
+    if match is None:
         return None
     first, second = (
-        dict(part.split(": ", 1) for part in re.split(r", (?=\S+: )", each)) for each in found.groups()
+        dict(part.split(": ", 1) for part in re.split(r", (?=\S+: )", each)) for each in match.groups()
     )
     name = next(name for name in first if second.get(name, first[name]) != first[name])
     return f"the files of a table hold {name} as {first[name]} and as {second[name]}; write it in one type"

@@ -51,8 +51,8 @@ def customer_features(transactions: "DataFrame", decisions: "DataFrame", catalog
     _check_names(schema.names, decisions)
 
     def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        known = Catalogue.from_dict(plain)
-        plan = FeaturePlan(known, tuple(known.features))
+        own = Catalogue.from_dict(plain)
+        plan = FeaturePlan(own, tuple(own.features))
         for batch in batches:
             table = _computed(pl.DataFrame(batch), plan).to_arrow()
             yield from table.cast(schema).to_batches()
@@ -101,10 +101,13 @@ def _computed(rows: pl.DataFrame, plan: FeaturePlan) -> pl.DataFrame:
     """The table of features of some decision rows."""
     attributes = plan.catalogue.attributes
     asked = read_decisions({name: rows[name] for name in rows.columns}, rows.height, attributes)
-    known = history(_transactions(rows), asked.frame, plan.catalogue.history_days)
-    features = plan.compute(known.frame, asked.frame)
+    past = history(_transactions(rows), asked.frame, plan.catalogue.history_days)
+    features = plan.compute(past.frame, asked.frame)
     head = _head(
-        asked.frame, known, messages(together([asked.faults, known.faults])), features["transaction_count"]
+        asked.frame,
+        past,
+        messages(together([asked.faults, past.faults])),
+        features["transaction_count"],
     )
     kept = {attribute.name for attribute in attributes}
     valid = head["status"] != INVALID
@@ -115,11 +118,11 @@ def _computed(rows: pl.DataFrame, plan: FeaturePlan) -> pl.DataFrame:
     )
 
 
-def _head(asked: pl.DataFrame, known: History, said: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
-    codes = known.frame.group_by("decision").agg(pl.col("CurrencyCode").drop_nulls().first())
+def _head(asked: pl.DataFrame, history: History, said: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
+    codes = history.frame.group_by("decision").agg(pl.col("CurrencyCode").drop_nulls().first())
     table = asked.with_row_index("decision")
-    for found in (said, codes):
-        table = table.join(found, on="decision", how="left", maintain_order="left")
+    for part in (said, codes):
+        table = table.join(part, on="decision", how="left", maintain_order="left")
     silent = pl.when(count == 0).then(pl.lit("no_history")).otherwise(pl.lit("computed"))
     valid = pl.col("message").is_null()
     return table.select(
@@ -136,5 +139,5 @@ def _transactions(rows: pl.DataFrame) -> Tidy:
     fields = [name for name in COLUMNS[1:] if name in rows.columns]
     flat = rows.select("CustomerId", *fields).with_row_index("decision")
     flat = flat.filter(pl.col(fields[0]).list.len() > 0).explode(fields)
-    found = tidy({name: flat[name] for name in flat.columns}, flat.height)
-    return Tidy(found.frame.with_columns(flat["decision"]), found.faults)
+    read = tidy({name: flat[name] for name in flat.columns}, flat.height)
+    return Tidy(read.frame.with_columns(flat["decision"]), read.faults)

@@ -50,11 +50,11 @@ def scan(
         ValueError: the table is neither CSV nor Parquet, or a needed column is absent.
     """
     table, kind = _opened(session, path)
-    found = table.columns
-    files.rename(pl.DataFrame(schema=dict.fromkeys(found, pl.Null())), columns, needed, path)
-    theirs = {ours: columns[ours] if columns.get(ours) in found else ours for ours in only}
-    known = [quoted(name).alias(ours) for ours, name in theirs.items() if name in found]
-    return table.select(*known, _place(kind))
+    names = table.columns
+    files.rename(pl.DataFrame(schema=dict.fromkeys(names, pl.Null())), columns, needed, path)
+    theirs = {ours: columns[ours] if columns.get(ours) in names else ours for ours in only}
+    renamed = [quoted(name).alias(ours) for ours, name in theirs.items() if name in names]
+    return table.select(*renamed, _place(kind))
 
 
 def check_output(session: "SparkSession", path: str, inputs: Collection[str | None]) -> None:

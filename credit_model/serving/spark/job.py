@@ -147,8 +147,8 @@ def _summary(answers: "DataFrame", output: str) -> str:
     from pyspark.sql import functions as F  # noqa: N812
 
     silent = F.count_if(F.col("status") == "no_history")
-    found = answers.agg(F.count("*"), silent, F.min("as_of"), F.max("as_of")).first()
-    count, without, first, last = found or (0, 0, None, None)
+    row = answers.agg(F.count("*"), silent, F.min("as_of"), F.max("as_of")).first()
+    count, without, first, last = row or (0, 0, None, None)
     said = silence(without, count, (first, last))
     if said:
         print(said, file=sys.stderr)

@@ -87,8 +87,8 @@ def answers(rows: "DataFrame", model: str) -> "DataFrame":
     from pyspark.sql import functions as F  # noqa: N812
 
     only_arrays = {"one_row_per_decision": True}
-    judge = mlflow.pyfunc.spark_udf(rows.sparkSession, model, env_manager="local", params=only_arrays)
-    answered = rows.select(identity(rows).alias("asked"), judge(F.struct(*rows.columns)).alias("answer"))
+    score = mlflow.pyfunc.spark_udf(rows.sparkSession, model, env_manager="local", params=only_arrays)
+    answered = rows.select(identity(rows).alias("asked"), score(F.struct(*rows.columns)).alias("answer"))
     return answered.select(*(_field(name) for name in ANSWER))
 
 

@@ -36,7 +36,7 @@ _LOGGERS = (
 
 @contextmanager
 def started(memory: str | None) -> Iterator["SparkSession"]:
-    """A session whose driver has so much memory, such as ``2g``; Spark's own default where null.
+    """A session whose driver has so much memory, such as ``2g``; Spark's own default where None.
 
     Raises:
         SparkFailedError: Spark did not do its work; the log that it names says more.

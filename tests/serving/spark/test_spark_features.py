@@ -277,14 +277,14 @@ def test_a_model_from_features_on_spark_is_the_model_from_transactions(
             given, transactions=files["t.parquet"], attributes=("income",), history_days=loans.HISTORY_DAYS
         )
     ).trained
-    catalogue, path = original.prepared.catalogue, str(tmp_path / "features")
+    catalogue, path = original.dataset.catalogue, str(tmp_path / "features")
     decisions = on_spark(session, loans.outcomes()).repartition(3)
     found = features.customer_features(
         session.read.parquet(files["t.parquet"]).repartition(4), decisions, catalogue
     )
     features.write(found, path, catalogue)
     again = workflow.run(replace(given, features=path)).trained
-    assert again.prepared.invalid == original.prepared.invalid > 0
+    assert again.dataset.invalid == original.dataset.invalid > 0
     answers = [
         score_tables(trained.scorer, loans.transactions(), loans.outcomes(), loans.START).drop(
             "model_version"
