@@ -82,7 +82,7 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
         document_results.reasons(result, pictures),
         document_results.decisions(result, pictures),
         document_results.fairness(result),
-        _monitoring(),
+        monitoring_plan(result),
         _reproduce(result, identity),
         _sign_off(),
     )
@@ -121,29 +121,49 @@ def _map() -> Section:
     return Section("Where to find what", [Table(frame, "Requirements and the sections that answer them")])
 
 
-def _monitoring() -> Section:
+def monitoring_plan(result: TrainingResult) -> Section:
+    """What to watch, by which command; what is said of ``monitor`` are the figures that it gives for this model's label."""
+    real, reference = result.sample.proxy is None, result.trained.scorer.reference
+    without = f"above twice that of training ({reference.no_history_share:.1%})" if reference else "it grows"
     rows = [
         (
             "every month",
-            "drift of every input and of the score against the reference in the artifact",
+            "drift of every input and of the score",
+            "monitor",
             "above the limit for the sample size",
         ),
-        ("every month", "share of no_history and invalid", "twice that of training"),
+        ("every month", "number of invalid decisions", "monitor", "more than the month before"),
+        *(
+            [("every month", "share of decisions without history", "monitor --decisions", without)]
+            if real
+            else []
+        ),
         (
             "when outcomes are known",
-            "AUC with interval, calibration in the large, bad rate by band",
+            "AUC with its interval",
+            "monitor --outcomes",
             "interval below that of this document",
+        ),
+        *(
+            [("when outcomes are known", "observed to expected bads", "monitor --outcomes", "far from 1")]
+            if real
+            else []
+        ),
+        (
+            "when outcomes are known",
+            "bad rate by decision",
+            "monitor --outcomes",
+            "approved no safer than rejected",
         ),
         (
             "every year, or after a change",
-            "training again, champion against challenger on the same decisions",
-            "the challenger is not worse",
+            "a new training and its gates",
+            "train, promote",
+            "the new version's gates pass",
         ),
     ]
-    frame = pl.DataFrame(rows, schema=["when", "what", "acted on where"], orient="row")
-    return Section(
-        "Monitoring plan", ["`python -m credit_model monitor` gives these figures.", Table(frame, "Plan")]
-    )
+    frame = pl.DataFrame(rows, schema=["when", "what", "by the command", "acted on where"], orient="row")
+    return Section("Monitoring plan", [Table(frame, "Plan")])
 
 
 def _reproduce(result: TrainingResult, identity: Identity) -> Section:

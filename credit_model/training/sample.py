@@ -1,6 +1,6 @@
 """Settings and transactions -> labelled decisions with their part, and the recipe to train on them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -127,7 +127,7 @@ def observed_sample(
         attributes = learn_attributes(table, settings.attributes)
     read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
     _check_attributes(read.faults)
-    decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, settings.group)))
+    decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, settings.group, attributes)))
     recipe = replace(
         _recipe(settings, settings.history_days or OBSERVED_HISTORY, labels.target), attributes=attributes
     )
@@ -190,9 +190,14 @@ def _bands(settings: Settings, costs: tuple[float, float], target: str) -> Bands
     return cost_bands(threshold) if real or settings.threshold is not None else Bands()
 
 
-def _group(table: pl.DataFrame, name: str | None) -> list[pl.Series]:
+def _group(table: pl.DataFrame, name: str | None, attributes: Sequence[Attribute]) -> list[pl.Series]:
     if name is None:
         return []
+    if name.lower() in {attribute.name.lower() for attribute in attributes}:
+        raise ValueError(
+            f"group {name} is an attribute too, so that the model would decide by it; take it out of attributes, or name "
+            "another group"
+        )
     if name not in table.columns:
         columns = [column for column in table.columns if column not in {"bad", "known_at"}]
         raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, columns)}")

@@ -23,6 +23,7 @@ from answers import ask
 from credit_model.data.transactions import tidy_table
 from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.serving.jobs import MANIFEST
 from credit_model.serving.spark.rows import answers, decision_rows
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
@@ -114,7 +115,7 @@ def model(
     files = Path(folder) / "artifacts" / "scorer"
     scorer = refitted(Scorer.load(files), prepared, request.param)
     shutil.rmtree(files)
-    scorer.save(files)
+    scorer.save(files, MANIFEST)
     return replace(trained_model, uri=folder)
 
 

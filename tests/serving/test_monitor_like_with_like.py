@@ -5,11 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from credit_model.data.transactions import tidy_table
+from credit_model.reporting.model_document import monitoring_plan
+from credit_model.reporting.page import Table
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving.jobs import Job
 from credit_model.serving.monitor import monitored
@@ -162,3 +165,26 @@ def test_a_file_that_does_not_reach_back_far_enough_is_said_so(
     decisions = sample("observed").decisions.with_columns(as_of=pl.lit(first + timedelta(days=days) - SECOND))
     line = f"the model looks back 30 days, and {decisions.height} of {decisions.height} decisions have fewer"
     assert (line in asked("observed", tmp_path, "decisions", decisions)) == short
+
+
+PROMISED = {
+    "drift of every input and of the score": r"\(\d+ subjects watched",
+    "number of invalid decisions": r"invalid: \d+",
+    "share of decisions without history": r"without history: [\d.]+%, in training [\d.]+%",
+    "AUC with its interval": r"roc auc: .*\n.*roc auc low: .*\n.*roc auc high: ",
+    "observed to expected bads": "observed to expected: ",
+    "bad rate by decision": "bad rate of ",
+}
+
+
+@pytest.mark.parametrize("kind", ["proxy", "observed"])
+def test_the_document_s_plan_promises_what_monitor_gives(kind: str, tmp_path: Path) -> None:
+    trained = SimpleNamespace(scorer=scorer(kind))
+    (plan,) = monitoring_plan(SimpleNamespace(sample=sample(kind), trained=trained)).blocks  # type: ignore[arg-type]
+    assert isinstance(plan, Table)
+    loans = sample("observed").decisions
+    twice = pl.concat([loans, loans.with_columns(pl.col("as_of") + SECOND)])  # 20 bads and more
+    told = asked(kind, tmp_path, "outcomes", twice)
+    rows = plan.frame.filter(pl.col("by the command").str.starts_with("monitor"))
+    assert [what for what in rows["what"] if not re.search(PROMISED[what], told)] == [], told
+    assert len(rows) == (6 if kind == "observed" else 4)

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from credit_model.settings.settings import Settings
 from credit_model.training.fairness import LEAST_GROUP, RATES, SMALL, Fairness, Judged, fairness
+from credit_model.training.sample import observed_sample
 
 THRESHOLD, APPROVED_BELOW = 0.4, 0.25
 
@@ -192,3 +194,20 @@ def test_one_group_is_even_with_itself() -> None:
     found = compare(population(8).assign(group="all"))
     assert found.table.height == 1
     assert values(found)["demographic_parity_ratio"] == 1
+
+
+@pytest.mark.parametrize("attributes", [("age", "region"), ("Region",)])
+def test_a_group_that_the_model_would_decide_by_is_refused(attributes: tuple[str, ...]) -> None:
+    table = pl.DataFrame(
+        {
+            "CustomerId": ["a", "b"],
+            "as_of": ["2019-01-01", "2019-01-02"],
+            "defaulted": [0, 1],
+            "age": [30, 40],
+            "region": ["n", "s"],
+            "Region": ["n", "s"],
+        }
+    )
+    with pytest.raises(ValueError, match=r"group region is an attribute too, .* take it out of attributes"):
+        observed_sample(Settings(group="region", attributes=attributes), table)
+    assert "fairness_group" in observed_sample(Settings(group="region"), table).decisions.columns
