@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from credit_model.settings.settings import COMMANDS, parameters
+from credit_model.tracking.runs import CARRIED
 from processes import ROOT
 
 _load_project: Callable[[str], Any] = _project_spec.load_project
@@ -93,3 +94,16 @@ def test_ci_runs_on_every_python_that_is_promised(pyproject: dict[str, Any]) -> 
     promised = SpecifierSet(pyproject["project"]["requires-python"])
     assert tested == [f"3.{minor}" for minor in range(30) if f"3.{minor}" in promised]
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_what_a_model_carries_is_what_the_contract_keeps_from_training(pyproject: dict[str, Any]) -> None:
+    _, carried, _ = pyproject["tool"]["importlinter"]["contracts"]
+    names = {name.removesuffix(".py") for name in CARRIED} - {"__init__"}
+    assert set(carried["source_modules"]) == {f"credit_model.{name}" for name in names}
+    every = {path.stem for path in (ROOT / "credit_model").iterdir() if not path.name.startswith("_")}
+    layers = {
+        part
+        for layer in pyproject["tool"]["importlinter"]["contracts"][0]["layers"]
+        for part in layer.split(" | ")
+    }
+    assert {f"credit_model.{name}" for name in every - {"py"}} <= layers

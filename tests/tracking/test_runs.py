@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
+from credit_model.tracking.runs import CARRIED
 from credit_model.training.candidates import CANDIDATES
 from processes import ROOT, TrainedModel, run
 
@@ -85,6 +86,21 @@ def test_the_model_carries_no_pickle_and_its_document(kept: Path) -> None:
     assert not {"mlflow", "matplotlib", "lightgbm", "fairlearn", "scikit-learn"} & set(
         requirements.replace("==", "\n").split()
     )
+
+
+def test_the_model_carries_the_code_that_it_serves_with_and_no_other(kept: Path) -> None:
+    code = next((kept / "model").rglob("code")) / "credit_model"
+    assert {path.name for path in code.iterdir()} - {"__pycache__"} == set(CARRIED)
+    for path in (path for path in (ROOT / "credit_model").rglob("*.py") if "__pycache__" not in path.parts):
+        inside = path.relative_to(ROOT / "credit_model")
+        assert (code / inside).exists() == (inside.parts[0] in CARRIED), inside
+
+
+def test_the_manifest_names_modules_that_the_model_carries(kept: Path) -> None:
+    manifest = json.loads(next((kept / "model").rglob("manifest.json")).read_text())
+    code = next((kept / "model").rglob("code"))
+    for module in manifest["jobs"]["modules"].values():
+        assert (code / f"{module.replace('.', '/')}.py").is_file()
 
 
 def test_no_customer_is_named_anywhere(kept: Path, trained_model: TrainedModel) -> None:
