@@ -18,6 +18,7 @@ import polars as pl
 from credit_model.data import csv_files
 from credit_model.data.concat import gaps, union
 from credit_model.data.formats import AS_READ, Formats, converted
+from credit_model.data.frames import InMemory
 from credit_model.data.paths import check_output, is_folder, kind_of, named
 from credit_model.data.suggest import suggest
 from credit_model.data.writers import whole, write_csv, write_folder, write_parquet
@@ -54,7 +55,7 @@ def scan(
     that lacks a column has nulls there, which a warning tells, unless the column is needed.
 
     Args:
-        path: a file, a folder or a pattern.
+        path: a file, a folder or a pattern, or a table ``InMemory``.
         columns: contract name -> the files' own name.
         needed: contract names that every file must have.
         only: contract names to read; every column where not given.
@@ -64,9 +65,8 @@ def scan(
         ValueError: the table is absent, a header cannot be read, a needed column is absent, a cell is written otherwise than
             ``formats`` says, or files hold a column in types that do not go together.
     """
-    paths = files(path)
     with reading(path):
-        scanned = {str(file): _scan_file(file, path) for file in paths}
+        scanned = _scanned(path)
         _check_needed(scanned, columns, needed)
         renamed = {file: rename(frame, columns) for file, frame in scanned.items()}
         if only is not None:
@@ -91,8 +91,8 @@ def place(path: str) -> Callable[[int], str]:
     """What to call a row of a table in an error: its number in its file, from 1; files are read only when it is asked for."""
 
     def where(row: int) -> str:
-        for file in files(path):
-            height = int(_scan_file(file, path).select(pl.len()).collect().item())
+        for file, table in _scanned(path).items():
+            height = int(table.select(pl.len()).collect().item())
             if row < height:
                 return f"row {row + 1} of {file}"
             row -= height
@@ -107,6 +107,8 @@ def reading(path: str) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as fault:
+        if isinstance(path, InMemory):
+            raise
         paths = files(path)
         faults = ((file, _fault(file)) for file in paths)
         broken, own = next(((file, own) for file, own in faults if own), (None, None))
@@ -184,6 +186,13 @@ def files(path: str) -> list[Path]:
     if len(kinds) > 1:
         raise ValueError(f"{path} holds both CSV and Parquet files; name one kind, such as *.parquet")
     return paths
+
+
+def _scanned(path: str) -> dict[str, pl.LazyFrame]:
+    """The tables of a path by file; a frame in memory is its own."""
+    if isinstance(path, InMemory):
+        return {path: path.table.lazy()}
+    return {str(file): _scan_file(file, path) for file in files(path)}
 
 
 def _scan_file(file: Path, path: str) -> pl.LazyFrame:

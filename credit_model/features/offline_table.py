@@ -1,4 +1,4 @@
-"""A table of features computed elsewhere, and the catalogue beside it that says what they are.
+"""A table of features, and the catalogue that says what they are, which lies beside it where it is kept.
 
 The catalogue of ``PATH`` is ``PATH.catalogue.json``. With both, a model is trained without a transaction at hand, and scores
 raw transactions by the very same catalogue.
@@ -9,13 +9,57 @@ from pathlib import Path
 
 import polars as pl
 
-from credit_model.data.transactions import SCHEMA, tidy_table
+from credit_model.data.decisions import Decisions
+from credit_model.data.faults import messages, together
+from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
 from credit_model.data.writers import write_text
 from credit_model.features.catalogue import Catalogue
-from credit_model.features.plan import customer_features
+from credit_model.features.history import History, history
+from credit_model.features.plan import FeaturePlan, customer_features
 
 HEAD = ("CustomerId", "as_of", "status", "message", "CurrencyCode")
 INVALID = "invalid"
+
+
+def computed(transactions: Tidy, asked: Decisions, plan: FeaturePlan) -> pl.DataFrame:
+    """Compute the table of features.
+
+    Args:
+        transactions: tidy transactions, tied to their decisions as for ``history``.
+        asked: the decisions and what is at fault in them.
+        plan: the features wanted.
+
+    Returns:
+        One row per decision, in order: the columns of ``HEAD``, then the features. ``status`` is ``computed``, ``no_history``
+        or ``invalid``; the features of an invalid decision are null, but for its attributes.
+    """
+    past = history(transactions, asked.frame, plan.catalogue.history_days)
+    features = plan.compute(past.frame, asked.frame)
+    said = messages(together([asked.faults, past.faults]))
+    head = _head(asked.frame, past, said, features["transaction_count"])
+    kept = {attribute.name for attribute in plan.catalogue.attributes}
+    valid = head["status"] != INVALID
+    return head.hstack(
+        features.select(
+            pl.col(name) if name in kept else pl.when(valid).then(pl.col(name)) for name in features.columns
+        )
+    )
+
+
+def _head(asked: pl.DataFrame, past: History, said: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
+    codes = past.frame.group_by("decision").agg(pl.col("CurrencyCode").drop_nulls().first())
+    table = asked.with_row_index("decision")
+    for part in (said, codes):
+        table = table.join(part, on="decision", how="left", maintain_order="left")
+    silent = pl.when(count == 0).then(pl.lit("no_history")).otherwise(pl.lit("computed"))
+    valid = pl.col("message").is_null()
+    return table.select(
+        "CustomerId",
+        pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+        pl.when(valid).then(silent).otherwise(pl.lit(INVALID)).alias("status"),
+        "message",
+        pl.when(valid).then(pl.col("CurrencyCode")),
+    )
 
 
 def schema(catalogue: Catalogue) -> dict[str, pl.DataType]:

@@ -1,5 +1,7 @@
 """``train``: the training job, its run, its registered version and that version's aliases."""
 
+from dataclasses import replace
+
 from credit_model.reporting import plots
 from credit_model.settings.settings import Settings, texts
 from credit_model.tracking import registry, store
@@ -10,7 +12,12 @@ from credit_model.training.workflow import TrainingResult
 
 
 def train(settings: Settings) -> str:
-    """Train, track and register a model; returns what to print.
+    """Train, track and register a model; returns what to print."""
+    return "\n".join(tracked(settings).summary)
+
+
+def tracked(settings: Settings) -> TrainingResult:
+    """Train, track and register a model; the summary ends with what the new version is and what to do next.
 
     Raises:
         ValueError: the store does not take the run, or the data cannot be trained on; nothing is registered then and no
@@ -24,7 +31,8 @@ def train(settings: Settings) -> str:
             log_run(result, pictures)
             registered = log_model(settings, result, pictures)
             champion = registry.set_aliases(settings.name, registered, passed=not result.failed_gates)
-    return "\n".join([*result.summary, *_standing(settings.name, registered, result, champion=champion)])
+    standing = _standing(settings.name, registered, result, champion=champion)
+    return replace(result, summary=(*result.summary, *standing))
 
 
 def _standing(name: str, registered: int, result: TrainingResult, *, champion: bool) -> list[str]:

@@ -12,12 +12,10 @@ import polars as pl
 import pyarrow as pa
 
 from credit_model.data.decisions import read_decisions
-from credit_model.data.faults import messages, together
 from credit_model.data.transactions import COLUMNS, Tidy, tidy
 from credit_model.features import offline_table
 from credit_model.features.catalogue import Catalogue
-from credit_model.features.history import History, history
-from credit_model.features.offline_table import HEAD, INVALID
+from credit_model.features.offline_table import HEAD
 from credit_model.features.plan import FeaturePlan
 from credit_model.serving.spark.rows import decision_rows
 
@@ -99,39 +97,10 @@ def _check_names(names: list[str], table: "DataFrame") -> None:
 
 def _computed(rows: pl.DataFrame, plan: FeaturePlan) -> pl.DataFrame:
     """The table of features of some decision rows."""
-    attributes = plan.catalogue.attributes
-    asked = read_decisions({name: rows[name] for name in rows.columns}, rows.height, attributes)
-    past = history(_transactions(rows), asked.frame, plan.catalogue.history_days)
-    features = plan.compute(past.frame, asked.frame)
-    head = _head(
-        asked.frame,
-        past,
-        messages(together([asked.faults, past.faults])),
-        features["transaction_count"],
+    asked = read_decisions(
+        {name: rows[name] for name in rows.columns}, rows.height, plan.catalogue.attributes
     )
-    kept = {attribute.name for attribute in attributes}
-    valid = head["status"] != INVALID
-    return head.hstack(
-        features.select(
-            pl.when(valid).then(pl.col(n)) if n not in kept else pl.col(n) for n in features.columns
-        )
-    )
-
-
-def _head(asked: pl.DataFrame, history: History, said: pl.DataFrame, count: pl.Series) -> pl.DataFrame:
-    codes = history.frame.group_by("decision").agg(pl.col("CurrencyCode").drop_nulls().first())
-    table = asked.with_row_index("decision")
-    for part in (said, codes):
-        table = table.join(part, on="decision", how="left", maintain_order="left")
-    silent = pl.when(count == 0).then(pl.lit("no_history")).otherwise(pl.lit("computed"))
-    valid = pl.col("message").is_null()
-    return table.select(
-        "CustomerId",
-        pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
-        pl.when(valid).then(silent).otherwise(pl.lit(INVALID)).alias("status"),
-        "message",
-        pl.when(valid).then(pl.col("CurrencyCode")),
-    )
+    return offline_table.computed(_transactions(rows), asked, plan)
 
 
 def _transactions(rows: pl.DataFrame) -> Tidy:

@@ -1,0 +1,108 @@
+"""Features in a notebook: frames of pandas or Polars in, a frame of the same kind out."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from credit_model.data.cells import read, texts, times
+from credit_model.data.decisions import Decisions, read_decisions
+from credit_model.data.files import rename
+from credit_model.data.frames import in_polars
+from credit_model.data.transactions import REQUIRED, tidy_table
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.offline_table import computed
+from credit_model.features.plan import FeaturePlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AnyFrame = TypeVar("AnyFrame", pl.DataFrame, "pd.DataFrame")
+
+_TRANSACTIONS, _DECISIONS = "the frame of transactions", "the frame of decisions"
+_AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
+
+
+def customer_features(
+    transactions: AnyFrame,
+    decisions: AnyFrame | None = None,
+    *,
+    as_of: datetime | str | None = None,
+    history_days: int = 90,
+    catalogue: Catalogue | None = None,
+    columns: Mapping[str, str] = _AS_THEY_ARE,
+) -> AnyFrame:
+    """Every feature of every decision, computed as for training and serving.
+
+    Only transactions in ``[as_of - history_days, as_of)`` count. Nothing in the data raises: a decision that cannot be
+    computed keeps its row, with ``status`` ``invalid`` and a ``message``.
+
+    Args:
+        transactions: raw transactions: ``CustomerId``, ``TransactionStartTime`` (UTC where it says no zone), ``Amount`` (positive
+            is a debit from the customer, negative a credit to them) and the optional columns of the contract; others are
+            left behind.
+        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; without it, one decision for every customer of
+            the transactions, sorted by ``CustomerId``.
+        as_of: the moment of decisions that give none, a datetime or ISO-8601 text; without it they are invalid.
+        history_days: length of the history window in days, where no catalogue is given.
+        catalogue: what the features are, such as that of a trained model: ``result.trained.scorer.catalogue``; by
+            default every feature that needs no training.
+        columns: contract name -> the frames' own name of a column.
+
+    Returns:
+        One row per decision, in order: ``CustomerId``; ``as_of`` as text, in UTC; ``status`` (``computed``, ``no_history``
+        or ``invalid``); ``message``, null or what is wrong, naming field and count; ``CurrencyCode``; the features. Those
+        of an invalid decision are null, but for its attributes. A frame of pandas has the index of ``decisions``.
+
+    Raises:
+        TypeError: what is given is no frame.
+        ValueError: a column is absent, ``as_of`` is no time, or there are neither decisions nor ``as_of``.
+    """
+    catalogue = Catalogue(history_days) if catalogue is None else catalogue
+    if catalogue.history_days < 1:
+        raise ValueError(f"history_days: {catalogue.history_days} is not a number of days; give at least 1")
+    if decisions is None and as_of is None:
+        raise ValueError(
+            "there is no moment to compute features at; give decisions, or as_of for one of every customer"
+        )
+    raw = rename(in_polars(transactions, _TRANSACTIONS), columns, REQUIRED, _TRANSACTIONS)
+    whom = _everybody(raw) if decisions is None else in_polars(decisions, _DECISIONS)
+    asked = _asked(whom, catalogue, _moment(as_of), columns)
+    table = computed(tidy_table(raw), asked, FeaturePlan(catalogue, tuple(catalogue.features)))
+    return _like(transactions, table) if decisions is None else _like(decisions, table, indexed=True)
+
+
+def _like(frame: AnyFrame, table: pl.DataFrame, *, indexed: bool = False) -> AnyFrame:
+    """A table as a frame of the kind of another, of pandas with its index where they have the same rows."""
+    if isinstance(frame, pl.DataFrame):
+        return table
+    plain = table.to_pandas()
+    return plain.set_index(frame.index) if indexed else plain
+
+
+def _everybody(transactions: pl.DataFrame) -> pl.DataFrame:
+    return read(transactions["CustomerId"], texts)[0].unique().sort().to_frame("CustomerId")
+
+
+def _asked(
+    decisions: pl.DataFrame, catalogue: Catalogue, as_of: datetime | None, columns: Mapping[str, str]
+) -> Decisions:
+    attributes = [attribute.name for attribute in catalogue.attributes]
+    needed = ["CustomerId", *(["as_of"] if as_of is None else []), *attributes]
+    table = rename(decisions, columns, needed, _DECISIONS)
+    cells = {name: table[name] for name in table.columns}
+    return read_decisions(cells, table.height, catalogue.attributes, as_of)
+
+
+def _moment(as_of: datetime | str | None) -> datetime | None:
+    """The moment as a datetime in UTC, without a zone."""
+    if as_of is None:
+        return None
+    moment: datetime | None = read([as_of], times)[0].item()
+    if moment is None:
+        raise ValueError(
+            "as_of is not a time; give a datetime, or ISO-8601 text such as 2019-02-13T00:00:00Z"
+        )
+    return moment
