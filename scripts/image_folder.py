@@ -37,7 +37,9 @@ def slim(dockerfile: str) -> str:
         SystemExit: it does not install a released MLflow just once.
     """
     if dockerfile.count(FULL) != 1:
-        sys.exit(f"MLflow's Dockerfile has no single line with {FULL!r}; install a released MLflow 3.17 or newer")
+        sys.exit(
+            f"MLflow's Dockerfile has no single line with {FULL!r}; install a released MLflow 3.17 or newer"
+        )
     return dockerfile.replace(FULL, SMALL)
 
 
