@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 from processes import ROOT
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -40,7 +41,7 @@ def every_block() -> Iterator[Block]:
     """The blocks of every page, in order."""
     for page in pages():
         for language, text in _FENCE.findall(page.read_text(encoding="utf-8")):
-            yield Block(page.relative_to(ROOT).as_posix(), language, text)
+            yield Block(page.relative_to(ROOT).as_posix(), language, dedent(text))
 
 
 def command(part: str) -> str:

@@ -1,7 +1,7 @@
 """Every command of README.md and docs/, run as it stands in a copy of the project; only the port is a free one.
 
-Blocks of ``bash``, then those of ``python``, run in the order of the pages. Blocks of ``sh`` need what is not here, or more time:
-``STAND_INS`` names the test that stands in for each.
+Blocks of ``bash``, then those of ``python``, one program a page, run in the order of the pages. Blocks of ``sh`` need what is not
+here, or more time: ``STAND_INS`` names the test that stands in for each.
 """
 
 import ast
@@ -11,6 +11,8 @@ import re
 import shutil
 import sys
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ import polars as pl
 import pytest
 
 from credit_model.scoring.reasons import CATALOGUE
+from credit_model.settings.settings import COMMANDS
 from credit_model.synthetic import generate
 from documents import anchors, blocks, command, every_block, links, pages
 from processes import ROOT, execute, free_port
@@ -51,6 +54,20 @@ STAND_INS = {
 def test_every_reason_is_published() -> None:
     answer = (ROOT / "docs" / "answer.md").read_text()
     assert all(f"| {code} | {text} |" in answer for code, text in CATALOGUE.values())
+
+
+def test_every_command_of_the_package_is_listed() -> None:
+    assert all(f"| `{name}` | " in (ROOT / "README.md").read_text() for name in COMMANDS)
+
+
+def test_the_map_shows_every_folder() -> None:
+    page = (ROOT / "docs" / "contributing.md").read_text()
+    package = {path.name for path in (ROOT / "credit_model").iterdir()} - {
+        "__init__.py",
+        "__pycache__",
+        "py.typed",
+    }
+    assert all(f"`{name}`" in page for name in package)
 
 
 def test_the_readme_is_read_at_once_and_leads_to_every_page() -> None:
@@ -133,9 +150,10 @@ def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
     for block in blocks("json"):
         assert set(json.loads(block.text)["predictions"][0]) == set(rows[0]), block.page
     assert "CustomerId" in (project / "answers.csv").read_text().splitlines()[0]
-    for block in blocks("python"):
-        ran = execute([sys.executable, "-c", block.text], environment, project, 600)
-        assert ran.returncode == 0, f"{block.page}: {ran.stderr}"
+    for page, several in groupby(blocks("python"), attrgetter("page")):
+        program = "\n".join(block.text for block in several)
+        ran = execute([sys.executable, "-c", program], environment, project, 600)
+        assert ran.returncode == 0, f"{page}: {ran.stderr}"
 
 
 @pytest.mark.slow
