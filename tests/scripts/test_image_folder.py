@@ -22,6 +22,7 @@ sys.exit({code})
 def image_folder(folder: Path, dockerfile: str, code: int = 0) -> CompletedProcess[str]:
     stand_in = folder / "stand-in" / "mlflow"
     stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
     (stand_in / "__main__.py").write_text(MLFLOW.format(dockerfile=dockerfile, code=code))
     words = [str(ROOT / "scripts" / "image_folder.py"), "models:/x/1", "image"]
     return run(words, os.environ | {"PYTHONPATH": str(stand_in.parent)}, folder)
