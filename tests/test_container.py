@@ -1,6 +1,6 @@
-"""The README's image, made and run without Docker, from the Dockerfile that MLflow writes.
+"""The image of docs/container.md, made and run without Docker, from the Dockerfile that its first line writes.
 
-A folder stands for the image's root and a virtual environment for its Python. What apt installs, nginx, is left out: the README
+A folder stands for the image's root and a virtual environment for its Python. What apt installs, nginx, is left out: the page
 switches it off. MLflow's constants for the model's folder and the port are set to those at hand.
 """
 
@@ -26,12 +26,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from answers import AS_OF, ask, assert_same, records
-from documents import blocks
+from documents import command
 from processes import ROOT, TrainedModel, free_port, listening, run
 
-README = (ROOT / "README.md").read_text()
 pytestmark = pytest.mark.slow
 
+CHAMPION = "models:/credit-risk@champion"
 ENTRY = "from mlflow.models import container as C; C._serve('local')"
 XGBOOST_BRINGS = {"scipy"}
 MEGABYTES = 700
@@ -82,12 +82,10 @@ def deep(trained_model: TrainedModel) -> TrainedModel:
 def image(deep: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The image, built."""
     context = tmp_path_factory.mktemp("context")
-    (script,) = (block for block in blocks(README, "sh") if "docker build" in block)
-    generate, slim = (shlex.split(line) for line in script.splitlines()[:2])
-    words = [{"models:/credit-risk@champion": deep.uri}.get(word, word) for word in generate[1:]]
-    done = run(["-m", "mlflow", *words], deep.environment, context)
+    (context / "scripts").symlink_to(ROOT / "scripts")
+    words = shlex.split(command("docker build").splitlines()[0])
+    done = run([{CHAMPION: deep.uri}.get(word, word) for word in words[1:]], deep.environment, context)
     assert done.returncode == 0, done.stderr
-    subprocess.run(slim, cwd=context, check=True)
     dockerfile = (context / "image" / "Dockerfile").read_text()
     image = Image(tmp_path_factory.mktemp("image"), parse(dockerfile))
     venv.create(image.root / "python", with_pip=True)
@@ -128,8 +126,8 @@ def carry_out(image: Image, context: Path, kind: str, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def flags() -> list[str]:
-    """The words of the README's ``docker run``."""
-    (script,) = (block for block in blocks(README, "sh") if "docker run" in block)
+    """The words of the page's ``docker run``."""
+    script = command("docker run")
     return shlex.split(script[script.index("docker run") :])
 
 
@@ -156,7 +154,7 @@ def container(
     pristine: dict[Path, float],  # noqa: ARG001, it has to be taken first
     scratch: Path,
 ) -> Iterator[str]:
-    """The address of the entry point at work, with the README's variables and no home to write to."""
+    """The address of the entry point at work, with the page's variables and no home to write to."""
     port, given = free_port(), [*image.of("ENV"), *values(flags, "-e")]
     variables = dict(pair.split("=") for pair in given) | {
         "PATH": image.path,
@@ -207,7 +205,7 @@ def test_it_answers_as_the_loaded_model_does_and_writes_nothing(
     assert image.files() == pristine
 
 
-def test_the_flags_of_the_readme_open_it_and_tell_its_health(
+def test_the_flags_of_the_page_open_it_and_tell_its_health(
     container: str, image: Image, flags: list[str], scratch: Path
 ) -> None:
     assert "running on http://0.0.0.0:" in (scratch / "server.log").read_text()

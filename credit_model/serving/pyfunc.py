@@ -55,7 +55,7 @@ class RefusedRequestError(MlflowException):
 
 
 class CreditModel(PythonModel):
-    """Raw transactions in, one decision per customer out; the contract is in the README."""
+    """Raw transactions in, one decision per customer out; the contract is in docs/answer.md."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the scorer beside the model."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,18 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from documents import command
 from processes import ROOT, TrainedModel, execute
 
 pytestmark = pytest.mark.slow
 
 AS_OF = "2019-02-13T00:00:00Z"
-(COMMAND,) = (
-    block
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    if "'local[*]' scripts/stream_scoring.py" in block
-)
+COMMAND = command("'local[*]' scripts/stream_scoring.py")
 
 
 @pytest.fixture
 def folder(trained_model: TrainedModel, tmp_path: Path) -> Path:
-    """Where the README's command is given: the scripts, transactions, and a folder for decisions."""
+    """Where the page's command is given: the scripts, transactions, and a folder for decisions."""
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     (tmp_path / "transactions.parquet").symlink_to(trained_model.transactions)
     (tmp_path / "asked").mkdir()
@@ -34,7 +30,7 @@ def folder(trained_model: TrainedModel, tmp_path: Path) -> Path:
 
 
 def stream(folder: Path, trained_model: TrainedModel, more: str = "") -> str:
-    """Run the README's command; returns what it printed."""
+    """Run the command of docs/spark.md; returns what it printed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": programs, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
     done = execute(["bash", "-ec", COMMAND.rstrip() + more], trained_model.environment | own, folder, 600)
