@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 from credit_model import features, metrics, scoring
+from credit_model.data import suggest
+from credit_model.settings import lists
 
 FLAGS = doctest.NORMALIZE_WHITESPACE
 
@@ -21,8 +23,13 @@ def _modules(package: ModuleType) -> list[ModuleType]:
 
 
 MODULES = [*_modules(features), *_modules(scoring), metrics]
-DOCUMENTED = {test.name: test for module in MODULES for test in doctest.DocTestFinder().find(module)}
-EXAMPLES = {name: test for name, test in DOCUMENTED.items() if test.examples}
+WITH_EXAMPLES = [*MODULES, lists, suggest]
+EXAMPLES = {
+    test.name: test
+    for module in WITH_EXAMPLES
+    for test in doctest.DocTestFinder().find(module)
+    if test.examples
+}
 PUBLIC = [
     f"{module.__name__}.{name}"
     for module in MODULES
@@ -45,7 +52,7 @@ def test_an_example_is_true(name: str) -> None:
     assert not run.failed, "".join(said)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
 def test_every_line_of_an_example_is_run(module: ModuleType) -> None:
     """An example where doctest does not look, as in a cached property, would be shown and never run."""
     shown = inspect.getsource(module).count(">>> ")
