@@ -45,7 +45,7 @@ class Levels(NamedTuple):
 
 
 def whole(least: int = 1, *, auto: bool = False) -> Kind:
-    """A whole number from ``least`` up; with ``auto`` also the word auto, which is None."""
+    """A whole number of at least ``least``; with ``auto`` the word auto is accepted too and becomes None."""
     what = f"a whole number of at least {least}"
 
     def read(raw: Raw) -> int | None:
@@ -60,7 +60,7 @@ def whole(least: int = 1, *, auto: bool = False) -> Kind:
 
 
 def number(above: float = 0.0, below: float = float("inf"), *, auto: bool = False) -> Kind:
-    """A finite number between two limits; with ``auto`` also the word auto, which is None."""
+    """A finite number between two limits, both excluded; with ``auto`` the word auto is accepted too and becomes None."""
     limits = f"above {above:g}" + (f" and below {below:g}" if isfinite(below) else "")
     remedy = f"give a number {limits}{', or auto' if auto else ''}"
 
@@ -80,7 +80,7 @@ def number(above: float = 0.0, below: float = float("inf"), *, auto: bool = Fals
 
 
 def choice(*options: str) -> Kind:
-    """One of a few words."""
+    """One of several words."""
 
     def read(raw: Raw) -> str:
         text = _text(raw, "one word")

@@ -1,7 +1,7 @@
 """Every parameter once: name, kind, default, meaning, and the commands that take it.
 
-The command line beats the YAML file named by ``config``, which beats the default. An empty text means unset,
-because MLflow passes every parameter of an entry point, given or not.
+The command line overrides the YAML file named by ``config``, which overrides the default. An empty text means unset, because
+MLflow passes every parameter of an entry point, whether it was given or not.
 """
 
 from collections.abc import Mapping
