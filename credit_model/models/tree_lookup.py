@@ -63,7 +63,7 @@ class Lookup:
         return values
 
     def margin(self, cells: _Codes) -> FloatArray:
-        """Margins of the rows of a matrix, shape (n,); added up in one order, so that they do not depend on the number of rows."""
+        """Margins of the rows of a matrix, shape (n,); trees are added up in one order, whatever the number of rows."""
         if len(cells) <= _FEW:
             return np.array([self._margin_of(self._pattern_of(row)) for row in cells], dtype=np.float64)
         margin = np.zeros(len(cells))
