@@ -22,16 +22,25 @@ INVALID = "invalid"
 
 
 def computed(transactions: Tidy, asked: Decisions, plan: FeaturePlan) -> pl.DataFrame:
-    """Compute the table of features.
+    """Compute a table of features.
 
     Args:
-        transactions: tidy transactions, tied to their decisions as for ``history``.
-        asked: the decisions and what is at fault in them.
-        plan: the features wanted.
+        transactions: tidy transactions, tied to their decisions as in ``history``.
+        asked: the decisions and their faults.
+        plan: the features to compute.
 
     Returns:
         One row per decision, in order: the columns of ``HEAD``, then the features. ``status`` is ``computed``, ``no_history``
-        or ``invalid``; the features of an invalid decision are null, but for its attributes.
+        or ``invalid``; the features of an invalid decision are null, except its attributes.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from credit_model.data.decisions import read_decisions
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-30"], "Amount": [1000]})
+        >>> asked = read_decisions({"CustomerId": ["C-1", "C-2"]}, height=2, default_as_of=datetime(2019, 2, 1))
+        >>> table = computed(tidy_table(paid), asked, FeaturePlan(Catalogue(history_days=30), ["recency"]))
+        >>> table.select("CustomerId", "status", "recency").rows()
+        [('C-1', 'computed', 2.0), ('C-2', 'no_history', None)]
     """
     past = history(transactions, asked.frame, plan.catalogue.history_days)
     features = plan.compute(past.frame, asked.frame)
