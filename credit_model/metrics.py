@@ -449,6 +449,6 @@ def draws(customers: npt.NDArray[np.object_], seed: int, times: int) -> Iterator
 def _resamples(
     customers: npt.NDArray[np.object_], risk: FloatArray, seed: int, times: int
 ) -> Iterator[IntArray]:
-    """Rows of each resample in order of risk, so that a measure has next to nothing to sort."""
+    """Rows of each resample in order of risk, so that a measure has almost nothing left to sort."""
     order = np.argsort(risk, kind="stable")
     return (np.repeat(order, drawn) for drawn in draws(customers[order], seed, times))

@@ -184,7 +184,7 @@ def _never(series: pl.Series) -> pl.Series:
 
 
 def _lost(cells: pl.Series, values: pl.Series) -> pl.Series:
-    """True where a cell was given and no value came of it."""
+    """True where a cell was given but gave no value."""
     if values.null_count() == cells.null_count():
         return _never(values)
     return values.is_null() & cells.is_not_null()
@@ -281,7 +281,7 @@ def _plain(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, one line per kind o
 
 
 def _text(value: str | bytes) -> tuple[str, str | None]:
-    """Text that UTF-8 cannot hold is garbled: no identity, but printed, so that an answer can name the row it refuses."""
+    """Text that UTF-8 cannot hold is garbled: it cannot identify a customer, but is printed, to name the refused row."""
     try:
         text = value.decode() if isinstance(value, bytes) else str(value)
         text.encode()

@@ -69,7 +69,7 @@ def converted(frames: Mapping[str, pl.LazyFrame], formats: Formats) -> dict[str,
         formats: how cells are written.
 
     Returns:
-        The tables with times as datetimes, and with a decimal point in text in place of a comma.
+        The tables with those times as datetimes in UTC and those numbers as Float64.
 
     Raises:
         ValueError: a cell is in another format; the message names the column, how many cells, the first, and the remedy.
@@ -156,7 +156,7 @@ def row(number: int) -> str:
 
 
 def _spellings(schema: Mapping[str, pl.DataType], formats: Formats) -> dict[str, tuple[pl.Expr, pl.Expr]]:
-    """For each column concerned what is written, None where nothing is, and what it means, None where that is not known."""
+    """For each column concerned two expressions: the text as written, and its value, null where it cannot be read."""
     spellings = {}
     for name in MOMENTS if formats.date_format != ISO else ():
         if name in schema and (_is_text(schema[name]) or schema[name].is_numeric()):
@@ -176,7 +176,7 @@ def _misread(spellings: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> list[pl.Expr]:
 
 
 def _check(misread: Mapping[str, pl.LazyFrame], formats: Formats) -> None:
-    """Count what is not written as is said, file by file, within the memory of a piece of one column."""
+    """Count the cells that are not in the formats given, file by file, with little memory."""
     counts: dict[str, int] = {}
     firsts: dict[str, str] = {}
     for file, frame in misread.items():

@@ -26,7 +26,7 @@ def read_iso(text: str) -> datetime | None:
 
 
 def _offset(zone: str) -> timedelta:
-    """Of a zone such as ``+03:00``; a day or more is no offset.
+    """The offset of a zone such as ``+03:00`` from UTC.
 
     Raises:
         ValueError: it is a day or more.

@@ -114,7 +114,7 @@ def fit_distribution(values: pl.Series) -> Distribution:
 
 
 def _edges(numbers: FloatArray) -> tuple[float, ...]:
-    """Where bins begin: each value is in the tenth of its middle rank, so that a frequent one keeps to itself."""
+    """Inner edges of the bins: a value falls into the tenth of its middle rank, so that a frequent one has its own bin."""
     values, counts = np.unique(numbers, return_counts=True)
     tenth = np.floor(BINS * (np.cumsum(counts) - counts / 2) / max(len(numbers), 1))
     begins = np.flatnonzero(np.diff(tenth)) + 1

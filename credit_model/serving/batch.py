@@ -134,7 +134,7 @@ def _decisions(job: Job, scorer: Scorer) -> pl.DataFrame | None:
 
 
 def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datetime, datetime]:
-    """What any decision can see."""
+    """The span of all observation windows: no decision reads a transaction outside it."""
     moments = pl.Series([job.moment])
     if asked is not None and "as_of" in asked.columns:
         columns = {name: asked[name] for name in ("CustomerId", "as_of")}

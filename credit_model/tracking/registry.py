@@ -83,7 +83,7 @@ def fetched(uri: str) -> Path:
 
 
 def _place(uri: str) -> str:
-    """Where the files of a model are."""
+    """The place of a model's files."""
     while uri.startswith("models:"):
         uri = str(ModelsArtifactRepository.get_underlying_uri(uri))  # type: ignore[no-untyped-call]
     return uri

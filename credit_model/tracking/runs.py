@@ -66,7 +66,7 @@ def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
 
 
 def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
-    """A nested run of a candidate, and in it one of everything that a search tried."""
+    """A child run of a candidate, and in it one of every point that a search tried."""
     with mlflow.start_run(run_name=name, nested=True):
         mlflow.log_params({"candidate": name, "chosen": name == trained.winner} | dict(result.parameters))
         mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})

@@ -232,7 +232,7 @@ def _keep(started: "RunInfo", parameters: Mapping[str, str]) -> None:
 
 
 def _fail(run_id: str, fault: BaseException) -> None:
-    """End the run with the reason; a store that does not take this must not hide the reason."""
+    """End the run as failed, with the reason; a store that does not accept this raises nothing here."""
     reason = str(fault) if isinstance(fault, ValueError | OSError) else type(fault).__name__
     with _briefly(), suppress(MlflowException):
         mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", reason)
@@ -252,7 +252,7 @@ def _terminable() -> Iterator[None]:
 
 @contextmanager
 def _briefly() -> Iterator[None]:
-    """MLflow waits for seconds, not for minutes, and logs nothing of what is told in a sentence."""
+    """Let MLflow wait for seconds instead of minutes, and log no error that is reported in a sentence."""
     added = {name: text for name, text in _WAITS.items() if not os.environ.get(name)}
     os.environ.update(added)
     logging.disable(logging.CRITICAL)
@@ -286,7 +286,7 @@ def _meaning(fault: BaseException) -> tuple[str, str] | None:
 
 
 def _chain(fault: BaseException) -> Iterator[BaseException]:
-    """An exception and what it came of."""
+    """An exception and its causes."""
     cause: BaseException | None = fault
     while cause is not None:
         yield cause

@@ -129,7 +129,7 @@ def failed(
 
 
 def _separation(risk: FloatArray, bad: BadArray) -> float:
-    """The best AUC of a risk that is NaN where it is unknown, either way round."""
+    """The largest AUC of a risk, ranked ascending or descending; it is NaN where it is unknown."""
     told = ~np.isnan(risk)
     aucs = [metrics.roc_auc(bad, np.where(told, risk, end)) for end in (-np.inf, np.inf)]
     if metrics.estimable(bad[told]):

@@ -162,7 +162,7 @@ def _check_attributes(faults: pl.DataFrame) -> None:
 
 
 def _bad_lines(outcomes: pl.DataFrame, settings: Settings) -> tuple[str, ...]:
-    """How many rows each value that means bad made so."""
+    """A line on how many rows each of ``bad_values`` made bad."""
     counts = counted(outcomes["defaulted"], settings.bad_values)
     parts = [f"{count} by {value!r}" for value, count in counts.items()]
     return (f"rows that are bad (bad_values): {', '.join(parts)}",) if parts else ()

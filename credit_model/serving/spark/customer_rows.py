@@ -62,6 +62,6 @@ def _customer(table: "DataFrame") -> list["Column"]:
 
 
 def _window(decisions: "DataFrame | None", as_of: datetime, days: int) -> tuple[datetime, datetime]:
-    """What any decision can see."""
+    """The span of all observation windows: no decision reads a transaction outside it."""
     first, last = (decisions is not None and span(decisions)) or (as_of, as_of)
     return min(first, as_of) - timedelta(days=days), max(last, as_of)

@@ -76,7 +76,7 @@ def decisions(rows: pl.DataFrame, as_of: str | None) -> pl.DataFrame:
 
 
 def _request(asked: pl.DataFrame) -> pd.DataFrame:
-    """As the model takes it; a number that is no identity stays a number, so that the model refuses it."""
+    """The request that the model reads; a number that cannot identify a customer stays a number, and is refused."""
     arrow = asked.drop(KEY, DOUBTFUL, PLACE).to_arrow(compat_level=pl.CompatLevel.oldest())
     cells: pd.DataFrame = arrow.to_pandas()
     customers = asked.select(KEY, DOUBTFUL).rows()
