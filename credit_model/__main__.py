@@ -105,7 +105,7 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; ``argv`` is by default the process's arguments. Returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
         print(__version__)

@@ -1,4 +1,4 @@
-"""Types of arrays."""
+"""Types of NumPy arrays: floats, indices, truth values, and labels (1 is bad, 0 is good)."""
 
 import numpy as np
 import numpy.typing as npt

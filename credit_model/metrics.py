@@ -1,7 +1,9 @@
 """Measures of a probability or score against what happened; intervals resample customers, not rows.
 
-``bad`` is 1 for bad and 0 for good, shape (n,); ``risk`` is any number that is higher for riskier cases, and
-``probability`` one in [0, 1], both shape (n,). A measure that needs both classes is NaN where one is absent.
+Arrays have shape (n,), one element per case. ``bad`` is 1 for bad and 0 for good. ``risk`` is any number that is higher for
+riskier cases, so that a score, which is higher for safer ones, enters with its sign reversed. ``probability`` is the
+probability of bad, in [0, 1]; ``prediction`` is 1 where bad is predicted, else 0. A measure that needs both classes is NaN where
+one is absent.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,30 +21,63 @@ NEAREST_TO_CERTAIN = 1e-15
 
 
 def estimable(bad: BadArray) -> bool:
-    """Whether both classes have at least 20 cases; with fewer a measure says nothing."""
+    """Whether both classes have at least 20 cases; with fewer, measures are too uncertain to report.
+
+    Example:
+        >>> estimable(np.array([1] * 20 + [0] * 80)), estimable(np.array([1] * 19 + [0] * 81))
+        (True, False)
+    """
     return bool(min(int(bad.sum()), int(len(bad) - bad.sum())) >= LEAST_CASES)
 
 
 def roc_auc(bad: BadArray, risk: FloatArray) -> float:
-    """Chance that a bad case has a higher risk than a good one, ties counted half (Mann-Whitney)."""
+    """Area under the ROC curve: the chance that a bad case has a higher risk than a good one, ties counted half.
+
+    It is the Mann-Whitney statistic divided by its maximum (Hanley and McNeil, 1982).
+
+    Example:
+        Of the four pairs of a good and a bad, three are ranked rightly.
+
+        >>> roc_auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
+        0.75
+    """
     goods, bads = _by_risk(bad, risk)
     return _ratio(float(bads @ (np.cumsum(goods) - goods / 2)), bads.sum() * goods.sum())
 
 
 def gini(bad: BadArray, risk: FloatArray) -> float:
-    """2 AUC - 1: 1 ranks perfectly, 0 not at all."""
+    """The Gini coefficient (accuracy ratio), 2 AUC - 1: 1 is a perfect ranking, 0 a random one.
+
+    Example:
+        >>> gini(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
+        0.5
+    """
     return 2 * roc_auc(bad, risk) - 1
 
 
 def ks(bad: BadArray, risk: FloatArray) -> float:
-    """Kolmogorov-Smirnov: largest distance between the distributions of risk among good and bad."""
+    """Kolmogorov-Smirnov statistic: the largest distance between the distributions of risk of goods and bads, in [0, 1].
+
+    Example:
+        At a risk of 0.1 half of the goods and none of the bads are at or below.
+
+        >>> ks(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
+        0.5
+    """
     goods, bads = _by_risk(bad, risk)
     distance = np.abs(np.cumsum(goods) * bads.sum() - np.cumsum(bads) * goods.sum()).max()
     return _ratio(distance, goods.sum() * bads.sum())
 
 
 def pr_auc(bad: BadArray, risk: FloatArray) -> float:
-    """Average precision: the step-wise area under precision and recall."""
+    """Average precision: the step-wise area under the curve of precision against recall; at random the bad rate.
+
+    Example:
+        The riskiest case is bad (precision 1), the other bad comes third (precision 2/3).
+
+        >>> round(pr_auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])), 3)
+        0.833
+    """
     goods, bads = (counts[::-1] for counts in _by_risk(bad, risk))
     hits = np.cumsum(bads)
     return _ratio(float(hits / (hits + np.cumsum(goods)) @ bads), bads.sum())
@@ -63,18 +98,39 @@ def _ratio(part: np.float64 | float, whole: np.float64 | float) -> float:
 
 
 def brier(bad: BadArray, probability: FloatArray) -> float:
-    """Mean squared error of the probability (Brier, 1950)."""
+    """Mean squared error of the probability (Brier, 1950); 0 is perfect.
+
+    Example:
+        >>> round(brier(np.array([0, 1]), np.array([0.2, 0.6])), 3)
+        0.1
+    """
     return float(np.mean((probability - bad) ** 2))
 
 
 def log_loss(bad: BadArray, probability: FloatArray) -> float:
-    """Mean negative log-likelihood, in nats; a probability of 0 or 1 counts as one 1e-15 away."""
+    """Mean negative log-likelihood, in nats; 0 is perfect.
+
+    The likelihood of a case is at least 1e-15, so that one certain and wrong probability does not make it infinite.
+
+    Example:
+        A coin's probability costs ln 2 per case.
+
+        >>> round(log_loss(np.array([0, 1]), np.array([0.5, 0.5])), 3)
+        0.693
+    """
     likelihood = np.where(bad == 1, probability, 1 - probability)
     return float(-np.mean(np.log(np.maximum(likelihood, NEAREST_TO_CERTAIN))))
 
 
 def calibration_in_the_large(bad: BadArray, probability: FloatArray) -> float:
-    """Bads observed over bads expected; 1 is calibrated, above 1 the probability is too low."""
+    """Bads observed over bads expected; 1 is calibrated, above 1 the probabilities are too low.
+
+    Example:
+        Two bads where the probabilities add up to one:
+
+        >>> calibration_in_the_large(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.3, 0.4]))
+        2.0
+    """
     return _ratio(float(bad.sum()), float(probability.sum()))
 
 
@@ -83,6 +139,14 @@ def calibration_line(bad: BadArray, probability: FloatArray) -> tuple[float, flo
 
     (0, 1) is calibrated; a slope below 1 says that the probabilities are too extreme. NaN where no line fits:
     one class, one probability, or classes that do not overlap.
+
+    Example:
+        Said 1 in 10 and 9 in 10, came 2 in 10 and 8 in 10:
+
+        >>> bad = np.array([1] * 2 + [0] * 8 + [1] * 8 + [0] * 2)
+        >>> intercept, slope = calibration_line(bad, np.array([0.1] * 10 + [0.9] * 10))
+        >>> round(abs(intercept), 3), round(slope, 3)
+        (0.0, 0.631)
     """
     safe = np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
     logit = np.log(safe / (1 - safe))
@@ -109,7 +173,21 @@ def _logistic(unit: FloatArray, bad: BadArray) -> tuple[float, float]:
 
 
 def reliability(bad: BadArray, probability: FloatArray, bins: int = 10) -> list[tuple[float, float, int]]:
-    """Mean probability, observed bad rate and cases of groups of about equal size; ties stay together."""
+    """The points of a reliability diagram: groups of about equal size by probability, ties together.
+
+    Args:
+        bad: 1 for bad, 0 for good.
+        probability: of bad.
+        bins: the most groups to make.
+
+    Returns:
+        For each group, ascending: mean probability, observed bad rate and number of cases.
+
+    Example:
+        >>> bad, probability = np.array([0, 0, 0, 1, 1, 1]), np.array([0.1, 0.1, 0.3, 0.5, 0.75, 0.75])
+        >>> [(round(said, 2), came, cases) for said, came, cases in reliability(bad, probability, bins=2)]
+        [(0.17, 0.0, 3), (0.67, 1.0, 3)]
+    """
     _, place, counts = np.unique(probability, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts + 1) / 2
     group = (middle * bins // len(bad)).astype(np.intp)[place]
@@ -118,7 +196,12 @@ def reliability(bad: BadArray, probability: FloatArray, bins: int = 10) -> list[
 
 
 def confusion(bad: BadArray, prediction: npt.NDArray[np.int8]) -> dict[str, int]:
-    """Counts of true and false, positives and negatives."""
+    """Count true and false negatives and positives; a positive is a predicted bad.
+
+    Example:
+        >>> confusion(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+        {'true_negatives': 1, 'false_positives': 1, 'false_negatives': 1, 'true_positives': 1}
+    """
     cells = {
         "true_negatives": (0, 0),
         "false_positives": (0, 1),
@@ -129,7 +212,12 @@ def confusion(bad: BadArray, prediction: npt.NDArray[np.int8]) -> dict[str, int]
 
 
 def classification(bad: BadArray, prediction: npt.NDArray[np.int8]) -> dict[str, float]:
-    """Accuracy, precision, recall and F1 of predictions; 0 where a denominator is empty."""
+    """Accuracy, precision, recall and F1 of predictions of bad; 0 where a denominator is zero.
+
+    Example:
+        >>> classification(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 0, 0, 1]))
+        {'accuracy': 0.8, 'precision': 1.0, 'recall': 0.5, 'f1': 0.6666666666666666}
+    """
     cells = confusion(bad, prediction)
     hits, said, real = cells["true_positives"], int(prediction.sum()), int(bad.sum())
     precision, recall = hits / said if said else 0.0, hits / real if real else 0.0
@@ -140,13 +228,39 @@ def classification(bad: BadArray, prediction: npt.NDArray[np.int8]) -> dict[str,
 def expected_cost(
     bad: BadArray, prediction: npt.NDArray[np.int8], false_negative: float, false_positive: float
 ) -> float:
-    """Mean cost of errors per decision."""
+    """Mean cost of the errors per decision, in the unit of the costs.
+
+    Args:
+        bad: 1 for bad, 0 for good.
+        prediction: 1 where bad is predicted (refused), else 0.
+        false_negative: cost of a bad that was approved.
+        false_positive: cost of a good that was refused.
+
+    Example:
+        One bad in four decisions was approved, at a cost of 10, and one good refused, at 1:
+
+        >>> expected_cost(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), false_negative=10, false_positive=1)
+        2.75
+    """
     cells = confusion(bad, prediction)
     return (cells["false_negatives"] * false_negative + cells["false_positives"] * false_positive) / len(bad)
 
 
 def psi(reference: FloatArray, current: FloatArray, bins: int = 10) -> float:
-    """Population stability index of two samples over quantile bins of the reference."""
+    """Population stability index of two samples over quantile bins of the reference (Siddiqi, 2006).
+
+    Common reading: below 0.1 stable, above 0.25 a clear shift; ``psi_limit`` takes the sizes of the samples into account.
+
+    Args:
+        reference: numbers without NaN, shape (n,).
+        current: numbers without NaN, shape (m,).
+        bins: number of quantile bins of the reference; equal quantiles are merged.
+
+    Example:
+        >>> scores = np.arange(1000.0)
+        >>> psi(scores, scores), round(psi(scores, scores + 50), 2), round(psi(scores, scores + 300), 2)
+        (0.0, 0.05, 2.0)
+    """
     edges = np.unique(np.quantile(reference, np.linspace(0, 1, bins + 1)[1:-1]))
     places = [np.searchsorted(edges, sample, side="right") for sample in (reference, current)]
     old, new = (np.bincount(place, minlength=len(edges) + 1) for place in places)
@@ -154,7 +268,12 @@ def psi(reference: FloatArray, current: FloatArray, bins: int = 10) -> float:
 
 
 def psi_of_counts(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]) -> float:
-    """Population stability index of cases per bin, both shape (bins,), smoothed by half a case."""
+    """Population stability index of cases per bin, both shape (bins,), each count raised by half a case.
+
+    Example:
+        >>> round(psi_of_counts(np.array([100, 200, 100]), np.array([60, 200, 140])), 3)
+        0.084
+    """
     old, new = ((counts + 0.5) / (counts + 0.5).sum() for counts in (reference, current))
     return float(((new - old) * np.log(new / old)).sum())
 
@@ -162,10 +281,26 @@ def psi_of_counts(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]
 def psi_limit(
     reference: int, current: int, bins: int = 10, chance: float = 0.01, least: float = 0.1
 ) -> float:
-    """The index above which samples of these sizes have drifted: ``least``, or more where chance reaches it.
+    """The population stability index above which two samples of these sizes have drifted.
 
     Without drift the index is about (1 / reference + 1 / current) times chi-square with bins - 1 degrees of
     freedom (Yurdakul and Naranjo, 2020), whose quantile is approximated by Wilson and Hilferty (1931).
+
+    Args:
+        reference: number of cases of the reference.
+        current: number of new cases.
+        bins: number of bins that the index is taken over.
+        chance: probability of a false alarm.
+        least: the smallest limit; a smaller index is no drift, however large the samples.
+
+    Returns:
+        The quantile of the index at ``1 - chance``, or ``least`` where that is larger.
+
+    Example:
+        A hundred new cases exceed the usual 0.1 by chance; ten thousand do not.
+
+        >>> round(psi_limit(reference=2000, current=100), 2), psi_limit(reference=2000, current=10_000)
+        (0.23, 0.1)
     """
     freedom = bins - 1
     if freedom < 1:
@@ -177,15 +312,24 @@ def psi_limit(
 
 
 def stability(bad: BadArray, risk: FloatArray, period: npt.NDArray[np.int64]) -> float:
-    """Home Credit 2024: mean Gini + 88 min(0, slope) - 0.5 std(residuals) of its line over the periods.
+    """Stability of the Gini over time: its mean + 88 min(0, slope) - 0.5 std(residuals) of a line through the periods.
+
+    The measure of the competition Home Credit - Credit Risk Model Stability (Kaggle, 2024), which chose 88 for weeks.
 
     Args:
         bad: 1 for bad, 0 for good.
-        risk: Higher is riskier.
-        period: Number of each case's period (a week in the competition, for which 88 was chosen), shape (n,).
+        risk: higher is riskier.
+        period: number of each case's period, such as its week, shape (n,).
 
     Returns:
-        The figure over the periods in order, those without both classes left out; NaN with fewer than two.
+        The measure over the periods in order, those without both classes left out; NaN with fewer than two.
+
+    Example:
+        Two periods, ranked perfectly and then at random: the mean is 0.5, and a slope of -1 costs 88.
+
+        >>> bad, period = np.array([0, 1, 0, 1]), np.array([1, 1, 2, 2])
+        >>> round(stability(bad, np.array([0.1, 0.9, 0.5, 0.5]), period), 6)
+        -87.5
     """
     by_period = [gini(bad[period == number], risk[period == number]) for number in np.unique(period)]
     ginis = np.array([value for value in by_period if not np.isnan(value)])
@@ -205,7 +349,29 @@ def interval(
     seed: int,
     times: int = 500,
 ) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a measure, resampling customers with all their decisions."""
+    """The 95 % bootstrap interval of a measure, resampling customers with all their decisions (percentile method).
+
+    Args:
+        measure: a function of ``bad`` and ``risk``, such as ``roc_auc``.
+        bad: 1 for bad, 0 for good.
+        risk: higher is riskier.
+        customers: customer of each case, shape (n,).
+        seed: of the resampling.
+        times: number of resamples.
+
+    Returns:
+        The 2.5 % and the 97.5 % quantile over the resamples; those where the measure is NaN are left out.
+
+    Example:
+        Forty customers with five decisions each: taking decisions for independent would claim too narrow an interval.
+
+        >>> bad, risk = np.repeat([0, 1] * 20, 5), np.repeat(np.arange(40) % 7 + [0, 2] * 20, 5)
+        >>> customers = np.repeat(np.arange(40), 5).astype(object)
+        >>> low, high = interval(roc_auc, bad, risk, customers, seed=1)
+        >>> too_low, too_high = interval(roc_auc, bad, risk, np.arange(200).astype(object), seed=1)
+        >>> low < too_low < roc_auc(bad, risk) < too_high < high
+        True
+    """
     return middle(measure(bad[rows], risk[rows]) for rows in _resamples(customers, risk, seed, times))
 
 
@@ -217,14 +383,37 @@ def paired_interval(
     seed: int,
     times: int = 500,
 ) -> tuple[float, float]:
-    """The 95 % interval of the first risk's measure less the second's, on the same resampled customers."""
+    """The 95 % bootstrap interval of a difference: the first risk's measure less the second's on the same customers.
+
+    Args:
+        measure: a function of ``bad`` and ``risk``, such as ``roc_auc``.
+        bad: 1 for bad, 0 for good.
+        risks: two risks of the same cases.
+        customers: customer of each case, shape (n,).
+        seed: of the resampling.
+        times: number of resamples.
+
+    Returns:
+        The ends of the interval; the first risk is better beyond chance where both are above 0.
+
+    Example:
+        >>> bad, customers = np.array([0, 1] * 50), np.arange(100).astype(object)
+        >>> useful, useless = bad * 1.0, np.zeros(100)
+        >>> paired_interval(roc_auc, bad, (useful, useless), customers, seed=1)
+        (0.5, 0.5)
+    """
     first, second = risks
     resamples = _resamples(customers, first, seed, times)
     return middle(measure(bad[rows], first[rows]) - measure(bad[rows], second[rows]) for rows in resamples)
 
 
 def middle(drawn: Iterable[float]) -> tuple[float, float]:
-    """The middle 95 % of a measure's resamples, those where it is NaN left out."""
+    """The 2.5 % and the 97.5 % quantile of numbers, those that are NaN left out; NaN where none is left.
+
+    Example:
+        >>> middle([float("nan"), *range(101)])
+        (2.5, 97.5)
+    """
     numbers = [value for value in drawn if not np.isnan(value)]
     if not numbers:
         return float("nan"), float("nan")
@@ -233,7 +422,23 @@ def middle(drawn: Iterable[float]) -> tuple[float, float]:
 
 
 def draws(customers: npt.NDArray[np.object_], seed: int, times: int) -> Iterator[IntArray]:
-    """How often each decision is drawn, resample by resample: as often as its customer."""
+    """How often each case is drawn in each resample: as often as its customer, of whom as many are drawn as there are.
+
+    Args:
+        customers: customer of each case, shape (n,).
+        seed: of the resampling.
+        times: number of resamples.
+
+    Yields:
+        The number of times that each case is drawn, shape (n,).
+
+    Example:
+        The two cases of C-1 are always drawn together.
+
+        >>> drawn = np.array(list(draws(np.array(["C-1", "C-1", "C-2"], dtype=object), seed=1, times=100)))
+        >>> bool((drawn[:, 0] == drawn[:, 1]).all()), set((drawn[:, 0] + drawn[:, 2]).tolist())
+        (True, {2})
+    """
     _, owner = np.unique(customers.astype(str), return_inverse=True)
     count = int(owner.max()) + 1
     random = np.random.default_rng(seed)
@@ -244,6 +449,6 @@ def draws(customers: npt.NDArray[np.object_], seed: int, times: int) -> Iterator
 def _resamples(
     customers: npt.NDArray[np.object_], risk: FloatArray, seed: int, times: int
 ) -> Iterator[IntArray]:
-    """Rows of each resample in order of risk, so that a measure has next to nothing to sort."""
+    """Rows of each resample in order of risk, so that a measure has almost nothing left to sort."""
     order = np.argsort(risk, kind="stable")
     return (np.repeat(order, drawn) for drawn in draws(customers[order], seed, times))

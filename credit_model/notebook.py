@@ -1,4 +1,4 @@
-"""Training and exploring in a notebook: frames of pandas or Polars, or paths of files, in; objects to look at out.
+"""Training and exploring in a notebook, from frames of pandas or Polars or paths of files to Python objects.
 
 What the commands write to files, and what ``explore`` keeps in MLflow, is left to the commands.
 """
@@ -64,7 +64,7 @@ def train(
 def explore(
     transactions: Table | None = None, outcomes: Table | None = None, **parameters: Any
 ) -> Exploration:
-    """Look at transactions, and at real outcomes, as the command ``explore`` does.
+    """Describe transactions, and real outcomes, as the command ``explore`` does.
 
     Args:
         transactions: a frame, or the path of a file, a folder or a pattern; synthetic ones where neither they nor outcomes

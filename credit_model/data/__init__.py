@@ -1,1 +1,1 @@
-"""What comes in: transactions, decisions, outcomes; cells, times, files."""
+"""Input data: transactions, decisions and outcomes, and how their cells, times and files are read."""

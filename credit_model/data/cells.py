@@ -1,8 +1,8 @@
-"""Cells of any accepted kind -> one typed Polars series, with null where a cell could not be read.
+"""Readers of columns: from cells of any accepted kind to one typed Polars series, null where a cell could not be read.
 
-A column that reaches the model may hold text, numbers, datetimes, decimals, or a mixture of them: JSON, CSV, Parquet, pandas
-and Spark each bring their own. Every reader here gives one meaning to one cell, whatever its neighbours are: a customer
-reads the same alone and in a batch.
+A column may hold text, numbers, datetimes, decimals, or a mixture of them, depending on whether it comes from JSON, CSV,
+Parquet, pandas or Spark. Each cell is read by itself, whatever the other cells are, so that a customer reads the same alone and
+in a batch. A reader takes a series and returns the typed values and a Boolean series, true where a cell is unreadable.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,10 +36,10 @@ _ZULU = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def texts(series: pl.Series) -> Reading:
-    """Text: a whole number prints without ``.0``, empty text is null, a number of 2^53 or more is unreadable.
+    """Read a column as text: a whole number has no ``.0``, empty text is null, a number of 2^53 or more is unreadable.
 
-    A float cannot hold every whole number from 2^53 on, so two customers could share one: it is no identity. It is
-    printed all the same, so that an answer can name the row it refuses.
+    A float cannot hold every whole number from 2^53 on, so that two customers could share one: such a number cannot
+    identify a customer. Its text is given all the same, so that an answer can name the row that it refuses.
     """
     if series.dtype == pl.String:
         empty = series == ""
@@ -60,7 +60,7 @@ def texts(series: pl.Series) -> Reading:
 
 
 def numbers(series: pl.Series) -> Reading:
-    """Float64: whole numbers, floats, decimals and numeric text; unreadable where not finite or beyond 1e15."""
+    """Read a column of numbers or numeric text as Float64; unreadable where not a number, infinite or beyond 1e15."""
     if series.dtype == pl.String:
         cells, series = series, series.str.strip_chars().cast(pl.Float64, strict=False)
     elif series.dtype.is_numeric():
@@ -73,9 +73,9 @@ def numbers(series: pl.Series) -> Reading:
 
 
 def times(series: pl.Series) -> Reading:
-    """Datetime in microseconds, UTC: ISO-8601 text (no zone means UTC), datetimes, epoch seconds.
+    """Read ISO-8601 text (no zone means UTC), datetimes or epoch seconds as datetimes in UTC, to the microsecond.
 
-    Unreadable outside 1900-2200 (epoch milliseconds land there, and are refused rather than guessed).
+    A time outside the years 1900 to 2199 is unreadable; this refuses epoch milliseconds, which are not guessed.
     """
     moments = _moments(series)
     moments = _without(moments, (moments < EARLIEST) | (moments >= LATEST))
@@ -83,15 +83,15 @@ def times(series: pl.Series) -> Reading:
 
 
 def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """Read a column with one of the readers above.
+    """Read a column of any accepted kind.
 
     Args:
         cells: a Polars or pandas series, an array, or a list of cells of any kinds.
         reader: ``texts``, ``numbers`` or ``times``.
 
     Returns:
-        The typed values, null where there is none; and two Boolean series, true where a cell was missing (null, NaN,
-        empty text) and where it was there but unreadable.
+        Three series of the column's length: the typed values, null where there is none; true where a cell was missing
+        (null, NaN, empty text); true where it was there but unreadable.
     """
     column = unwrapped(cells)
     if not isinstance(column, pl.Series):
@@ -101,9 +101,9 @@ def read(cells: Cells, reader: Reader) -> tuple[pl.Series, pl.Series, pl.Series]
 
 
 def decoded(series: pl.Series) -> pl.Series:
-    """Text that is stored otherwise, as codes of a dictionary or as bytes, as text; anything else as it is.
+    """Turn text that is stored as dictionary codes or as bytes into text; other columns stay as they are.
 
-    Bytes of which some are no UTF-8 stay bytes: ``read`` tells which.
+    A column of bytes that are not all UTF-8 stays as it is; ``read`` then tells which cells are unreadable.
     """
     if isinstance(series.dtype, pl.Categorical | pl.Enum):
         return series.cast(pl.String)
@@ -123,7 +123,7 @@ def _read_series(series: pl.Series, reader: Reader) -> tuple[pl.Series, pl.Serie
 
 
 def unwrapped(cells: Cells) -> Column:
-    """Cells of one known type as a Polars series, any others as a list; to be read often, they are unwrapped once."""
+    """Cells of one known type as a Polars series, any others as a list; doing this once makes repeated reading cheaper."""
     if isinstance(cells, pl.Series | list):
         return cells
     if not isinstance(cells, np.ndarray | Sequence):
@@ -184,7 +184,7 @@ def _never(series: pl.Series) -> pl.Series:
 
 
 def _lost(cells: pl.Series, values: pl.Series) -> pl.Series:
-    """True where a cell was given and no value came of it."""
+    """True where a cell was given but gave no value."""
     if values.null_count() == cells.null_count():
         return _never(values)
     return values.is_null() & cells.is_not_null()
@@ -281,7 +281,7 @@ def _plain(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, one line per kind o
 
 
 def _text(value: str | bytes) -> tuple[str, str | None]:
-    """Text that UTF-8 cannot hold is garbled: no identity, but printed, so that an answer can name the row it refuses."""
+    """Text that UTF-8 cannot hold is garbled: it cannot identify a customer, but is printed, to name the refused row."""
     try:
         text = value.decode() if isinstance(value, bytes) else str(value)
         text.encode()

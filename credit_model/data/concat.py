@@ -1,8 +1,8 @@
-"""Several files -> one table, matched by column name.
+"""Several files as one table, matched by column name.
 
-What the files type differently is made alike where that keeps every value as it was: whole numbers beside text (``7``
-is the id ``"7"``), whole beside decimal numbers, times with a zone beside times without (UTC), times beside ISO text.
-Anything else is refused: the number 12.0 is not the id ``"12"``, and epoch seconds are not microseconds.
+Where files give a column different types, these are made one where no value changes: whole numbers beside text (``7`` is the
+id ``"7"``), whole beside decimal numbers, times with a zone beside times without (UTC), times beside ISO text. Anything else is
+refused: the number 12.0 is not the id ``"12"``, and epoch seconds are not microseconds.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ _TOGETHER = ({_WHOLE, _DECIMAL, _TRUTH}, {_WHOLE, _TEXT}, {_TIMES, _TEXT})
 
 
 def union(frames: Mapping[str, pl.LazyFrame], source: str) -> pl.LazyFrame:
-    """One table of several, in their order; a column that one lacks is null there.
+    """Join tables into one, in their order; a column that one of them lacks is null there.
 
     Args:
-        frames: by file.
-        source: what to call them together in an error.
+        frames: tables by file name.
+        source: name of them together, for an error.
 
     Raises:
         ValueError: files hold a column in types that do not go together, or one of the contract in a type that is neither
@@ -42,7 +42,7 @@ def union(frames: Mapping[str, pl.LazyFrame], source: str) -> pl.LazyFrame:
 
 
 def gaps(frames: Mapping[str, pl.LazyFrame]) -> list[str]:
-    """A sentence for each column that some files have and others lack."""
+    """One sentence for each column that some files have and others lack."""
     schemas = {file: frame.collect_schema() for file, frame in frames.items()}
     lacking = {
         name: [file for file, schema in schemas.items() if name not in schema] for name in _names(schemas)

@@ -1,4 +1,4 @@
-"""One CSV file as a lazy table of text; what stands between its cells is seen in its header line."""
+"""One CSV file as a lazy table of text; its separator is taken from the header line."""
 
 import re
 import zlib
@@ -19,10 +19,10 @@ _GZIP = b"\x1f\x8b"
 
 
 def scan(file: Path) -> pl.LazyFrame:
-    """Open a CSV file, plain or gzip: every cell is text, empty ones are null.
+    """Open a CSV file, plain or compressed by gzip: every cell is text, an empty one is null.
 
     Raises:
-        ValueError: its header is no line of UTF-8 text, or names a column twice.
+        ValueError: its header line is not UTF-8 text, or names a column twice.
     """
     frame = pl.scan_csv(file, separator=separator(file), infer_schema=False, null_values=[""], glob=False)
     for name in frame.collect_schema().names():
@@ -34,23 +34,23 @@ def scan(file: Path) -> pl.LazyFrame:
 
 
 def separator(file: Path) -> str:
-    """What stands between the cells of a header line: a semicolon or a tab where there is one and no comma, else a comma.
+    """The separator of a file: a semicolon or a tab where the header line has one of them and no comma, else a comma.
 
     Raises:
-        ValueError: the line is not UTF-8 text, or ends in CR alone.
+        ValueError: the header line is not UTF-8 text, or ends in CR alone.
     """
     return separator_in(_header(file))
 
 
 def separator_in(header: str) -> str:
-    """What stands between the cells of a header line, outside of quotes."""
+    """The separator of a header line, as in ``separator``; text in quotes is ignored."""
     plain = re.sub('"[^"]*"', "", header)
     marks = [mark for mark in ";\t" if mark in plain]
     return marks[0] if len(marks) == 1 and "," not in plain else ","
 
 
 def is_value(name: str) -> bool:
-    """Whether the name of a column is rather a cell: a number or a time; what is in cells is not repeated."""
+    """Whether a column's name is a number or a time, and so a cell of a file without header; errors do not repeat it."""
     return bool(re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?", name)) or read_iso(name) is not None
 
 

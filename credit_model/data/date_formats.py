@@ -1,4 +1,4 @@
-"""Formats of dates in ``strftime`` codes: which are understood, and what their text looks like."""
+"""Date formats in ``strftime`` codes: which are supported, and what text they describe."""
 
 import re
 from datetime import UTC, datetime
@@ -21,10 +21,12 @@ _CLOCKS = {(0, 0, 0, 0), (14, 5, 0, 0), (14, 5, 6, 0), (14, 5, 6, 789_000)}
 
 
 def read_date_format(text: str) -> str:
-    """A format as it is, once it is certain that it says a whole date and, where it has an hour, a whole time of day.
+    """Check a date format and return it unchanged.
+
+    It must give a whole date, use no code twice and, where it has an hour, give a whole time of day.
 
     Raises:
-        ValueError: it has a code that is not understood, or does not say a whole date.
+        ValueError: it has a code that is not supported, or does not give a whole date.
     """
     if text == ISO or _says_a_moment(text):
         return text
@@ -36,14 +38,14 @@ def read_date_format(text: str) -> str:
 
 
 def pattern(date_format: str) -> str:
-    """A regular expression of the texts that are written so; codes that touch, as in ``%Y%m%d``, have all their digits."""
+    """The regular expression of text in a format; codes side by side, as in ``%Y%m%d``, need all their digits."""
     tokens = _tokens(date_format)
     beside = zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False)
     return "".join(_expression(token, before, after) for before, token, after in beside)
 
 
 def chrono(date_format: str) -> str:
-    """The format in the codes of Polars, whose fractions of a second include the point."""
+    """The format in the codes of Polars, where the code of a fraction of a second includes its point."""
     return date_format.replace(".%f", "%.f")
 
 

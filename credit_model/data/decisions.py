@@ -1,6 +1,6 @@
-"""The decision table: whom to judge, at which moment, and what the application says.
+"""The table of decisions: which customer is scored, as of which moment, with which application attributes.
 
-A decision is a pair (``CustomerId``, ``as_of``) with the scalar attributes of the application beside it.
+A decision is a pair (``CustomerId``, ``as_of``) with the attributes of the application, one value each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,20 +28,31 @@ _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String(
 
 @dataclass(frozen=True)
 class Attribute:
-    """A scalar column of a decision; ``kind`` is ``number`` or ``category``."""
+    """An attribute of the application, such as the income stated.
+
+    Attributes:
+        name: name of its column.
+        kind: ``number`` or ``category``.
+    """
 
     name: str
     kind: str
 
     @property
     def dtype(self) -> pl.DataType:
-        """Of its column."""
+        """The type of its column: Float64 or String."""
         return _KINDS[self.kind]
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decisions in the order given: ``CustomerId``, ``as_of``, attributes; faults as ``DECISION_FAULTS``."""
+    """Decisions that were read.
+
+    Attributes:
+        frame: one row per decision, in the order given: ``CustomerId``, ``as_of`` (UTC) and the attributes; null where
+            missing or unreadable, except that a ``CustomerId`` of 2^53 or more keeps its text.
+        faults: what cannot be read, with the columns of ``DECISION_FAULTS``; a decision with any is invalid.
+    """
 
     frame: pl.DataFrame
     faults: pl.DataFrame
@@ -56,13 +67,13 @@ def read_decisions(
     """Read decisions, given column by column.
 
     Args:
-        columns: cells by column name; an absent attribute is unknown for every decision.
+        columns: cells by column name; an absent attribute is null for every decision.
         height: number of decisions.
-        attributes: the columns to read beside ``CustomerId`` and ``as_of``.
-        default_as_of: the moment of decisions that give none.
+        attributes: the attributes to read beside ``CustomerId`` and ``as_of``.
+        default_as_of: the ``as_of`` of decisions that give none, in UTC.
 
     Returns:
-        The decisions, with a fault wherever an identity, a moment or an attribute cannot be read.
+        The decisions, with a fault where ``CustomerId`` or ``as_of`` is missing, or any of their cells unreadable.
     """
     customer, nobody, unknown = read(columns["CustomerId"], texts)
     moment, faults = _moments(columns, height, default_as_of)
@@ -88,12 +99,17 @@ def _moments(
 
 
 def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribute, ...]:
-    """Name the attributes of a table and their kinds: a column is a number where every cell that is there reads as one.
+    """Determine the kind of each attribute from its column: a number where every cell that is not missing is one.
 
-    Text that starts with a zero before another digit, as in ``00731``, is a code: its column is a category.
+    A column with text that starts with a zero before another digit, as in ``00731``, holds codes: it is a category.
+
+    Args:
+        table: decisions.
+        names: columns of the table to take as attributes.
 
     Raises:
-        ValueError: a column is absent, or is named like a transaction's (in any case: Spark does not tell them apart).
+        ValueError: a column is absent, has the name of a transaction's column, or has the name of another attribute; upper
+            and lower case are the same, because Spark does not distinguish them.
     """
     taken = {name.lower() for name in (*COLUMNS, "as_of", *_RESERVED)}
     for place, name in enumerate(names):
@@ -110,12 +126,12 @@ def learn_attributes(table: pl.DataFrame, names: Sequence[str]) -> tuple[Attribu
 
 
 def reader_for(attribute: Attribute) -> Reader:
-    """The reader of an attribute's cells."""
+    """The reader of an attribute's cells: ``numbers`` or ``texts``."""
     return numbers if attribute.kind == "number" else texts
 
 
 def row_faults(field: str, problem: str, places: pl.Series | np.ndarray) -> pl.DataFrame:
-    """One fault for every decision where ``places`` is true."""
+    """One fault of a field for each decision where ``places``, shape (n,), is true; columns as in ``DECISION_FAULTS``."""
     if not places.any():
         return NO_FAULTS
     decision = np.flatnonzero(places).astype(np.uint32)

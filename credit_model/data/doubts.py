@@ -1,4 +1,7 @@
-"""Cells that would be read if the user said how they are written: told with the first row and the remedy, never guessed."""
+"""Cells in a format that the user must name, such as a decimal comma: reported with the first row and the remedy.
+
+A format is never guessed.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -25,15 +28,15 @@ _COMMAS = ("written with a decimal comma, and unreadable so", SAY_COMMA)
 
 
 def refuse_doubtful(transactions: pl.DataFrame, decimal: str | None, place: Place) -> None:
-    """Refuse transactions that are surely written otherwise than they are read.
+    """Refuse transactions whose times or amounts are certainly in another format than the one they are read in.
 
     Args:
-        transactions: under the contract's names.
-        decimal: what is said of the decimal mark, or None.
-        place: row -> what to call it in an error.
+        transactions: a table with the contract's column names.
+        decimal: the decimal mark that the user named, or None.
+        place: from a row number to its name in an error.
 
     Raises:
-        ValueError: none of the times can be read, or an amount has a decimal comma of which nothing is said.
+        ValueError: none of the times can be read, or an amount has a decimal comma and no decimal mark was named.
     """
     moments, _, unreadable = read(transactions[_TIME], times)
     if moments.null_count() == len(moments):
@@ -44,7 +47,7 @@ def refuse_doubtful(transactions: pl.DataFrame, decimal: str | None, place: Plac
 
 
 def warn(decisions: pl.DataFrame, numbers: Iterable[str], place: Place) -> None:
-    """Warn of decisions whose ``as_of`` or numbers are written otherwise than they are read; each is answered as invalid."""
+    """Warn of decisions with an ``as_of`` or a number in another format than it is read in; each is answered as invalid."""
     doubts = Doubts()
     if "as_of" in decisions.columns:
         doubts.see("as_of", read(decisions["as_of"], times)[2])
@@ -55,28 +58,28 @@ def warn(decisions: pl.DataFrame, numbers: Iterable[str], place: Place) -> None:
 
 @dataclass
 class Doubts:
-    """Doubtful cells of a table that is seen part by part.
+    """Doubtful cells of a table that is read part by part.
 
     Attributes:
-        found: by column, how many there are and the first row.
+        found: by column, the number of doubtful cells and the first row with one, from 0.
     """
 
     found: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def see(self, name: str, doubtful: pl.Series, before: int = 0) -> None:
-        """Count the cells of a part that comes after so many rows."""
+        """Count the doubtful cells of one column of a part, which has ``before`` rows before it."""
         if doubtful.any():
             count, first = self.found.get(name, (0, before + (doubtful.arg_max() or 0)))
             self.found[name] = count + int(doubtful.sum()), first
 
     def see_transactions(self, part: pl.DataFrame, unreadable: pl.Series, before: int) -> None:
-        """Count the cells of transactions, whose times were read already."""
+        """Count the doubtful cells of a part of transactions; ``unreadable`` is true where a time could not be read."""
         self.see(_TIME, unreadable, before)
         for name in (name for name in NUMBERS if name in part.columns):
             self.see(name, commas(part[name]), before)
 
     def warn(self, place: Place) -> None:
-        """Say what was found, a sentence for each column."""
+        """Log a warning of one sentence for each column with doubtful cells."""
         for name, (count, first) in self.found.items():
             problem, remedy = _TIMES if name in MOMENTS else _COMMAS
             _LOG.warning("warning: %s", told(name, count, problem, remedy, place(first)))

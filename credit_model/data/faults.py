@@ -1,4 +1,4 @@
-"""Faults of decisions: which field, what is wrong, how many cells; and the sentence made of them."""
+"""Faults of decisions: which field, what is wrong, how many cells; and the message that an answer gives of them."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ NO_FAULTS = pl.DataFrame(schema=DECISION_FAULTS)
 
 
 def together(faults: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Faults of several kinds as one frame of ``DECISION_FAULTS``; most requests have none, and pay nothing."""
+    """Join faults of several kinds into one frame with the columns of ``DECISION_FAULTS``."""
     filled = [some for some in faults if some.height]
     return pl.concat(filled) if filled else NO_FAULTS
 
 
 def messages(faults: pl.DataFrame) -> pl.DataFrame:
-    """One sentence per decision at fault: ``decision``, ``message``, naming field and count, never a value."""
+    """One row per decision with faults: ``decision`` and ``message``, which names fields and counts, never a value."""
     return (
         faults.group_by("decision", "field", "problem")
         .agg(pl.col("count").max())  # of a decision and of its rows it may be the same cell
@@ -31,7 +31,16 @@ def messages(faults: pl.DataFrame) -> pl.DataFrame:
 
 
 def tally(rows: pl.DataFrame, field: str | None = None, problem: str | None = None) -> pl.DataFrame:
-    """Count rows at fault per decision, in the columns of ``DECISION_FAULTS``; constants stand in for absent columns."""
+    """Count faulty rows per decision, field and problem.
+
+    Args:
+        rows: one row per faulty cell, with ``decision`` and, unless they are given, ``field`` and ``problem``.
+        field: the field of all rows.
+        problem: the problem of all rows.
+
+    Returns:
+        The counts, with the columns of ``DECISION_FAULTS``.
+    """
     named = {"field": field, "problem": problem}
     rows = rows.with_columns(**{name: pl.lit(text) for name, text in named.items() if text is not None})
     return (

@@ -1,8 +1,8 @@
-"""Files at the edge: CSV and Parquet tables in and out.
+"""Tables in CSV and Parquet files, read and written.
 
-A table is one file, a folder of files (and of folders, as Spark leaves them) or a pattern of both such as
-``2019-*.parquet``. CSV is read as text throughout, because guessed types damage data: the id ``00012`` is not
-12. Empty cells are null. ``formats`` says how times and numbers are written, where that is not as everywhere.
+A table is one file, a folder of files (and of folders, as Spark writes them) or a pattern such as ``2019-*.parquet``. Cells of
+CSV files are read as text, because guessed types damage data: the id ``00012`` is not 12. Empty cells are null. ``formats``
+names date formats and decimal marks other than ISO-8601 and the point.
 """
 
 import logging
@@ -37,7 +37,11 @@ def read(
     only: Collection[str] | None = None,
     formats: Formats = AS_READ,
 ) -> pl.DataFrame:
-    """Read a table into memory; arguments and errors as in ``scan``, or a file cannot be read to its end."""
+    """Read a table into memory; arguments as in ``scan``.
+
+    Raises:
+        ValueError: as in ``scan``, or a file cannot be read to its end.
+    """
     with reading(path):
         return scan(path, columns, needed, only, formats).collect()
 
@@ -49,21 +53,22 @@ def scan(
     only: Collection[str] | None = None,
     formats: Formats = AS_READ,
 ) -> pl.LazyFrame:
-    """Open a table without reading its rows, but those that ``formats`` is about; collect it inside ``reading(path)``.
+    """Open a table without reading it into memory; collect the result inside ``reading(path)``.
 
-    Files of one table are matched by column name, after each has got the names of the contract as by ``rename``. One
-    that lacks a column has nulls there, which a warning tells, unless the column is needed.
+    The columns of each file are renamed as by ``rename``; files are then matched by column name. Where a file lacks a column
+    that is not needed, its rows have null there, and a warning is logged. Columns in a format that ``formats`` names are read
+    once, to check them.
 
     Args:
         path: a file, a folder or a pattern, or a table ``InMemory``.
-        columns: contract name -> the files' own name.
+        columns: contract name -> column name of the files.
         needed: contract names that every file must have.
-        only: contract names to read; every column where not given.
+        only: contract names to read; every column by default.
         formats: how times and numbers are written.
 
     Raises:
-        ValueError: the table is absent, a header cannot be read, a needed column is absent, a cell is written otherwise than
-            ``formats`` says, or files hold a column in types that do not go together.
+        ValueError: the table is absent, a header cannot be read, a needed column is absent, a cell is not in the format that
+            ``formats`` names, or files hold a column in types that do not go together.
     """
     with reading(path):
         scanned = _scanned(path)
@@ -77,10 +82,10 @@ def scan(
 
 
 def filled(table: pl.DataFrame, path: str) -> pl.DataFrame:
-    """A table, if it has rows.
+    """Return a table unchanged if it has rows.
 
     Raises:
-        ValueError: it has none.
+        ValueError: it has no rows.
     """
     if table.is_empty():
         raise ValueError(f"{path} has a header and no rows; give a table with rows")
@@ -88,7 +93,7 @@ def filled(table: pl.DataFrame, path: str) -> pl.DataFrame:
 
 
 def place(path: str) -> Callable[[int], str]:
-    """What to call a row of a table in an error: its number in its file, from 1; files are read only when it is asked for."""
+    """A function from a row number, from 0, to its name in an error: its file and its number there, from 1."""
 
     def where(row: int) -> str:
         for file, table in _scanned(path).items():
@@ -103,7 +108,11 @@ def place(path: str) -> Callable[[int], str]:
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a table is read into one sentence that names the file and repeats no cell."""
+    """Turn an error of reading a table into one sentence that names the file and repeats no cell.
+
+    Raises:
+        ValueError: a file cannot be read.
+    """
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as fault:
@@ -124,14 +133,14 @@ def rename(
 ) -> Frame:
     """Give a table's columns the names of the contract.
 
-    A mapped column wins over one that already carries the contract's name; one that the table lacks is passed
-    over, unless it is needed.
+    A mapped column replaces one that has the contract's name already. A mapping of a column that the table lacks is ignored,
+    unless the column is needed.
 
     Args:
         table: any table.
-        columns: contract name -> the table's own name.
-        needed: contract names that must be there afterwards.
-        source: what to call the table in an error.
+        columns: contract name -> column name of the table.
+        needed: contract names that the result must have.
+        source: name of the table in an error.
 
     Raises:
         ValueError: a needed column is absent.
@@ -147,23 +156,23 @@ def rename(
 
 
 def write(table: pl.DataFrame, path: str) -> None:
-    """Write a table as CSV or Parquet; nothing half-written ever stands under the final name.
+    """Write a table as CSV or Parquet, by the ending of the path; the file appears only once it is complete.
 
-    In CSV, times are ISO text in UTC and nested columns are JSON text.
+    In CSV, times are ISO-8601 text in UTC and nested columns are JSON text.
 
     Raises:
-        ValueError: as ``check_output``.
+        ValueError: as in ``check_output``, or the disk is full.
     """
     write_frames([table], path)
 
 
 def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
-    """Write frames of one schema one after the other; returns the number of rows.
+    """Write frames of one schema into one table, one after the other; returns the number of rows.
 
-    Into a folder each frame is a Parquet file of its own.
+    In a folder, each frame becomes a Parquet file.
 
     Raises:
-        ValueError: as ``check_output``, or there is no frame.
+        ValueError: as in ``check_output``, there is no frame, or the disk is full.
     """
     check_output(path)
     first = list(islice(pieces := iter(frames), 1))
@@ -176,10 +185,10 @@ def write_frames(frames: Iterable[pl.DataFrame], path: str) -> int:
 
 
 def files(path: str) -> list[Path]:
-    """The files of a table, in order; what begins with a point or an underscore is passed over in folders.
+    """The files of a table, in order, as in ``paths.named``.
 
     Raises:
-        ValueError: there are none, or of two kinds.
+        ValueError: there are none, one is neither CSV nor Parquet, or there are files of both kinds.
     """
     paths = named(path)
     kinds = {kind_of(file) for file in paths}

@@ -1,7 +1,7 @@
-"""How cells of files are written, where the user says so: dates in a format of their own, numbers with a decimal comma.
+"""Formats of the cells of files that the user names: a date format, a decimal comma.
 
-Nothing is guessed. What is said holds for every cell of the columns concerned: one that is written otherwise speaks against all
-of it, because ``%m/%d/%Y`` reads half of the dates of ``%d/%m/%Y`` too. Columns that hold real times or numbers stay.
+A format is never guessed, and holds for every cell of its columns: a single cell in another format is an error, because
+``%m/%d/%Y`` also reads many dates written in ``%d/%m/%Y``. Columns that hold times or numbers, not text, are not touched.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -31,9 +31,9 @@ class Formats:
     """How cells are written.
 
     Attributes:
-        date_format: of the times in text and whole numbers: ``iso``, which leaves them to ``cells.times``, or strftime codes.
-        decimal: ``point`` or ``comma``, of the numbers in text.
-        numbers: contract names of the columns that ``decimal`` is about.
+        date_format: of times in text or whole numbers: ``strftime`` codes, or ``iso``, which leaves them to ``cells.times``.
+        decimal: decimal mark of numbers in text: ``point`` or ``comma``.
+        numbers: contract names of the columns that ``decimal`` applies to.
     """
 
     date_format: str = ISO
@@ -41,20 +41,20 @@ class Formats:
     numbers: tuple[str, ...] = NUMBERS
 
     def said(self, date_format: str | None, decimal: str | None) -> "Formats":
-        """These, with what a user says in their place."""
+        """These formats, with those that the user names in their place; None keeps a format."""
         return replace(self, date_format=date_format or self.date_format, decimal=decimal or self.decimal)
 
     def of_numbers(self, names: Iterable[str]) -> "Formats":
-        """These, for other columns of numbers than those of transactions."""
+        """These formats, with ``decimal`` applied to other columns than those of transactions."""
         return replace(self, numbers=tuple(names))
 
     def to_dict(self) -> dict[str, Any]:
-        """The formats as plain data, without the columns."""
+        """Plain JSON values, read back by ``from_dict``; without ``numbers``."""
         return {"date_format": self.date_format, "decimal": self.decimal}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Formats":
-        """The inverse of ``to_dict``; older plain data lack a format that was not known then."""
+        """The inverse of ``to_dict``; a format that is absent, as in older models, has its default."""
         return cls(**plain)
 
 
@@ -62,14 +62,17 @@ AS_READ = Formats()
 
 
 def converted(frames: Mapping[str, pl.LazyFrame], formats: Formats) -> dict[str, pl.LazyFrame]:
-    """The tables of files with times and numbers in place of what is written; reads the columns concerned once, to check them.
+    """Read the times and numbers of files in the formats given; reads the columns concerned once, to check them.
 
     Args:
-        frames: by file, under the contract's names.
+        frames: tables by file name, with the contract's column names.
         formats: how cells are written.
 
+    Returns:
+        The tables with those times as datetimes in UTC and those numbers as Float64.
+
     Raises:
-        ValueError: a cell is written otherwise: the message names the column, how many and the first, and what to do.
+        ValueError: a cell is in another format; the message names the column, how many cells, the first, and the remedy.
     """
     spellings = {file: _spellings(frame.collect_schema(), formats) for file, frame in frames.items()}
     _check(
@@ -85,17 +88,17 @@ def converted(frames: Mapping[str, pl.LazyFrame], formats: Formats) -> dict[str,
 def attributes(
     table: pl.DataFrame, names: Collection[str], decimal: str | None, place: Place
 ) -> pl.DataFrame:
-    """Give the numbers of text columns that may be numbers or categories a decimal point; categories stay.
+    """Give attribute columns of numbers with a decimal comma a decimal point; columns with other text stay.
 
     Args:
-        table: decisions in memory.
-        names: their columns concerned.
-        decimal: ``point``, ``comma``, or None where nothing is said.
-        place: row -> what to call it in an error.
+        table: decisions.
+        names: the attribute columns.
+        decimal: the decimal mark that the user named, ``point`` or ``comma``, or None.
+        place: from a row number to its name in an error.
 
     Raises:
-        ValueError: every cell of a column is a number with a decimal comma, and nothing is said; or some are numbers with a
-            point, and the comma is said.
+        ValueError: no decimal mark was named and every cell of a column is a number, some with a decimal comma; or the comma
+            was named and a cell has a decimal point.
     """
     for name in (name for name in names if table.schema.get(name) == pl.String):
         cells = table.select(_stripped(pl.col(name))).to_series()
@@ -117,17 +120,24 @@ def attributes(
 
 
 def commas(cells: pl.Series) -> pl.Series:
-    """Where text is a number with a decimal comma."""
+    """True where a cell is text of a number with a decimal comma; shape (n,)."""
     if cells.dtype != pl.String or not cells.str.contains(",", literal=True).any():
         return pl.Series([False]).new_from_index(0, len(cells))
     return cells.str.strip_chars().str.contains(_COMMA).fill_null(value=False)
 
 
 def refuse(name: str, wrong: pl.Series, problem: str, remedy: str, place: Place) -> None:
-    """Refuse a column where something is wrong with it.
+    """Refuse a column if any of its cells has a problem.
+
+    Args:
+        name: of the column.
+        wrong: true where a cell has the problem, one per row.
+        problem: what is wrong.
+        remedy: what to do.
+        place: from a row number to its name in an error.
 
     Raises:
-        ValueError: it is so anywhere: how many rows, the first of them, and the remedy.
+        ValueError: a cell has the problem; the message names how many rows, the first, and the remedy.
     """
     if wrong.any():
         first = wrong.arg_max() or 0
@@ -135,18 +145,18 @@ def refuse(name: str, wrong: pl.Series, problem: str, remedy: str, place: Place)
 
 
 def told(name: str, count: int, problem: str, remedy: str, first: str) -> str:
-    """One sentence of rows with a problem."""
+    """The sentence about rows with a problem: column, how many, the first, and the remedy."""
     rows = "1 row is" if count == 1 else f"{count} rows are"
     return f"{name}: {rows} {problem} (the first: {first}); {remedy}"
 
 
 def row(number: int) -> str:
-    """The place of a row whose file nobody knows."""
+    """The name of a row in an error where its file is not known; counted from 1."""
     return f"row {number + 1}"
 
 
 def _spellings(schema: Mapping[str, pl.DataType], formats: Formats) -> dict[str, tuple[pl.Expr, pl.Expr]]:
-    """For each column concerned what is written, None where nothing is, and what it means, None where that is not known."""
+    """For each column concerned two expressions: the text as written, and its value, null where it cannot be read."""
     spellings = {}
     for name in MOMENTS if formats.date_format != ISO else ():
         if name in schema and (_is_text(schema[name]) or schema[name].is_numeric()):
@@ -166,7 +176,7 @@ def _misread(spellings: Mapping[str, tuple[pl.Expr, pl.Expr]]) -> list[pl.Expr]:
 
 
 def _check(misread: Mapping[str, pl.LazyFrame], formats: Formats) -> None:
-    """Count what is not written as is said, file by file, within the memory of a piece of one column."""
+    """Count the cells that are not in the formats given, file by file, with little memory."""
     counts: dict[str, int] = {}
     firsts: dict[str, str] = {}
     for file, frame in misread.items():

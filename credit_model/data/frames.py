@@ -1,4 +1,4 @@
-"""Frames of Polars or pandas as tables: what the readers of files and of cells take, whatever kinds of cells they hold."""
+"""Frames of Polars or pandas, with cells of any kinds, as tables for the readers of files and cells."""
 
 from collections import Counter
 from contextlib import suppress
@@ -16,7 +16,7 @@ _MIXED = {*COLUMNS, "as_of", "defaulted", "outcome_known_at"}  # their readers t
 
 
 class InMemory(str):
-    """A table in memory, wherever the path of one is expected; the text is what errors call it.
+    """A table in memory, accepted wherever the path of a table is; its text is its name in errors.
 
     Attributes:
         table: the table.
@@ -32,14 +32,14 @@ class InMemory(str):
 
 
 def in_polars(frame: object, name: str) -> pl.DataFrame:
-    """A frame of Polars or pandas as one of Polars, cell by cell; the index of pandas is left behind.
+    """A frame of Polars or pandas as one of Polars, cell by cell; the index of a pandas frame is ignored.
 
     Args:
         frame: any frame.
-        name: what to call it in an error.
+        name: name of the frame in an error.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: the frame is neither of Polars nor of pandas.
         ValueError: two columns have the same name.
     """
     import pandas as pd

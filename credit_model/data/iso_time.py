@@ -1,4 +1,4 @@
-"""One moment of ISO-8601 text -> UTC, by Python alone: what ``cells.times`` makes of it, with no library to load."""
+"""One time in ISO-8601 text, read as ``cells.times`` reads it but by Python alone, so that no library is loaded."""
 
 import re
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ ISO = (
 
 
 def read_iso(text: str) -> datetime | None:
-    """The moment, to the microsecond; no zone means UTC. Null where it cannot be read or lies outside 1900-2200."""
+    """The time in UTC, cut to the microsecond; no zone means UTC. None if unreadable or outside the years 1900 to 2199."""
     parts = re.fullmatch(ISO, text.strip(), re.ASCII)
     if not parts:
         return None
@@ -26,7 +26,7 @@ def read_iso(text: str) -> datetime | None:
 
 
 def _offset(zone: str) -> timedelta:
-    """Of a zone such as ``+03:00``; a day or more is no offset.
+    """The offset of a zone such as ``+03:00`` from UTC.
 
     Raises:
         ValueError: it is a day or more.

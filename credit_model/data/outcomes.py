@@ -1,4 +1,4 @@
-"""Real outcomes: a table of what became of each decision -> labelled decisions."""
+"""Real outcomes: from a table that says which decisions defaulted to labelled decisions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,10 @@ class Labels:
     """Labelled decisions and how they came about.
 
     Attributes:
-        decisions: the labelled decisions.
+        decisions: one row per decision: ``CustomerId``, ``as_of``, ``bad`` (1 is bad, 0 good) and ``known_at``, from which
+            the label was known, and the table's other columns.
         target: what ``bad`` means: ``rfm_proxy``, ``same_window`` or ``observed_default``.
-        leaking: true where the label is made of what the features see, so that a model's AUC says nothing.
+        leaking: true where the label is made from transactions of the observation window, so that an AUC means nothing.
         left_out: how many decisions were left out, by reason.
     """
 
@@ -45,20 +46,21 @@ def observed(
     Args:
         outcomes: ``CustomerId``, ``as_of`` and ``defaulted`` (1 or true, 0 or false, in numbers or text;
             missing is indeterminate), optionally ``outcome_known_at``; every other column is kept as it is.
-            Cells of any kind that transactions may have.
-        outcome_days: days after ``as_of`` at which an outcome without ``outcome_known_at`` was known.
-        bad_values: values of ``defaulted``, in any case, that mean bad, while every other one means good; 1 and 0 where
-            there are none.
-        place: row -> what to call it in an error.
+            Cells may be of any kind that transactions may have.
+        outcome_days: length of the performance window in days: an outcome without ``outcome_known_at`` was known so long
+            after ``as_of``.
+        bad_values: values of ``defaulted``, in upper or lower case, that mean bad, while every other one means good; without
+            any, 1 is bad and 0 is good.
+        place: from a row number to its name in an error.
 
     Returns:
-        The labelled decisions in order, without indeterminate and repeated ones, which are counted. A row
-        equal to another in all but its outcome is the same decision; rows that differ elsewhere (in the
-        loan's number or amount) are decisions of their own.
+        The labelled decisions in order, without indeterminate and repeated ones, which are counted. Rows that are
+        equal in all but ``defaulted`` and ``outcome_known_at`` are one decision; rows that differ elsewhere, such as in the
+        loan's number or amount, are several.
 
     Raises:
         ValueError: a required column is absent, cells of one cannot be used (the message names column, count and the first
-            row), or no bad value occurs.
+            row), rows of one decision differ in ``defaulted``, or none of ``bad_values`` occurs.
     """
     absent = [name for name in OUTCOME_COLUMNS if name not in outcomes.columns]
     if absent:
@@ -87,7 +89,7 @@ def observed(
 
 
 def counted(defaulted: pl.Series, bad_values: Sequence[str]) -> dict[str, int]:
-    """How many cells hold each of the values that mean bad, without regard to case and to spaces around them.
+    """How many cells hold each of the values that mean bad; case and spaces around them are ignored.
 
     Raises:
         ValueError: none of them occurs.

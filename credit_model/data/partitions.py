@@ -1,4 +1,4 @@
-"""Transactions larger than memory -> pieces that each hold their customers completely."""
+"""Transactions larger than memory, split into pieces; all transactions of a customer are in one piece."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +25,9 @@ class Pieces:
     """Transactions in pieces.
 
     Attributes:
-        tables: one per piece, read when asked for.
-        customers: every ``CustomerId`` as text, in order of first appearance.
-        span: the times of the first and the last transaction, None where there is none.
+        tables: one lazy table per piece.
+        customers: every ``CustomerId`` as text, once, in order of first appearance.
+        span: times of the first and the last transaction, in UTC; None where there is none.
     """
 
     tables: tuple[pl.LazyFrame, ...]
@@ -35,7 +35,7 @@ class Pieces:
     span: tuple[datetime | None, datetime | None]
 
     def place(self, customers: pl.Series) -> pl.Series:
-        """The piece of each customer."""
+        """The number of the piece of each customer, from 0; one per row of ``customers``."""
         return _place(customers, len(self.tables))
 
 
@@ -46,14 +46,19 @@ def pieces(
     rows_at_once: int = ROWS_AT_ONCE,
     window: tuple[datetime, datetime] | None = None,
 ) -> Iterator[Pieces]:
-    """Split transactions by a hash of the customer, on disk, where they are more than fit into memory at once.
+    """Split transactions by a hash of the customer; pieces are kept on disk, unless all rows fit into one.
 
     Args:
-        scanned: transactions under the contract's names.
-        source: what to call them in an error.
-        rows_at_once: most rows of a piece, on average.
-        window: leave out the transactions before its start, and those at its end or later; a time that cannot be read
-            stays.
+        scanned: transactions with the contract's column names.
+        source: name of the transactions in an error.
+        rows_at_once: largest number of rows per piece, on average.
+        window: keep only transactions in ``[start, end)``, and those whose time cannot be read.
+
+    Yields:
+        The pieces; their files are removed at the end of the context.
+
+    Raises:
+        ValueError: a file cannot be read.
     """
     columns = [name for name in scanned.collect_schema().names() if name in COLUMNS]
     with TemporaryDirectory(prefix="credit_model_") as folder:

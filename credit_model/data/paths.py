@@ -1,4 +1,4 @@
-"""The files of tables that a path names: one file, those of a folder, or those that a pattern matches; and where to write."""
+"""Paths of tables: which files a path names, and whether a path can be written to."""
 
 import os
 from collections.abc import Iterable
@@ -10,8 +10,8 @@ _ENDINGS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
 def named(path: str) -> list[Path]:
     """The files that a path names, in order.
 
-    A folder's are those that end as tables do, in folders inside too; what begins with a point or an underscore is
-    passed over. A pattern (``*``, ``?``, ``[a-z]``, ``**``) may match folders.
+    A folder stands for its ``.csv``, ``.csv.gz`` and ``.parquet`` files, in folders inside it too; names that begin with a
+    point or an underscore are ignored. A pattern (``*``, ``?``, ``[a-z]``, ``**``) may match files and folders.
 
     Raises:
         ValueError: there are none.
@@ -25,7 +25,7 @@ def named(path: str) -> list[Path]:
 
 
 def kind_of(file: Path) -> str:
-    """``CSV`` or ``Parquet``, by the file's ending in any case.
+    """``CSV`` or ``Parquet``, by the ending of the file's name in upper or lower case.
 
     Raises:
         ValueError: it is neither.
@@ -37,11 +37,11 @@ def kind_of(file: Path) -> str:
 
 
 def check_output(path: str) -> None:
-    """Find out before the work whether its result can be written.
+    """Check, before the work begins, that its result can be written to a path.
 
     Raises:
-        ValueError: the path ends neither in ``.csv`` nor in ``.parquet`` and is no folder, the folder holds something,
-            or the folder around it is absent or not writable.
+        ValueError: the path ends neither in ``.csv`` nor in ``.parquet`` and is no folder, it is a folder that is not empty,
+            or the folder that contains it is absent or not writable.
     """
     target = Path(path)
     if is_folder(path):
@@ -55,7 +55,7 @@ def check_output(path: str) -> None:
 
 
 def check_place(path: str) -> None:
-    """Find out before the work whether the folder around its result can be written to.
+    """Check, before the work begins, that the folder that contains a path can be written to.
 
     Raises:
         ValueError: the folder is absent or not writable.
@@ -68,7 +68,7 @@ def check_place(path: str) -> None:
 
 
 def check_apart(output: str, inputs: Iterable[str]) -> None:
-    """Find out before the work whether its result would overwrite what it reads, under any name: links are followed.
+    """Check, before the work begins, that its result would not overwrite what it reads; links are followed.
 
     Args:
         output: the file or folder to write.

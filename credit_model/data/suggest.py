@@ -1,16 +1,17 @@
-"""What may have been meant by a name that nothing carries."""
+"""Suggestions for a name that does not exist."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown name: the nearest known one, whatever its case, or else all of them.
+    """The remedy for an unknown name: the most similar known one, in upper or lower case, or else all of them.
 
-    >>> suggest("amount", ["Amount", "Value"])
-    'did you mean Amount?'
-    >>> suggest("when", ["Amount", "Value"])
-    'choose from Amount, Value'
+    Example:
+        >>> suggest("amount", ["Amount", "Value"])
+        'did you mean Amount?'
+        >>> suggest("when", ["Amount", "Value"])
+        'choose from Amount, Value'
     """
     names = list(known)
     folded = {candidate.lower(): candidate for candidate in names}

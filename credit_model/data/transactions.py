@@ -1,8 +1,9 @@
-"""The transaction contract: columns, signs, units; a table of any accepted shape -> one tidy frame and its faults.
+"""The contract of transactions (columns, signs, units), and the reading of a table into a tidy frame and its faults.
 
 ``Amount`` is signed, in the currency's major unit: positive is a debit from the customer, negative a credit to them.
-Times are UTC. A tidy frame has every column of ``SCHEMA``, one row per row of its source, in the same order, with null
-where a cell was missing or unreadable; what may not be null is listed in the faults.
+Times are in UTC. A tidy frame has every column of ``SCHEMA`` and one row per row of its source, in the same order, with null
+where a cell was missing or unreadable (a number of 2^53 or more in a text column keeps its text). Each cell that is unreadable,
+or missing though required, is a fault.
 """
 
 from collections.abc import Mapping
@@ -42,11 +43,12 @@ _NO_FAULTS = pl.DataFrame(schema=ROW_FAULTS)
 
 @dataclass(frozen=True)
 class Tidy:
-    """A tidy frame and its faults.
+    """Transactions that were read.
 
     Attributes:
-        frame: columns of ``SCHEMA``, and any others that the caller put beside them.
-        faults: ``row`` (position in the frame), ``field``, ``problem`` (``missing`` or ``unreadable``).
+        frame: one row per transaction, with the columns of ``SCHEMA``, and any others that the caller added.
+        faults: one row per faulty cell: ``row`` (row number in ``frame``, from 0), ``field``, and ``problem``
+            (``missing`` or ``unreadable``).
     """
 
     frame: pl.DataFrame
@@ -61,8 +63,8 @@ def tidy(columns: Mapping[str, Cells], height: int) -> Tidy:
         height: number of rows.
 
     Returns:
-        The tidy frame and its faults: a required cell that is missing, and any cell that cannot be read. ``Value``
-        defaults to the absolute amount.
+        The tidy frame and its faults: required cells that are missing, and cells that cannot be read. ``Value`` is never
+        negative, and is the absolute ``Amount`` where it is missing.
     """
     frame: dict[str, pl.Series] = {}
     faults = []
@@ -80,7 +82,7 @@ def tidy(columns: Mapping[str, Cells], height: int) -> Tidy:
 
 
 def tidy_table(table: pl.DataFrame) -> Tidy:
-    """Read a Polars table that has the required columns under their own names.
+    """Read a Polars table of transactions with the contract's column names, as in ``tidy``.
 
     Raises:
         ValueError: a required column is absent.
@@ -95,13 +97,13 @@ def tidy_table(table: pl.DataFrame) -> Tidy:
 
 
 def reader_of(name: str) -> Reader:
-    """The reader of a column's cells."""
+    """The reader of a column of ``SCHEMA``: ``texts``, ``numbers`` or ``times``."""
     dtype = SCHEMA[name]
     return numbers if dtype == pl.Float64 else times if isinstance(dtype, pl.Datetime) else texts
 
 
 def field_faults(field: str, missing: pl.Series, unreadable: pl.Series) -> list[pl.DataFrame]:
-    """The faults of one column, as frames of ``ROW_FAULTS``; cells of optional columns may be missing."""
+    """The faults of one column, as frames with the columns of ``ROW_FAULTS``; a missing cell is one in a required column only."""
     places = {"unreadable": unreadable} | ({"missing": missing} if field in REQUIRED else {})
     return [
         pl.DataFrame({"row": mask.arg_true()}).with_columns(field=pl.lit(field), problem=pl.lit(problem))

@@ -1,4 +1,4 @@
-"""Frames of one schema -> a CSV file, a Parquet file or a folder of these, one frame in memory at a time."""
+"""Frames of one schema, written to a CSV file, a Parquet file or a folder of Parquet files, one frame in memory at a time."""
 
 import io
 import shutil
@@ -21,9 +21,9 @@ NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?$"
 
 @contextmanager
 def whole(path: str) -> Iterator[Path]:
-    """Where to write what shall stand under a path once it is whole: it is moved there at the end, or removed.
+    """Give a temporary path to write to; it is moved to ``path`` at the end of the context, or removed after an error.
 
-    A link stays, and what it leads to is written.
+    Where ``path`` is a link, the link stays and its target is replaced.
 
     Raises:
         ValueError: the disk is full.
@@ -44,13 +44,13 @@ def whole(path: str) -> Iterator[Path]:
 
 
 def write_text(text: str, path: str) -> None:
-    """Write a text in UTF-8; nothing half-written ever stands under the final name."""
+    """Write a text in UTF-8; the file appears only once it is complete."""
     with whole(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
 
 
 def csv_text(table: pl.DataFrame) -> str:
-    """A table as ``write_csv`` writes it."""
+    """A table as CSV text, as ``write_csv`` writes it."""
     sink = io.BytesIO()
     _write_csv([table], sink)
     return sink.getvalue().decode()
@@ -59,8 +59,8 @@ def csv_text(table: pl.DataFrame) -> str:
 def write_csv(frames: Iterable[pl.DataFrame], path: Path) -> int:
     """Write frames as one CSV file; returns the number of rows.
 
-    Times are ISO text in UTC, nested columns are JSON, and text that a spreadsheet would run as a formula gets an apostrophe
-    before it; plain numbers with a sign are not run.
+    Times are ISO-8601 text in UTC and nested columns are JSON. Text that a spreadsheet would evaluate as a formula gets an
+    apostrophe in front, except numbers with a sign, which are harmless.
     """
     with path.open("wb") as sink:
         return _write_csv(frames, sink)
@@ -84,7 +84,7 @@ def write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> int:
 
 
 def write_folder(frames: Iterable[pl.DataFrame], path: Path) -> int:
-    """Write each frame as a Parquet file of a new folder; returns the number of rows."""
+    """Write each frame as one Parquet file in a new folder; returns the number of rows."""
     path.mkdir()
     parts = (path / f"part-{number:05}.parquet" for number in count())
     return sum(write_parquet([frame], part) for frame, part in zip(frames, parts, strict=False))

@@ -1,4 +1,8 @@
-"""What features are written in: columns of a transaction, and aggregates of a decision's transactions."""
+"""The first two layers of the features: columns of a transaction, and aggregates of a decision's transactions.
+
+Units: days for times, the currency's major unit for amounts. ``debit`` is the positive part of ``Amount`` (the customer
+pays), ``credit`` the negative part without its sign (the customer is paid).
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,11 +41,20 @@ ROWS: tuple[dict[str, Expression], ...] = (
 
 
 def aggregates(history_days: int, levels: Mapping[str, Sequence[str]]) -> dict[str, Expression]:
-    """Every aggregate by name, over the rows of one decision in their total order.
+    """Define every aggregate of a decision's transactions, taken in their total order.
 
     Args:
-        history_days: windows as long as this or longer are not built.
-        levels: the levels measured one by one, by column.
+        history_days: length of the observation window in days; shorter windows within it, such as the last 30 days, are
+            built only where they are shorter than it.
+        levels: by categorical column, the levels that are measured one by one.
+
+    Returns:
+        The expression of each aggregate, by name; it is evaluated once per decision.
+
+    Example:
+        >>> expressions = aggregates(history_days=60, levels={"ProductCategory": ["airtime"]})
+        >>> [name for name in expressions if name.startswith("count_")]
+        ['count_7d', 'count_30d', 'count_ProductCategory_airtime']
     """
     return (
         _latest()

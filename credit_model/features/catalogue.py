@@ -1,8 +1,7 @@
 """The feature catalogue of one model.
 
-Three layers, each written in the one before it: columns of a transaction (``aggregates.ROWS``), aggregates of a decision's
-transactions, features of the aggregates. A feature names only what it needs, so a model that uses twenty features
-computes the aggregates of those twenty and nothing else.
+There are three layers, each computed from the one before: columns of a transaction (``aggregates.ROWS``), aggregates of a
+decision's transactions, and features. A model computes only the columns and aggregates that its own features read.
 """
 
 from collections.abc import Mapping
@@ -20,12 +19,25 @@ from credit_model.features.learned import APPLICATION
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The catalogue as one model knows it.
+    """The features that one model can compute, and what their definition depends on.
 
     Attributes:
-        history_days: length of the observation window; windows as long or longer are not built.
-        levels: frequent levels of each category column, learned at training.
-        attributes: the application's attributes.
+        history_days: length of the observation window in days; shorter windows within it, such as the last 30 days, are
+            built only where they are shorter than it.
+        levels: frequent levels of each categorical column, learned at training.
+        attributes: attributes of the application, such as the income stated.
+
+    Raises:
+        ValueError: an attribute has the name of a feature or of an aggregate.
+
+    Example:
+        >>> catalogue = Catalogue(history_days=60, levels={"ProductCategory": ("airtime",)})
+        >>> catalogue.features["recency"].meaning
+        'days from the last transaction to the decision'
+        >>> "count_30d" in catalogue.features, "count_60d" in catalogue.features
+        (True, False)
+        >>> Catalogue.from_dict(catalogue.to_dict()) == catalogue
+        True
     """
 
     history_days: int
@@ -56,16 +68,16 @@ class Catalogue:
 
     @cached_property
     def aggregates(self) -> dict[str, Expression]:
-        """The aggregates that features are written in, by name."""
+        """The aggregates that features are computed from, by name."""
         return aggregates(self.history_days, self.levels)
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """The attributes that are numbers."""
+        """Names of the attributes that are numbers."""
         return tuple(attribute.name for attribute in self.attributes if attribute.kind == "number")
 
     def to_dict(self) -> dict[str, object]:
-        """Plain JSON."""
+        """Plain JSON values, read back by ``from_dict``."""
         attributes = [{"name": attribute.name, "kind": attribute.kind} for attribute in self.attributes]
         levels = {column: list(names) for column, names in self.levels.items()}
         return {"history_days": self.history_days, "levels": levels, "attributes": attributes}
@@ -80,7 +92,12 @@ class Catalogue:
 
 
 def documentation() -> str:
-    """The catalogue as a table in Markdown, with one level to stand for those that training learns."""
+    """Describe every feature in a Markdown table; one level stands for those that training learns.
+
+    Example:
+        >>> [row for row in documentation().splitlines() if "`recency`" in row]
+        ['| `recency` | days from the last transaction to the decision | recency | yes |']
+    """
     shown = Catalogue(
         366, {"{column}": ("{level}",)}, (Attribute("loan_amount", "number"), Attribute("income", "number"))
     )

@@ -1,7 +1,7 @@
-"""What a column, an aggregate or a feature is, stated once: Polars computes it for many decisions, NumPy for one.
+"""The definition of a column, an aggregate or a feature, from which both Polars and NumPy compute it.
 
-An expression is a small tree of operations. Its methods bear the names of Polars' own and mean the same; ``row_functions``
-has what they do in NumPy. A model with an operation that is not there is left to Polars.
+An expression is a small tree of operations, whose methods have the names and meanings of Polars' own. Polars evaluates it for
+many decisions; ``serving.fast`` translates it to NumPy for one. An operation that has no NumPy form there is left to Polars.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,11 +23,18 @@ def _method(operation: str) -> Callable[..., "Expression"]:
 
 @dataclass(frozen=True)
 class Expression:
-    """An operation on operands.
+    """An operation on operands; build one from ``col``, ``when``, operators and methods.
 
     Attributes:
         operation: a method of Polars' expressions, such as ``sum`` or ``dt.hour``, or one of ``FUNCTIONS``.
-        operands: what it is called with, in order: expressions and constants.
+        operands: its arguments in order, expressions or constants; the first is what the method is called on.
+
+    Example:
+        >>> average_paid = when(col("Amount") > 0, col("Amount")).mean()
+        >>> sorted(set(average_paid.columns()))
+        ['Amount']
+        >>> pl.DataFrame({"Amount": [100.0, -30.0, 50.0]}).select(average_paid.to_polars()).item()
+        75.0
     """
 
     operation: str
@@ -79,7 +86,7 @@ class Expression:
     last = _method("last")
 
     def to_polars(self) -> pl.Expr:
-        """The same in Polars."""
+        """The Polars expression that computes the same."""
         operands = [o.to_polars() if isinstance(o, Expression) else o for o in self.operands]
         if self.operation in FUNCTIONS:
             return FUNCTIONS[self.operation](*operands)
@@ -87,7 +94,7 @@ class Expression:
         return method(*operands[1:])  # type: ignore[no-any-return]
 
     def columns(self) -> Iterator[str]:
-        """The names of the columns that it reads."""
+        """The names of the columns that it reads, once for each time it reads them."""
         if self.operation == "col":
             yield str(self.operands[0])
         for operand in self.operands:
@@ -96,12 +103,24 @@ class Expression:
 
 
 def col(name: str) -> Expression:
-    """A column."""
+    """Refer to a column by name.
+
+    Example:
+        >>> gross = (col("debit") + col("credit")).sum()
+        >>> pl.DataFrame({"debit": [100.0, 0.0], "credit": [0.0, 30.0]}).select(gross.to_polars()).item()
+        130.0
+    """
     return Expression("col", (name,))
 
 
 def when(condition: Expression, then: Operand, otherwise: Operand = None) -> Expression:
-    """One value where a condition holds, another, or null, where it does not."""
+    """Choose a value row by row: ``then`` where the condition holds, else ``otherwise``, which is null by default.
+
+    Example:
+        >>> debit = when(col("Amount") > 0, col("Amount"))
+        >>> pl.DataFrame({"Amount": [100.0, -30.0]}).select(debit.to_polars()).to_series().to_list()
+        [100.0, None]
+    """
     return Expression("when", (condition, then, otherwise))
 
 

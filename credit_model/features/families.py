@@ -1,4 +1,4 @@
-"""The families of features that every model has, whatever its data."""
+"""The features that need neither learned levels nor application attributes, family by family."""
 
 from collections.abc import Iterator
 from itertools import chain, pairwise
@@ -9,7 +9,19 @@ from credit_model.features.feature import Feature, ratio
 
 
 def general(history_days: int) -> Iterator[Feature]:
-    """Every feature that needs no level and no attribute; windows as long as the history or longer are not built."""
+    """Define every feature that needs neither learned levels nor application attributes.
+
+    Args:
+        history_days: length of the observation window in days; features of shorter windows within it, such as the last
+            30 days, are built only where those are shorter than it.
+
+    Example:
+        >>> features = {feature.name: feature for feature in general(history_days=60)}
+        >>> features["overdue"].meaning, features["overdue"].direction
+        ('days since the last transaction over the mean gap', 1)
+        >>> "net_30d" in features, "net_90d" in features
+        (True, False)
+    """
     return chain(
         *(_published(), _rfm(), _windows(history_days), _debits_and_credits(), _balance()),
         *(_cycles(), _regularity(), _habits()),

@@ -1,4 +1,4 @@
-"""Features in a notebook: frames of pandas or Polars in, a frame of the same kind out."""
+"""Features in a notebook, from frames of pandas or Polars to a frame of the same kind."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -34,31 +34,39 @@ def customer_features(
     catalogue: Catalogue | None = None,
     columns: Mapping[str, str] = _AS_THEY_ARE,
 ) -> AnyFrame:
-    """Every feature of every decision, computed as for training and serving.
+    """Compute every feature of every decision, as training and serving do.
 
-    Only transactions in ``[as_of - history_days, as_of)`` count. Nothing in the data raises: a decision that cannot be
-    computed keeps its row, with ``status`` ``invalid`` and a ``message``.
+    Only transactions in the observation window, ``[as_of - history_days, as_of)``, count. Faulty cells raise nothing: a decision
+    that cannot be computed keeps its row, with ``status`` ``invalid`` and a ``message``.
 
     Args:
         transactions: raw transactions: ``CustomerId``, ``TransactionStartTime`` (UTC where it says no zone), ``Amount`` (positive
             is a debit from the customer, negative a credit to them) and the optional columns of the contract; others are
-            left behind.
+            ignored.
         decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; without it, one decision for every customer of
             the transactions, sorted by ``CustomerId``.
-        as_of: the moment of decisions that give none, a datetime or ISO-8601 text; without it they are invalid.
-        history_days: length of the history window in days, where no catalogue is given.
-        catalogue: what the features are, such as that of a trained model: ``result.trained.scorer.catalogue``; by
+        as_of: the ``as_of`` of decisions that give none, a datetime or ISO-8601 text; without it they are invalid.
+        history_days: length of the observation window in days, where no catalogue is given.
+        catalogue: how the features are defined, such as that of a trained model: ``result.trained.scorer.catalogue``; by
             default every feature that needs no training.
-        columns: contract name -> the frames' own name of a column.
+        columns: contract name -> column name of the frames.
 
     Returns:
         One row per decision, in order: ``CustomerId``; ``as_of`` as text, in UTC; ``status`` (``computed``, ``no_history``
         or ``invalid``); ``message``, null or what is wrong, naming field and count; ``CurrencyCode``; the features. Those
-        of an invalid decision are null, but for its attributes. A frame of pandas has the index of ``decisions``.
+        of an invalid decision are null, except its attributes. A frame of pandas has the index of ``decisions``.
 
     Raises:
-        TypeError: what is given is no frame.
-        ValueError: a column is absent, ``as_of`` is no time, or there are neither decisions nor ``as_of``.
+        TypeError: an argument is not a frame of pandas or Polars.
+        ValueError: a column is absent, ``as_of`` cannot be read as a time, ``history_days`` is below 1, or there are neither
+            decisions nor ``as_of``.
+
+    Example:
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1", "C-1", "C-2"], "Amount": [1000, -50, 200],
+        ...                      "TransactionStartTime": ["2019-01-20", "2019-01-30", "2018-06-01"]})
+        >>> table = customer_features(paid, as_of="2019-02-01", history_days=30)
+        >>> table.select("CustomerId", "status", "transaction_count", "recency").rows()
+        [('C-1', 'computed', 2.0, 2.0), ('C-2', 'no_history', 0.0, None)]
     """
     catalogue = Catalogue(history_days) if catalogue is None else catalogue
     if catalogue.history_days < 1:

@@ -1,8 +1,8 @@
-"""What was known at a decision: its transactions inside the window, once each, in one total order.
+"""The transactions known at a decision: those in its observation window, once each, in one total order.
 
-Only transactions with ``TransactionStartTime`` in ``[as_of - history_days, as_of)`` count. Anything outside is cut first, so
-that it can change nothing: neither a sum nor a customer's faults. A time that cannot be read may lie inside, and counts
-as a fault.
+A transaction counts when its ``TransactionStartTime`` lies in ``[as_of - history_days, as_of)``: closed at the start, open at
+the decision. The others are dropped first, so that they change neither a feature nor a fault. A time that cannot be read might
+lie in the window, and is a fault.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,21 @@ class History:
     """The transactions that count for each decision.
 
     Attributes:
-        frame: tidy transactions with ``decision`` (row number of the decision) and ``as_of``, sorted.
-        faults: ``decision``, ``field``, ``problem``, ``count``: why a customer is invalid.
+        frame: one row per transaction in the observation window of a decision: the tidy columns, ``decision`` (row number
+            of the decision, from 0) and ``as_of``; sorted by decision, then in the total order ``ORDER``.
+        faults: one row per decision, field and problem, with the ``count`` of transactions at fault; a decision with any
+            is invalid.
+
+    Example:
+        A second currency is never added up; it makes the decision invalid.
+
+        >>> from datetime import datetime
+        >>> from credit_model.data.transactions import tidy_table
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1", "C-1"], "TransactionStartTime": ["2019-01-20", "2019-01-21"],
+        ...                      "Amount": [10, 20], "CurrencyCode": ["UGX", "KES"]})
+        >>> decisions = pl.DataFrame({"CustomerId": ["C-1"], "as_of": [datetime(2019, 2, 1)]})
+        >>> history(tidy_table(paid), decisions, history_days=30, currency="UGX").faults.row(0)
+        (0, 'CurrencyCode', "not in the model's currency", 1)
     """
 
     frame: pl.DataFrame
@@ -43,15 +56,26 @@ def history(
     """Cut, check, deduplicate and sort the transactions of every decision.
 
     Args:
-        transactions: tidy transactions; where their frame has a column ``decision`` it says whose they are, otherwise
-            ``CustomerId`` does.
-        decisions: ``CustomerId`` and ``as_of``, one row per decision.
-        history_days: length of the window, in days.
-        currency: the only currency allowed; None allows any one per customer.
+        transactions: tidy transactions; where their frame has a column ``decision``, each belongs to the decision of that
+            row number, otherwise to every decision of its ``CustomerId``.
+        decisions: ``CustomerId`` and ``as_of`` (UTC), one row per decision.
+        history_days: length of the observation window in days.
+        currency: the only currency allowed; with None each decision may have any one currency.
 
     Returns:
-        The history: a transaction sent twice counts once; copies that conflict, a second currency and unreadable
-        fields are faults.
+        The history. A transaction sent twice with the same content counts once; copies that conflict, a currency that is
+        not allowed, and cells that are unreadable or missing though required are faults.
+
+    Example:
+        Thirty days before 1 February is 2 January: that day counts, 1 January and the day of the decision do not.
+
+        >>> from datetime import datetime
+        >>> from credit_model.data.transactions import tidy_table
+        >>> times = ["2019-01-01", "2019-01-02", "2019-01-31", "2019-02-01"]
+        >>> paid = pl.DataFrame({"CustomerId": "C-1", "TransactionStartTime": times, "Amount": [10, 20, 30, 40]})
+        >>> decisions = pl.DataFrame({"CustomerId": ["C-1"], "as_of": [datetime(2019, 2, 1)]})
+        >>> history(tidy_table(paid), decisions, history_days=30).frame["Amount"].to_list()
+        [20.0, 30.0]
     """
     window = timedelta(days=history_days)
     inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= pl.col("as_of") - window)

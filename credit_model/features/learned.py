@@ -1,4 +1,4 @@
-"""The families of features that a model's own data bring: frequent levels of categories, attributes of applications."""
+"""The features that depend on a model's own data: frequent levels of categorical columns, application attributes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,7 +16,19 @@ PUBLISHED_LEVELS = (
 
 
 def learned(levels: Mapping[str, Sequence[str]], attributes: Sequence[Attribute]) -> Iterator[Feature]:
-    """The features of learned levels by column, and of attributes."""
+    """Define the features of frequent levels and of application attributes.
+
+    Args:
+        levels: by categorical column, its frequent levels; each gives shares, a recency and a count.
+        attributes: attributes of the application; the usual ratios are added where their parts are among them.
+
+    Example:
+        >>> stated = [Attribute("loan_amount", "number"), Attribute("income", "number")]
+        >>> [feature.name for feature in learned({}, stated) if feature.topic == "affordability"]
+        ['loan_amount_to_income', 'loan_amount_to_turnover', 'loan_amount_to_largest_credit', 'loan_amount_to_average']
+        >>> [feature.name for feature in learned({"ChannelId": ["web"]}, []) if "web" in feature.name]
+        ['share_ChannelId_web', 'value_share_ChannelId_web', 'recency_ChannelId_web', 'since_ChannelId_web']
+    """
     yield from _categories(levels)
     yield from _attributes(attributes)
 

@@ -1,7 +1,7 @@
-"""A table of features, and the catalogue that says what they are, which lies beside it where it is kept.
+"""A table of features, computed here or on Spark, and the catalogue file beside it that says how they are defined.
 
-The catalogue of ``PATH`` is ``PATH.catalogue.json``. With both, a model is trained without a transaction at hand, and scores
-raw transactions by the very same catalogue.
+The catalogue of the table ``PATH`` is the file ``PATH.catalogue.json``. From both a model is trained without the transactions;
+it then scores raw transactions by the same catalogue.
 """
 
 import json
@@ -22,16 +22,25 @@ INVALID = "invalid"
 
 
 def computed(transactions: Tidy, asked: Decisions, plan: FeaturePlan) -> pl.DataFrame:
-    """Compute the table of features.
+    """Compute a table of features.
 
     Args:
-        transactions: tidy transactions, tied to their decisions as for ``history``.
-        asked: the decisions and what is at fault in them.
-        plan: the features wanted.
+        transactions: tidy transactions, tied to their decisions as in ``history``.
+        asked: the decisions and their faults.
+        plan: the features to compute.
 
     Returns:
         One row per decision, in order: the columns of ``HEAD``, then the features. ``status`` is ``computed``, ``no_history``
-        or ``invalid``; the features of an invalid decision are null, but for its attributes.
+        or ``invalid``; the features of an invalid decision are null, except its attributes.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from credit_model.data.decisions import read_decisions
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-30"], "Amount": [1000]})
+        >>> asked = read_decisions({"CustomerId": ["C-1", "C-2"]}, height=2, default_as_of=datetime(2019, 2, 1))
+        >>> table = computed(tidy_table(paid), asked, FeaturePlan(Catalogue(history_days=30), ["recency"]))
+        >>> table.select("CustomerId", "status", "recency").rows()
+        [('C-1', 'computed', 2.0), ('C-2', 'no_history', None)]
     """
     past = history(transactions, asked.frame, plan.catalogue.history_days)
     features = plan.compute(past.frame, asked.frame)
@@ -63,22 +72,50 @@ def _head(asked: pl.DataFrame, past: History, said: pl.DataFrame, count: pl.Seri
 
 
 def schema(catalogue: Catalogue) -> dict[str, pl.DataType]:
-    """The column type of every feature: Float64 or String."""
+    """The type of each feature's column, by name: Float64, or String for a categorical feature.
+
+    Example:
+        >>> types = schema(Catalogue(history_days=30))
+        >>> types["recency"], types["ProductCategory"]
+        (Float64, String)
+    """
     attributes = {attribute.name: attribute.dtype for attribute in catalogue.attributes}
     nobody = pl.DataFrame(schema={"CustomerId": pl.String(), "as_of": pl.Datetime("us"), **attributes})
     return dict(customer_features(tidy_table(pl.DataFrame(schema=SCHEMA)), nobody, catalogue).schema)
 
 
 def write_catalogue(catalogue: Catalogue, path: str) -> None:
-    """Write the catalogue of the table of features at a path, beside it."""
+    """Write the catalogue of a table of features beside the table.
+
+    Args:
+        catalogue: how the features are defined.
+        path: of the table.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_catalogue(Catalogue(history_days=30), f"{folder}/features.parquet")
+        ...     [file.name for file in Path(folder).iterdir()]
+        ['features.parquet.catalogue.json']
+    """
     write_text(json.dumps(catalogue.to_dict(), indent=1, sort_keys=True), str(_beside(path)))
 
 
 def read_catalogue(path: str) -> Catalogue:
-    """Read the catalogue of the table of features at a path.
+    """Read the catalogue of a table of features from the file beside the table.
+
+    Args:
+        path: of the table.
 
     Raises:
-        ValueError: it is absent or cannot be read.
+        ValueError: the catalogue is absent or cannot be read.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_catalogue(Catalogue(history_days=30), f"{folder}/features.parquet")
+        ...     read_catalogue(f"{folder}/features.parquet").history_days
+        30
     """
     try:
         return Catalogue.from_dict(json.loads(_beside(path).read_text(encoding="utf-8")))

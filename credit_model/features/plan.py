@@ -1,4 +1,4 @@
-"""The only road from transactions to features, for training and serving alike."""
+"""From transactions to features: one computation for training and for serving."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,26 @@ from credit_model.features.history import history
 
 
 def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
-    """Every feature of every decision.
+    """Compute every feature of every decision, from the transactions in its observation window.
 
     Args:
         transactions: tidy transactions.
-        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes, one row per decision.
-        catalogue: what the features are.
+        decisions: ``CustomerId``, ``as_of`` (UTC) and the catalogue's attributes, one row per decision.
+        catalogue: how the features are defined; its ``history_days`` is the length of the observation window.
 
     Returns:
         One row per decision, in order: Float64 and String columns, null where unknown. A decision without history has
-        ``transaction_count`` 0 and, beside its attributes, nulls.
+        ``transaction_count`` 0 and null in every other feature that needs a transaction.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from credit_model.data.transactions import tidy_table
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1", "C-1"], "TransactionStartTime": ["2019-01-20", "2019-01-30"],
+        ...                      "Amount": [1000, -50]})
+        >>> decisions = pl.DataFrame({"CustomerId": ["C-1", "C-2"], "as_of": [datetime(2019, 2, 1)] * 2})
+        >>> table = customer_features(tidy_table(paid), decisions, Catalogue(history_days=30))
+        >>> table.select("transaction_count", "recency", "debit", "credit").rows()
+        [(2.0, 2.0, 1000.0, 50.0), (0.0, None, None, None)]
     """
     rows = history(transactions, decisions, catalogue.history_days)
     return FeaturePlan(catalogue, tuple(catalogue.features)).compute(rows.frame, decisions)
@@ -31,11 +41,19 @@ def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Ca
 
 @dataclass(frozen=True)
 class FeaturePlan:
-    """What has to be computed for some of the catalogue's features, and nothing else.
+    """The computation of some of the catalogue's features, and of nothing that they do not need.
 
     Attributes:
         catalogue: where the features are defined.
-        names: the features wanted, in order.
+        names: the features to compute, in order.
+
+    Raises:
+        KeyError: a name is not a feature of the catalogue.
+
+    Example:
+        >>> plan = FeaturePlan(Catalogue(history_days=30), ["credit_share", "overdue"])
+        >>> sorted(plan.aggregates)
+        ['credits', 'gap_mean', 'recency', 'transaction_count']
     """
 
     catalogue: Catalogue
@@ -46,7 +64,15 @@ class FeaturePlan:
         _ = self._layers
 
     def compute(self, history: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-        """The features of decisions from the frame of their ``history``."""
+        """Compute the features from the transactions of decisions.
+
+        Args:
+            history: the ``frame`` of what ``history.history`` gives for these decisions.
+            decisions: ``as_of`` and the catalogue's attributes, one row per decision.
+
+        Returns:
+            One row per decision, in order: the features ``names``, and ``transaction_count``.
+        """
         *layers, aggregates, features = self._layers
         rows = history.select(self._needed)
         for layer in layers:
@@ -64,18 +90,18 @@ class FeaturePlan:
 
     @cached_property
     def features(self) -> dict[str, Expression]:
-        """The features wanted, of aggregates, attributes and ``as_of``; ``transaction_count`` is always among them."""
+        """The features to compute, by name; ``transaction_count`` is always among them."""
         features = {name: self.catalogue.features[name].expression for name in self.names}
         return features | {"transaction_count": col("transaction_count").fill_null(0.0)}
 
     @cached_property
     def aggregates(self) -> dict[str, Expression]:
-        """What the features read of a decision's transactions taken together."""
+        """The aggregates of a decision's transactions that the features read."""
         return _only(self.catalogue.aggregates, _columns(self.features))
 
     @cached_property
     def rows(self) -> list[dict[str, Expression]]:
-        """What the aggregates read of each transaction, layer upon layer."""
+        """The columns of a transaction that the aggregates read, layer by layer."""
         wanted = _columns(self.aggregates)
         layers: list[dict[str, Expression]] = []
         for layer in reversed(ROWS):

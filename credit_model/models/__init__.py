@@ -1,1 +1,1 @@
-"""Classifiers in their served form."""
+"""Classifiers in their served form: plain numbers, without the libraries that fitted them where possible."""

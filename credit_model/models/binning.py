@@ -1,8 +1,8 @@
-"""Weight of evidence: monotone bins of one feature, each replaced by the evidence that it holds.
+"""Weight of evidence: one feature in bins, and the weight of evidence (WoE) of each bin.
 
-WoE of a bin = ln(share of all goods in it / share of all bads in it): positive is safer, 0 says nothing
-(Siddiqi, Credit Risk Scorecards, 2006). A binning is plain numbers, fitted with scikit-learn, used without.
-Its last two bins hold missing and unseen values.
+WoE of a bin = ln(share of all goods in it / share of all bads in it): positive is safer, 0 is no evidence either way
+(Siddiqi, Credit Risk Scorecards, 2006). ``training.monotone_binning`` fits a binning; here it is plain numbers.
+Its last two bins are those of missing values and of levels that training did not see.
 """
 
 from collections.abc import Mapping
@@ -21,16 +21,16 @@ LONG_SERIES = 10_000
 
 @dataclass(frozen=True)
 class Binning:
-    """What fitting learned about one feature.
+    """The bins of one feature and their WoE.
 
     Attributes:
-        feature: The column's name.
-        kind: Bins are intervals between `edges`, or groups of `levels`.
-        edges: Ascending inner edges of a numeric feature; bin i holds edges[i-1] <= value < edges[i].
-        levels: The levels of each bin of a categorical feature, safest bin first.
-        goods: Training cases with bad = 0 per bin; here and below the last two bins are missing and unseen.
-        bads: Training cases with bad = 1 per bin.
-        evidence: WoE per bin.
+        feature: name of the feature.
+        kind: ``numeric`` (bins are intervals between ``edges``) or ``categorical`` (bins are groups of ``levels``).
+        edges: ascending inner edges of a numeric feature; bin i holds edges[i-1] <= value < edges[i].
+        levels: the levels of each bin of a categorical feature, safest bin first.
+        goods: training cases with bad = 0 per bin; here and below the last two bins are missing and unseen.
+        bads: training cases with bad = 1 per bin.
+        evidence: WoE per bin, smoothed, always finite.
     """
 
     feature: str
@@ -59,11 +59,11 @@ class Binning:
 
     @property
     def information_value(self) -> float:
-        """Sum of `information`: about 0 for noise, above 0.3 for a strong feature."""
+        """Information value, the sum of ``information``: about 0 for noise, above 0.3 for a strong feature (Siddiqi, 2006)."""
         return float(self.information.sum())
 
     def index(self, values: pl.Series | npt.NDArray[Any]) -> IntArray:
-        """The bin of each value, shape (n,); null, NaN and infinite are missing."""
+        """Index of the bin of each value, shape (n,); null, NaN and infinite values are missing."""
         if self.kind == "categorical":
             return self._index_levels(
                 values if isinstance(values, pl.Series) else pl.Series(values, dtype=pl.String)
@@ -78,12 +78,12 @@ class Binning:
         return self._evidence[self.index(values)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, read back by `from_dict`."""
+        """Plain JSON values, read back by ``from_dict``."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """The binning that `to_dict` wrote, before or after a passage through JSON."""
+        """The inverse of ``to_dict``; the values may have gone through JSON."""
         plain = {name: tuple(stored[name]) for name in ("edges", "goods", "bads", "evidence")}
         levels = tuple(tuple(group) for group in stored["levels"])
         return cls(feature=stored["feature"], kind=stored["kind"], levels=levels, **plain)
@@ -110,5 +110,5 @@ class Binning:
 
 
 def as_numbers(values: pl.Series) -> FloatArray:
-    """A column as floats, shape (n,): NaN where it is null or no number."""
+    """A column as floats, shape (n,); NaN where a value is null or not a number."""
     return (values if values.dtype == pl.Float64 else values.cast(pl.Float64, strict=False)).to_numpy()

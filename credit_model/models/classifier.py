@@ -1,7 +1,7 @@
-"""What serving asks of a fitted classifier, whatever its kind.
+"""The interface of a fitted classifier, whatever its kind.
 
-A classifier gives every decision a margin, a real number that rises with risk, and splits it exactly into contributions:
-``neutral + contributions.sum(axis=1) == margin``. It is plain numbers in plain files: no pickle, no training library.
+A classifier gives every decision a margin, a real number in log-odds that rises with risk, and splits it into contributions of
+its inputs: ``neutral + contributions.sum(axis=1) == margin``, up to rounding. It is saved as plain files, never as pickle.
 """
 
 import json
@@ -19,7 +19,7 @@ DESCRIPTION = "classifier.json"
 
 @dataclass(frozen=True)
 class Case:
-    """The features of one decision by name, null being NaN or None: a table of one row, without the cost of one."""
+    """The features of one decision by name, None or NaN where null; it stands in for a table of one row, and is faster."""
 
     values: Mapping[str, Any]
 
@@ -32,36 +32,36 @@ FeatureValues = pl.DataFrame | Case
 
 
 class Classifier(Protocol):
-    """What serving asks of a fitted classifier."""
+    """The interface of a fitted classifier."""
 
     kind: ClassVar[str]
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """The libraries that it needs where it is served."""
+        """Names of the packages that it needs where it is served, beyond those of every model."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The features that it reads."""
+        """Names of the features that it reads, in order."""
 
     @property
     def neutral(self) -> float:
-        """The margin that the contributions start from."""
+        """The margin of a decision whose contributions are all zero."""
 
     def margin(self, table: FeatureValues) -> FloatArray:
-        """(n,) margins of the rows of a feature table, uncalibrated."""
+        """Margins of the rows of a feature table, shape (n,): uncalibrated log-odds of bad."""
 
     def contributions(self, table: FeatureValues) -> FloatArray:
-        """(n, number of inputs) shares of the margin."""
+        """Contributions of the inputs to the margin, shape (n, number of inputs); positive raises the risk."""
 
     def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
-        """Margins and contributions together, in one reading of the table."""
+        """``margin`` and ``contributions`` together, reading the table once."""
 
     def save(self, folder: Path) -> None:
-        """Write plain files."""
+        """Write plain files into a folder."""
 
 
 def describe(folder: Path, plain: Mapping[str, object]) -> None:
-    """Write a classifier's description."""
+    """Write a classifier's description, plain JSON values, into a folder; the folder is made where it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION).write_text(json.dumps(plain, indent=1, sort_keys=True, allow_nan=False))

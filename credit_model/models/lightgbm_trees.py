@@ -1,4 +1,4 @@
-"""LightGBM's trees in their served form, for those who ask for them: the library needs the system's libgomp."""
+"""LightGBM's trees in their served form; used only on request, because the library needs the system's libgomp."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class LightGbmTrees:
 
     Attributes:
         inputs: the features, in the booster's order.
-        levels: learned levels of each categorical feature; a level's code is its place.
+        levels: learned levels of each categorical feature; the code of a level is its position.
         booster: the trees.
     """
 
@@ -36,21 +36,21 @@ class LightGbmTrees:
     booster: "lightgbm.Booster"
 
     def margin(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad."""
+        """Log-odds of bad of the rows of a feature table, shape (n,)."""
         return self._margin(encode(table, self.inputs, self._codes))
 
     def contributions(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad that each feature adds to the neutral margin."""
+        """Log-odds of bad that each feature adds to the neutral margin, shape (n, number of inputs)."""
         return self._shapley(encode(table, self.inputs, self._codes))[:, :-1]
 
     def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
-        """Margins and contributions together, in one reading of the table."""
+        """``margin`` and ``contributions`` together, reading the table once."""
         matrix = encode(table, self.inputs, self._codes)
         return self._margin(matrix), self._shapley(matrix)[:, :-1]
 
     @cached_property
     def neutral(self) -> float:
-        """The mean margin of the training cases, by the trees' covers."""
+        """The mean margin of the training cases, weighted by the trees' covers, in log-odds."""
         return float(self._shapley(np.full((1, len(self.inputs)), np.nan, dtype=np.float32))[0, -1])
 
     @cached_property
@@ -65,7 +65,7 @@ class LightGbmTrees:
         return np.asarray(values, dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        """Write plain files."""
+        """Write plain files into a folder."""
         levels = {name: list(seen) for name, seen in self.levels.items()}
         describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
         (folder / _BOOSTER).write_text(self.booster.model_to_string())

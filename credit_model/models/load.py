@@ -1,4 +1,4 @@
-"""Every kind of classifier that can be served."""
+"""Reading a classifier of any kind that can be served."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ _KINDS = {kind.kind: kind for kind in (Scorecard, Linear, Trees, LightGbmTrees)}
 
 
 def load_classifier(folder: Path) -> Classifier:
-    """Read a classifier of any kind."""
+    """Read a classifier of any kind from the folder that its ``save`` wrote."""
     plain = json.loads((folder / DESCRIPTION).read_text())
     classifier: Classifier = _KINDS[plain["kind"]].load(folder, plain)
     return classifier

@@ -1,4 +1,4 @@
-"""Logistic regression in its served form: what each value of each feature adds to the log-odds, as plain numbers."""
+"""Logistic regression in its served form: for each feature, what each of its values adds to the log-odds of bad."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,12 +18,12 @@ class Term:
     """What one feature adds to the log-odds of bad; scaling and one-hot coding are already multiplied in.
 
     Attributes:
-        feature: its name.
-        knots: ascending values of a numeric feature; beyond the first and the last nothing changes.
-        effects: at the knots, straight lines between them.
-        levels: effect of each known level of a categorical feature.
-        missing: effect where nothing is known.
-        unseen: effect of a level that training did not see often enough.
+        feature: name of the feature.
+        knots: ascending values of a numeric feature.
+        effects: log-odds at the knots; straight lines between them, constant outside.
+        levels: log-odds of each learned level of a categorical feature.
+        missing: log-odds where the value is null.
+        unseen: log-odds of a level that training did not see often enough.
     """
 
     feature: str
@@ -34,7 +34,7 @@ class Term:
     unseen: float
 
     def effect(self, values: pl.Series) -> FloatArray:
-        """Log-odds that each value adds, shape (n,), always finite."""
+        """Log-odds of bad that each value adds, shape (n,), always finite."""
         if not self.knots:
             return np.array(
                 [self.missing if v is None else self.levels.get(v, self.unseen) for v in values.to_list()]
@@ -50,7 +50,7 @@ class Linear:
 
     Attributes:
         terms: one per input, in order; each averages zero over the training cases.
-        neutral: the mean margin of the training cases.
+        neutral: the mean margin of the training cases, in log-odds.
     """
 
     kind: ClassVar[str] = "linear"
@@ -60,24 +60,24 @@ class Linear:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """The features of the terms."""
+        """Names of the features, in order."""
         return tuple(term.feature for term in self.terms)
 
     def contributions(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad that each feature adds to the neutral margin."""
+        """Log-odds of bad that each feature adds to the neutral margin, shape (n, number of inputs)."""
         return np.stack([term.effect(table[term.feature]) for term in self.terms], axis=1)
 
     def margin(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad."""
+        """Log-odds of bad of the rows of a feature table, shape (n,)."""
         return self.margin_and_contributions(table)[0]
 
     def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
-        """Margins and contributions together, in one reading of the table."""
+        """``margin`` and ``contributions`` together, reading the table once."""
         contributions = self.contributions(table)
         return self.neutral + contributions.sum(axis=1), contributions
 
     def save(self, folder: Path) -> None:
-        """Write plain files."""
+        """Write plain files into a folder."""
         terms = [asdict(term) for term in self.terms]
         describe(folder, {"kind": self.kind, "terms": terms, "neutral": self.neutral})
 

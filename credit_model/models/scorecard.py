@@ -14,11 +14,11 @@ from credit_model.models.classifier import FeatureValues, describe
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Logistic regression on weights of evidence: ``margin = neutral - sum(weight * WoE)``.
+    """Logistic regression on weights of evidence: ``margin = neutral - sum(weight * WoE)`` (Siddiqi, 2006).
 
     Attributes:
         binnings: one per input, in order.
-        weights: of the WoE, none negative, so that points rise with safety in every bin.
+        weights: log-odds of good per unit of WoE, none negative, so that a safer bin never has fewer points.
         neutral: log-odds of bad where every WoE is zero.
     """
 
@@ -30,26 +30,26 @@ class Scorecard:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The binned features."""
+        """Names of the binned features, in order."""
         return tuple(binning.feature for binning in self.binnings)
 
     def contributions(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad that each feature adds to the neutral margin."""
+        """Log-odds of bad that each feature adds to the neutral margin, shape (n, number of inputs)."""
         evidence = [binning.woe(table[binning.feature]) for binning in self.binnings]
         contributions: FloatArray = -np.stack(evidence, axis=1) * np.array(self.weights)
         return contributions
 
     def margin(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad."""
+        """Log-odds of bad of the rows of a feature table, shape (n,)."""
         return self.margin_and_contributions(table)[0]
 
     def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
-        """Margins and contributions together, in one reading of the table."""
+        """``margin`` and ``contributions`` together, reading the table once."""
         contributions = self.contributions(table)
         return self.neutral + contributions.sum(axis=1), contributions
 
     def save(self, folder: Path) -> None:
-        """Write plain files."""
+        """Write plain files into a folder."""
         plain = {
             "binnings": [binning.to_dict() for binning in self.binnings],
             "weights": list(self.weights),

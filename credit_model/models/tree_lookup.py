@@ -1,7 +1,8 @@
-"""Shallow trees, looked up: what its splits say of a case decides a tree, and few splits say few things.
+"""Look-up tables for shallow trees, which then need no tree library.
 
-For each pattern of answers of a tree's splits its leaf and the exact Shapley values under the trees' covers (Lundberg et al.,
-2020) are worked out once; a case then costs a comparison and an addition per split, and no library of trees.
+The answers of a tree's few splits form a pattern of bits that determines its leaf. For every pattern the leaf and the exact
+Shapley values, weighted by the trees' covers (Lundberg et al., 2020), are computed once; scoring a case then takes one
+comparison per split and one look-up per tree.
 """
 
 import json
@@ -26,16 +27,16 @@ _Codes = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Lookup:
-    """The splits of trees, padded to one number of splits, and what follows from each pattern of their answers.
+    """The splits of trees, padded to three per tree, and the leaf of each pattern of their answers.
 
     Attributes:
-        trees: as XGBoost writes them.
-        places: (trees, splits) the input that a split asks for.
-        limits: (trees, splits) a cell below it goes left.
-        missing_left: (trees, splits) where a missing cell goes.
-        leaves: (trees, patterns) what a pattern adds to the margin.
-        base: the margin before any tree.
-        inputs: how many there are.
+        trees: the trees as in XGBoost's JSON.
+        places: (trees, splits) index of the input that each split compares.
+        limits: (trees, splits) a value below it goes left.
+        missing_left: (trees, splits) whether a missing value goes left.
+        leaves: (trees, patterns) log-odds that each pattern adds to the margin.
+        base: the margin before any tree, in log-odds.
+        inputs: number of inputs.
     """
 
     trees: tuple[_Plain, ...]
@@ -48,12 +49,12 @@ class Lookup:
 
     @cached_property
     def neutral(self) -> float:
-        """The mean margin of the training cases, by the trees' covers."""
+        """The mean margin of the training cases, weighted by the trees' covers, in log-odds."""
         return self.base + sum(_expected(tree, {}, frozenset()) for tree in self.trees)
 
     @cached_property
     def values(self) -> FloatArray:
-        """(trees, patterns, splits) what a pattern adds to the input of a split; one that is asked twice has it once."""
+        """Shapley value of each split's input, shape (trees, patterns, splits); counted once where splits share an input."""
         values = np.zeros((*self.leaves.shape, MOST_SPLITS))
         for number, tree in enumerate(self.trees):
             for pattern in range(self.leaves.shape[1]):
@@ -62,7 +63,7 @@ class Lookup:
         return values
 
     def margin(self, cells: _Codes) -> FloatArray:
-        """(n,) margins of the rows of a matrix; added up in one order, however many rows there are."""
+        """Margins of the rows of a matrix, shape (n,); trees are added up in one order, whatever the number of rows."""
         if len(cells) <= _FEW:
             return np.array([self._margin_of(self._pattern_of(row)) for row in cells], dtype=np.float64)
         margin = np.zeros(len(cells))
@@ -71,7 +72,7 @@ class Lookup:
         return margin + self.base
 
     def margin_and_contributions(self, cells: _Codes) -> tuple[FloatArray, FloatArray]:
-        """Margins, and (n, inputs) Shapley values of the rows of a matrix."""
+        """Margins, shape (n,), and Shapley values, shape (n, inputs), of the rows of a matrix."""
         if 0 < len(cells) <= _FEW:
             patterns = [self._pattern_of(row) for row in cells]
             return (
@@ -116,7 +117,7 @@ class Lookup:
 
 
 def lookup(booster: bytes, inputs: int) -> Lookup | None:
-    """The tables of a booster in XGBoost's JSON; None where a tree has more than three splits."""
+    """The look-up tables of a booster in XGBoost's JSON; None where a tree has more than three splits or splits by level."""
     learner = json.loads(booster)["learner"]
     trees = [_exact(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
     if any(len(_splits(tree)) > MOST_SPLITS or tree["categories"] for tree in trees):
@@ -163,7 +164,7 @@ def _leaf(tree: _Plain, goes_left: Mapping[int, int]) -> float:
 
 
 def _values(tree: _Plain, goes_left: Mapping[int, int]) -> dict[int, float]:
-    """The Shapley value of each input of a tree, for a case whose splits answer so."""
+    """The Shapley value of each input of a tree, for a case with these answers."""
     inputs = sorted({int(tree["split_indices"][node]) for node in goes_left})
     groups = [frozenset(some) for size in range(len(inputs) + 1) for some in combinations(inputs, size)]
     expected = {group: _expected(tree, goes_left, group) for group in groups}
@@ -178,7 +179,7 @@ def _values(tree: _Plain, goes_left: Mapping[int, int]) -> dict[int, float]:
 
 
 def _expected(tree: _Plain, goes_left: Mapping[int, int], group: frozenset[int], node: int = 0) -> float:
-    """What a tree says where only some inputs are known: elsewhere both sides count, by their covers."""
+    """Expected leaf of a tree where only a group of inputs is known: other splits take both sides, weighted by their covers."""
     left, right = int(tree["left_children"][node]), int(tree["right_children"][node])
     if left < 0:
         return float(tree["split_conditions"][node])

@@ -1,4 +1,4 @@
-"""Trees in their served form: XGBoost's own, for boosters, forests and single trees alike."""
+"""XGBoost's trees in their served form: boosted trees, forests and single trees alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ Codes = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class Trees:
-    """Trees; contributions are exact Shapley values of the trees (Lundberg et al., 2020).
+    """Trees of XGBoost; contributions are exact Shapley values of the trees (Lundberg et al., 2020).
 
     Attributes:
         inputs: the features, in the trees' order.
-        levels: learned levels of each categorical feature; a level's code is its place.
+        levels: learned levels of each categorical feature; the code of a level is its position.
         model: the trees, in XGBoost's own JSON.
     """
 
@@ -41,20 +41,20 @@ class Trees:
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """XGBoost, unless the trees are shallow enough to be looked up."""
+        """XGBoost, unless the trees are shallow enough for ``tree_lookup``."""
         return () if self._lookup else ("xgboost-cpu",)
 
     def margin(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad."""
+        """Log-odds of bad of the rows of a feature table, shape (n,)."""
         cells = encode(table, self.inputs, self._codes)
         return self._lookup.margin(cells) if self._lookup else self._margin(cells)
 
     def contributions(self, table: FeatureValues) -> FloatArray:
-        """Log-odds of bad that each feature adds to the neutral margin."""
+        """Log-odds of bad that each feature adds to the neutral margin, shape (n, number of inputs)."""
         return self.margin_and_contributions(table)[1]
 
     def margin_and_contributions(self, table: FeatureValues) -> tuple[FloatArray, FloatArray]:
-        """Margins and contributions together, in one reading of the table."""
+        """``margin`` and ``contributions`` together, reading the table once."""
         cells = encode(table, self.inputs, self._codes)
         if self._lookup:
             return self._lookup.margin_and_contributions(cells)
@@ -62,13 +62,13 @@ class Trees:
 
     @cached_property
     def neutral(self) -> float:
-        """The mean margin of the training cases, by the trees' covers."""
+        """The mean margin of the training cases, weighted by the trees' covers, in log-odds."""
         nothing = np.full((1, len(self.inputs)), np.nan, dtype=np.float32)
         return self._lookup.neutral if self._lookup else float(self._shapley(nothing)[0, -1])
 
     @cached_property
     def booster(self) -> "xgboost.Booster":
-        """The trees as XGBoost loads them."""
+        """The trees as XGBoost loads them, with one thread."""
         import xgboost
 
         booster = xgboost.Booster({"nthread": 1})
@@ -94,14 +94,14 @@ class Trees:
         return np.asarray(self.booster.predict(matrix, pred_contribs=True), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        """Write plain files."""
+        """Write plain files into a folder."""
         levels = {name: list(seen) for name, seen in self.levels.items()}
         describe(folder, {"kind": self.kind, "inputs": self.inputs, "levels": levels})
         (folder / _BOOSTER).write_bytes(self.model)
 
     @classmethod
     def load(cls, folder: Path, plain: Mapping[str, Any]) -> "Trees":
-        """Read what ``save`` wrote, and work out here what the first request would wait for."""
+        """Read what ``save`` wrote, and prepare it, so that the first request does not wait."""
         levels = {name: tuple(seen) for name, seen in plain["levels"].items()}
         trees = cls(tuple(plain["inputs"]), levels, (folder / _BOOSTER).read_bytes())
         _ = trees._lookup.values if trees._lookup else trees.booster
@@ -109,14 +109,14 @@ class Trees:
 
 
 def codes_of(levels: Mapping[str, tuple[str, ...]]) -> Codes:
-    """The code of each level of each categorical feature: its place."""
+    """The code of each level of each categorical feature: its position, from 0."""
     return {name: {level: float(code) for code, level in enumerate(seen)} for name, seen in levels.items()}
 
 
 def encode(
     table: FeatureValues, inputs: tuple[str, ...], codes: Mapping[str, Mapping[str, float]]
 ) -> npt.NDArray[np.float32]:
-    """A feature table as the trees' matrix: text by code, unknown and unseen as NaN, nothing beyond a float32."""
+    """A feature table as a matrix, shape (n, inputs): levels by code, null and unseen levels as NaN, kept within float32."""
     if isinstance(table, Case):
         values = table.values
         row = [codes[name].get(values[name], np.nan) if name in codes else values[name] for name in inputs]

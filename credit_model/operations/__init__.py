@@ -1,1 +1,1 @@
-"""What drives several of the other folders."""
+"""Commands that combine training, reporting and tracking."""

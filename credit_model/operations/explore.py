@@ -1,4 +1,4 @@
-"""``explore``: transactions looked at, in pictures and on one page; both are kept as an MLflow run."""
+"""``explore``: describes transactions in pictures and on one page, and logs both to an MLflow run."""
 
 from credit_model.data.paths import check_place
 from credit_model.data.transactions import tidy_table
@@ -13,7 +13,11 @@ from credit_model.training import workflow
 
 
 def explore(settings: Settings) -> str:
-    """Explore transactions; log the pictures and the page; returns what to print."""
+    """Explore transactions, and log the pictures and the page; returns what to print.
+
+    Raises:
+        ValueError: the store does not accept the run, or a file cannot be read or written.
+    """
     if settings.output is not None and not settings.output.endswith(".html"):
         raise ValueError(f"output: {settings.output} is no page; name a file that ends in .html")
     if settings.output is not None:

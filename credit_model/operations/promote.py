@@ -5,7 +5,11 @@ from credit_model.tracking.registry import CHAMPION, make_champion, version_of
 
 
 def promote(name: str, wanted: str) -> str:
-    """Make a version, or what an alias stands for, the champion; returns what to print.
+    """Make a version of a registered model the champion; returns what to print.
+
+    Args:
+        name: name of the registered model.
+        wanted: number or alias of the version.
 
     Raises:
         ValueError: there is no such model or version, or its gates failed.

@@ -20,8 +20,8 @@ def tracked(settings: Settings) -> TrainingResult:
     """Train, track and register a model; the summary ends with what the new version is and what to do next.
 
     Raises:
-        ValueError: the store does not take the run, or the data cannot be trained on; nothing is registered then and no
-            alias moves.
+        ValueError: the store does not accept the run, or the data cannot be trained on; then no version is registered and no
+            alias changes.
     """
     with store.run(EXPERIMENT, texts("train", settings)):
         registry.check_writable(settings.name)

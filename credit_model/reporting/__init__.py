@@ -1,1 +1,1 @@
-"""What people look at: pictures, tables, documents."""
+"""Pictures, tables and documents for people to read."""

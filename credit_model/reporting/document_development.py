@@ -1,4 +1,4 @@
-"""How the model came to be, in sections of the model document: data, label, features, candidates."""
+"""The development of the model, in sections of the model document: data, label, features, candidates."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from credit_model.training.workflow import TrainingResult
 
 
 def data(result: TrainingResult) -> Section:
-    """What the decisions are, by part."""
+    """Section on the decisions, by part."""
     dataset = result.trained.dataset
     rows = []
     for part in ("train", "test", "excluded"):
@@ -35,7 +35,7 @@ def data(result: TrainingResult) -> Section:
 
 
 def label(result: TrainingResult) -> Section:
-    """What bad means, and how it was made."""
+    """Section on the label: what bad means and how it was made."""
     recipe, proxy = result.sample.recipe, result.sample.proxy
     blocks: list[Block] = list(result.sample.lines)
     if proxy is None:
@@ -65,7 +65,7 @@ def label(result: TrainingResult) -> Section:
 
 
 def features(result: TrainingResult) -> Section:
-    """What the model reads."""
+    """Section on the features that the model reads."""
     table = tables.features(result.trained)
     used = table.filter(pl.col("used")).drop("used")
     applied = " and from the application" if result.sample.recipe.attributes else ""
@@ -78,7 +78,7 @@ def features(result: TrainingResult) -> Section:
 
 
 def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Every candidate, and what needs no model."""
+    """Section on the candidates and the baselines."""
     trained = result.trained
     won = "The simplest whose loss to the best, fold by fold, is within one standard error of that difference is served"
     if result.sample.recipe.candidate != "auto":

@@ -1,4 +1,4 @@
-"""What the model achieves, in sections of the model document: performance to fairness."""
+"""The results of the model, in sections of the model document: performance to fairness."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ _MEASURES = {
 
 
 def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Measures out of fold and out of time."""
+    """Section on the measures, out of fold and out of time."""
     figures = result.figures
     parts = {"out of fold": "grouped", "out of time": "test"}
     rows = [
@@ -57,7 +57,7 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
 
 
 def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Whether probabilities hold, as a whole and by period."""
+    """Section on calibration, as a whole and by period."""
     trained = result.trained
     kind = trained.scorer.calibrator.kind
     text = (
@@ -80,7 +80,7 @@ def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
 
 
 def stability(result: TrainingResult) -> Section:
-    """Drift of the score, and of its quality."""
+    """Section on the drift of the score and the stability of its quality."""
     psi, limit = _number(result, "test_score_psi"), _number(result, "test_score_psi_limit")
     text = (
         f"Population stability index of the score from the training part to the test part: {psi}; the limit at this sample "
@@ -91,7 +91,7 @@ def stability(result: TrainingResult) -> Section:
 
 
 def scorecard(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Points of the interpretable primary."""
+    """Section on the points of the interpretable primary scorecard."""
     scale = result.sample.recipe.scale
     text = (
         f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
@@ -105,7 +105,7 @@ def scorecard(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
 
 
 def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """The codes that the model can give."""
+    """Section on the reason codes that the model can give."""
     topics = set(result.trained.scorer.reasons.topics) | {"no_history"}
     rows = [{"code": code, "sentence": text} for code, text in sorted(map(reason, topics))]
     text = (
@@ -127,7 +127,7 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
 
 
 def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Bands, costs, and what the bands decide."""
+    """Section on bands, costs and the decisions that follow."""
     bands, recipe = result.trained.scorer.bands, result.sample.recipe
     limits = (0.0, *bands.limits, 1.0)
     rows = [
@@ -153,7 +153,7 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
 
 
 def fairness(result: TrainingResult) -> Section:
-    """Groups compared, where one is named."""
+    """Section on how groups compare, where a group column is named."""
     if result.fairness is None:
         text = "Not assessable: no column of the outcomes was named as group. Name one with group=COLUMN and train again."
         return Section("Fairness", [Note(text, "warning")])
@@ -189,7 +189,7 @@ def _interval_text(name: str) -> pl.Expr:
 
 
 def share(result: TrainingResult, decision: str) -> str:
-    """Share of the decisions out of fold that a decision is given to, in per cent."""
+    """Share of the cases, out of fold, that get a decision (``approve``, ``review`` or ``reject``), as text in per cent."""
     table = _decision_table(result).filter(pl.col("decision") == decision)
     return f"{table['share'].item():.0%}"
 

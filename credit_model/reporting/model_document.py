@@ -1,8 +1,8 @@
-"""The model document: one page per version, for the people who validate, approve and watch over the model.
+"""The model document: one page per version, for the people who validate, approve and monitor the model.
 
 Its headings are those a validator looks for: documentation and validation of rating systems (Basel Framework, CRE36), model
 risk management (SR 26-2, which replaced SR 11-7), technical documentation (EU AI Act, Annex IV), specific principal reasons
-(Regulation B, 12 CFR 1002.9). A claim stands beside its number, or it does not stand there.
+(Regulation B, 12 CFR 1002.9). Every claim stands beside its number.
 """
 
 from collections.abc import Mapping
@@ -45,13 +45,13 @@ _PROXY = (
 
 @dataclass(frozen=True)
 class Identity:
-    """What names a version.
+    """What identifies a version.
 
     Attributes:
         name: of the registered model.
         model_version: first 12 hex digits of the artifact's manifest hash.
         package: version of this package.
-        parameters: of the training command, as given.
+        parameters: of the training command, by name, as text.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Identity:
 
 
 def model_document(result: TrainingResult, pictures: Mapping[str, Figure], identity: Identity) -> str:
-    """The page, self-contained.
+    """The model document as one self-contained HTML page.
 
     Args:
-        result: of the training.
-        pictures: from ``plots.pictures``.
-        identity: of the version.
+        result: result of the training.
+        pictures: pictures of ``plots.pictures``, by file name.
+        identity: identity of the version.
     """
     sections = (
         _purpose(result, identity),

@@ -23,7 +23,7 @@ _MOST_BARS = 15
 
 
 def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
-    """Every picture of the test part, by file name; of all decisions, out of fold, where the test part has only one class.
+    """Every picture, by file name: of the test part, or of all decisions out of fold where the test part has only one class.
 
     Args:
         trained: the fitted scorer and its measures.
@@ -165,7 +165,7 @@ def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
 
 
 def error_bars(bads: Iterable[int], cases: Iterable[int]) -> np.ndarray:
-    """How far the 95 % interval of each bad rate reaches below and above it (Wilson, 1927), shape (2, n)."""
+    """Distances from each bad rate to the lower and the upper end of its 95 % interval (Wilson, 1927), shape (2, n)."""
     edges = [
         (bad / many, binomtest(bad, many).proportion_ci(method="wilson"))
         for bad, many in zip(bads, cases, strict=True)
@@ -175,7 +175,7 @@ def error_bars(bads: Iterable[int], cases: Iterable[int]) -> np.ndarray:
 
 
 def literal(text: str) -> str:
-    """Text that a figure shows as it is: between two dollar signs it would be read as a formula."""
+    """Text that a figure shows unchanged; Matplotlib would otherwise read text between dollar signs as a formula."""
     return text.replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""Texts and tables that are kept with a training run, by path."""
+"""Texts and tables that are logged with a training run."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from credit_model.training.workflow import TrainingResult
 
 
 def documents(result: TrainingResult) -> Mapping[str, str]:
-    """Every text, by the path it is logged under."""
+    """Every text, by the path that it is logged under."""
     trained, recipe = result.trained, result.sample.recipe
     scored = ~np.isnan(trained.probability)
     bad, probability = trained.dataset.bad[scored], trained.probability[scored]
@@ -48,9 +48,9 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
 
 
 def comparison(trained: Trained) -> pl.DataFrame:
-    """One row per candidate, the best first: cross-validated AUC and its error, the loss to the best and the error of that.
+    """One row per candidate, the best first: cross-validated AUC, loss to the best, AUC out of time, and which one was chosen.
 
-    Errors are standard errors over the folds; beside them the AUC out of time, and what was chosen.
+    The AUC and the loss have standard errors over the folds.
     """
     best = max(trained.comparison.values(), key=lambda result: result.mean)
     rows = [
@@ -70,7 +70,7 @@ def comparison(trained: Trained) -> pl.DataFrame:
 
 
 def features(trained: Trained) -> pl.DataFrame:
-    """Every feature that varied, what it means, and whether the model uses it."""
+    """One row per feature that varies in training: what it means, and whether the model uses it."""
     definitions, used = trained.dataset.catalogue.features, set(trained.scorer.classifier.inputs)
     rows = [
         {"feature": n, "meaning": definitions[n].meaning, "topic": definitions[n].topic, "used": n in used}
@@ -150,18 +150,18 @@ def decision_table(bands: Bands, probability: FloatArray, bad: BadArray) -> pl.D
 def points_table(
     intercept: float, coefficients: Mapping[str, float], binnings: Mapping[str, Binning], scale: Scale
 ) -> pl.DataFrame:
-    """Points of every bin of a scorecard: one row per feature and bin with feature, bin (text), woe, points.
+    """Points of every bin of a scorecard: one row per feature and bin with feature, bin (text), woe, points (Siddiqi, 2006).
 
-    The points of a case's bins add up to its score. What belongs to no feature is spread evenly over all.
+    The points of a case's bins add up to its score. The intercept is spread evenly over the features.
 
     Args:
-        intercept: Log-odds of bad where every WoE is 0, after calibration.
-        coefficients: Log-odds of bad per unit of WoE by feature, after calibration; normally negative.
-        binnings: The binning of each of these features.
-        scale: Log-odds to points.
+        intercept: log-odds of bad where every WoE is 0, after calibration.
+        coefficients: log-odds of bad per unit of WoE, by feature, after calibration; normally negative.
+        binnings: the binning of each of these features.
+        scale: from log-odds to points.
 
     Raises:
-        ValueError: no coefficients, or a feature without a binning.
+        ValueError: there are no coefficients, or a feature has no binning.
     """
     absent = [feature for feature in coefficients if feature not in binnings]
     if absent or not coefficients:

@@ -1,1 +1,1 @@
-"""From a classifier's margin to the answer."""
+"""From a classifier's margin to the answer: probability, score, risk level, decision and reasons."""

@@ -1,8 +1,9 @@
-"""Calibration: margin -> probability, monotone, as plain numbers.
+"""Calibration: a monotone map from margin to probability, stored as plain numbers.
 
-Sigmoid: Platt, Probabilistic outputs for support vector machines (1999), with his smoothed targets. Isotonic: Zadrozny and
-Elkan (2002), centred (Oron and Flournoy, 2017): each flat step is one knot, so that between the first and the
-last no two margins share a probability and the ranking is kept; it needs many cases of the rarer class, and is chosen only then.
+Sigmoid: Platt, Probabilistic outputs for support vector machines (1999). Isotonic: Zadrozny and Elkan, Transforming classifier
+scores into accurate multiclass probability estimates (2002), centred by Oron and Flournoy, Centered isotonic regression (2017):
+each flat step is one knot, with straight lines between, so that margins between the first and the last knot keep their ranking.
+``training.calibration`` fits both and chooses.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,18 @@ class Calibrator:
         slope: of the sigmoid, in log-odds per unit of margin; positive.
         intercept: of the sigmoid, in log-odds.
         knots: mean margins of the isotonic steps, ascending.
-        levels: probabilities at the knots, ascending; straight lines between them.
+        levels: probabilities at the knots, ascending; straight lines between them, constant outside.
+
+    Example:
+        A slope below 1 draws probabilities that are too extreme back towards the middle.
+
+        >>> margin = np.array([-2.0, 0.0, 2.0])
+        >>> Calibrator("sigmoid").probability(margin).round(2).tolist()
+        [0.12, 0.5, 0.88]
+        >>> Calibrator("sigmoid", slope=0.5).probability(margin).round(2).tolist()
+        [0.27, 0.5, 0.73]
+        >>> Calibrator("isotonic", knots=(-1.0, 1.0), levels=(0.1, 0.3)).probability(margin).round(2).tolist()
+        [0.1, 0.2, 0.3]
     """
 
     kind: str
@@ -35,7 +47,7 @@ class Calibrator:
     levels: tuple[float, ...] = ()
 
     def probability(self, margin: FloatArray) -> FloatArray:
-        """Probability of the target, between 1e-6 and 1 - 1e-6 so that its score is finite."""
+        """The probability of bad at each margin, both shape (n,); kept within [1e-6, 1 - 1e-6], so that scores are finite."""
         if self.kind == "isotonic":
             raw: FloatArray = np.interp(margin, self.knots, self.levels)
         else:
@@ -43,7 +55,7 @@ class Calibrator:
         return np.clip(raw, LOWEST, 1 - LOWEST)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Plain JSON values, read back by ``from_dict``."""
         return {
             "kind": self.kind,
             "slope": self.slope,

@@ -1,4 +1,4 @@
-"""Policy: probability -> risk level and decision."""
+"""Policy: from probability to prediction, risk level and decision."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,7 +13,17 @@ DECISIONS = ("approve", "review", "reject")
 
 
 class Assigned(NamedTuple):
-    """Prediction (0, 1 or NaN), risk level and decision of every probability; None where it is unknown."""
+    """What a policy makes of n probabilities.
+
+    Attributes:
+        prediction: 1.0 from the threshold on, else 0.0; NaN where the probability is unknown; shape (n,).
+        risk_level: name of the band; None where the probability is unknown.
+        decision: ``approve``, ``review`` or ``reject``; ``review`` where the probability is unknown.
+
+    Example:
+        >>> Bands().assign(np.array([0.1, np.nan])).decision
+        ['approve', 'review']
+    """
 
     prediction: FloatArray
     risk_level: list[str | None]
@@ -22,13 +32,25 @@ class Assigned(NamedTuple):
 
 @dataclass(frozen=True)
 class Bands:
-    """Risk levels by probability, and what is decided in each.
+    """Risk levels by probability of bad, and what is decided in each.
 
     Attributes:
         names: of the levels, safest first.
-        limits: inner limits, ascending; a probability at a limit belongs to the riskier level.
+        limits: probabilities between the levels, ascending; a probability at a limit belongs to the riskier level.
         decisions: of the levels: ``approve``, ``review`` or ``reject``.
         threshold: probability from which the prediction is 1.
+
+    Raises:
+        ValueError: names, limits and decisions do not fit together, the limits do not ascend between 0 and 1, the
+            threshold is not between 0 and 1, or a band would approve at or above it, or reject below it.
+
+    Example:
+        >>> bands = Bands(names=("low", "medium", "high"), limits=(0.05, 0.20), threshold=0.20)
+        >>> assigned = bands.assign(np.array([0.01, 0.05, 0.20]))
+        >>> assigned.risk_level, assigned.decision
+        (['low', 'medium', 'high'], ['approve', 'review', 'reject'])
+        >>> assigned.prediction.tolist()
+        [0.0, 0.0, 1.0]
     """
 
     names: tuple[str, ...] = ("low", "medium", "high")
@@ -61,7 +83,7 @@ class Bands:
                 )
 
     def assign(self, probability: FloatArray) -> Assigned:
-        """Judge probabilities, shape (n,); NaN is unknown, and is reviewed."""
+        """Give each probability of bad, shape (n,), its prediction, risk level and decision; NaN is unknown, and is reviewed."""
         unknown = np.isnan(probability)
         place = np.where(unknown, len(self.names), np.searchsorted(self.limits, probability, side="right"))
         prediction = np.where(unknown, np.nan, probability >= self.threshold)
@@ -70,7 +92,7 @@ class Bands:
         return Assigned(prediction, levels.tolist(), decisions.tolist())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Plain JSON values, read back by ``from_dict``."""
         return asdict(self)
 
     @classmethod

@@ -1,8 +1,8 @@
-"""Principal reasons of a decision: contributions -> up to four reason codes, worst first.
+"""Principal reasons of a decision: up to four reason codes, worst first.
 
-One code per idea, not one per correlated column: contributions of the features of one topic are added up, and only what
-pushed towards risk, by more than a minimum, is named. Regulation B (12 CFR 1002.9) asks for the specific principal reasons,
-and its commentary for no more than four.
+There is one code per topic, not one per correlated feature: the contributions of a topic's features are added up, and a topic is
+named where their sum raised the risk by more than a minimum. Regulation B (12 CFR 1002.9(b)(2)) asks for the specific principal
+reasons; its official interpretation says that more than four are not likely to be helpful to the applicant.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,17 @@ _ENTRY = pl.Struct({"code": pl.String(), "text": pl.String()})
 
 
 def reason(topic: str) -> tuple[str, str]:
-    """The code of a topic and its sentence for the applicant; each attribute of the application has a code of its own."""
+    """The code of a topic and its sentence for the applicant; each attribute of the application has a code of its own.
+
+    Raises:
+        KeyError: there is no such topic.
+
+    Example:
+        >>> reason("tenure")
+        ('R03', 'Your history with us is short.')
+        >>> reason("application: loan_amount")[0]
+        'R13-loan_amount'
+    """
     if not topic.startswith(APPLICATION):
         return CATALOGUE[topic]
     name = topic.removeprefix(APPLICATION)
@@ -59,24 +69,32 @@ def reason(topic: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Names the reasons of a fitted classifier.
+    """The reason codes of a fitted classifier.
 
     Attributes:
         topics: the topic of each of the classifier's inputs, in order.
-        minimum: the least sum of contributions, in units of the margin, that is named.
+        minimum: a topic is named only where the sum of its contributions, in units of the margin, is above this and above 0.
+
+    Example:
+        The two features of the topic amount add up to 0.4, less than recency's 0.5.
+
+        >>> reasons = Reasons(topics=("recency", "amount", "amount"), minimum=0.05)
+        >>> contributions = np.array([[0.5, -0.2, 0.6], [0.01, -0.3, 0.0]])
+        >>> [[entry["code"] for entry in entries] for entries in reasons.explain(contributions)]
+        [['R01', 'R04'], []]
     """
 
     topics: tuple[str, ...]
     minimum: float
 
     def explain(self, contributions: npt.NDArray[np.float64]) -> pl.Series:
-        """The reasons of decisions.
+        """Name the reasons of decisions.
 
         Args:
-            contributions: (n, number of inputs), in units of the margin, positive towards risk.
+            contributions: shape (n, number of inputs), in units of the margin; positive raises the risk.
 
         Returns:
-            A list of structs (code, text) per decision, worst first; ties go to the smaller code.
+            For each decision a list of at most four structs (code, text), worst first; ties go to the smaller code.
         """
         chosen = self._chosen(contributions)
         key = (chosen + 1) @ (len(self._entries) + 1) ** np.arange(chosen.shape[1])
@@ -85,11 +103,11 @@ class Reasons:
         return distinct.gather(place)
 
     def of_one(self, contributions: npt.NDArray[np.float64]) -> list[dict[str, str]]:
-        """The reasons of one decision, by its contributions, (1, number of inputs)."""
+        """The reasons of one decision, from its contributions, shape (1, number of inputs); as in ``explain``."""
         return self._named(self._chosen(contributions))[0]
 
     def _chosen(self, contributions: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """(n, 4) the worst ideas of each decision, -1 where fewer are to be named."""
+        """The worst topics of each decision, shape (n, 4); -1 where fewer are to be named."""
         pushes = contributions @ self._membership
         order = np.argsort(-pushes, axis=1, kind="stable")[:, :MOST_REASONS]
         push = np.take_along_axis(pushes, order, axis=1)
@@ -117,7 +135,7 @@ class Reasons:
         return [dict(zip(("code", "text"), reason(idea), strict=True)) for idea in self._ideas]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Plain JSON values, read back by ``from_dict``."""
         return {"topics": list(self.topics), "minimum": self.minimum}
 
     @classmethod

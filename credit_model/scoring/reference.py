@@ -1,6 +1,6 @@
-"""The reference that travels with a model: how its inputs and scores were distributed in training, as counts.
+"""The reference that a model carries for monitoring: how its inputs and scores were distributed in training, as counts.
 
-A count says nothing of one customer: bins hold quantiles of the training decisions, and rare levels are taken together.
+Counts identify no customer: numbers are counted in quantile bins of the training decisions, and rare levels together.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,18 @@ Counts = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Distribution:
-    """One input, or the score, in bins.
+    """How one input, or the score, was distributed over bins in training.
 
     Attributes:
-        edges: inner edges of a number's bins; a value at an edge belongs to the higher bin.
-        levels: levels of a text that have a bin of their own.
-        counts: training decisions per bin: those of ``edges`` or ``levels``, then others (of a text), then missing.
+        edges: inner edges of a number's bins, ascending; a value at an edge belongs to the higher bin.
+        levels: levels of a categorical input that have a bin of their own.
+        counts: training decisions per bin. Of a number: the bins that ``edges`` divide, then missing. Of a categorical
+            input: one bin for each of ``levels``, then all other levels, then missing.
+
+    Example:
+        >>> score = Distribution(edges=(560.0, 600.0), levels=(), counts=(20, 50, 30, 0))
+        >>> score.count(pl.Series([555.0, 560.0, 640.0, 660.0])).tolist()
+        [1, 1, 2, 0]
     """
 
     edges: tuple[float, ...]
@@ -36,20 +42,26 @@ class Distribution:
     counts: tuple[int, ...]
 
     def count(self, values: pl.Series) -> Counts:
-        """Decisions per bin, in the order of ``counts``."""
+        """Count values per bin, in the order of ``counts``; shape (bins,)."""
         return _count(values, self.edges, self.levels)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What new decisions are compared with.
+    """What monitoring compares new decisions with.
 
     Attributes:
-        inputs: distribution of each of the classifier's inputs among the decisions it judged.
-        score: distribution of the score.
-        no_history_share: share of the decisions without history.
-        bad_rate: of all decisions.
+        inputs: distribution of each of the classifier's inputs, by name, among the training decisions that it scores.
+        score: distribution of the score, in points, among the same decisions.
+        no_history_share: share of all training decisions that have no transaction in their observation window.
+        bad_rate: share of bads among all training decisions.
         roc_auc: out of time where it could be estimated, else out of fold; None where neither could.
+
+    Example:
+        >>> score = Distribution(edges=(600.0,), levels=(), counts=(40, 60, 0))
+        >>> reference = Reference(inputs={}, score=score, no_history_share=0.1, bad_rate=0.08, roc_auc=None)
+        >>> Reference.from_dict(reference.to_dict()) == reference
+        True
     """
 
     inputs: Mapping[str, Distribution]
@@ -59,7 +71,7 @@ class Reference:
     roc_auc: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Plain JSON values, read back by ``from_dict``."""
         return asdict(self)
 
     @classmethod
@@ -71,7 +83,24 @@ class Reference:
 
 
 def fit_distribution(values: pl.Series) -> Distribution:
-    """At most ten bins of a number by rank, or the frequent levels of a text, each with at least 10 decisions."""
+    """Bin the training values of one input, or the score; each bin has at least 10 decisions.
+
+    Args:
+        values: one value per decision, null where it is missing.
+
+    Returns:
+        At most ten quantile bins of a number, or a bin for each of the at most 20 most frequent levels of a text. Other
+        levels, and what is missing, have bins of their own, whatever their size.
+
+    Example:
+        Forty values are too few for ten bins of at least ten:
+
+        >>> fit_distribution(pl.Series("recency", range(40))).counts
+        (12, 12, 16, 0)
+        >>> channel = fit_distribution(pl.Series("channel", ["web"] * 30 + ["app"] * 12 + ["fax", None]))
+        >>> channel.levels, channel.counts
+        (('web', 'app'), (30, 12, 1, 1))
+    """
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
     present = values.drop_nulls()
@@ -85,7 +114,7 @@ def fit_distribution(values: pl.Series) -> Distribution:
 
 
 def _edges(numbers: FloatArray) -> tuple[float, ...]:
-    """Where bins begin: each value is in the tenth of its middle rank, so that a frequent one keeps to itself."""
+    """Inner edges of the bins: a value falls into the tenth of its middle rank, so that a frequent one has its own bin."""
     values, counts = np.unique(numbers, return_counts=True)
     tenth = np.floor(BINS * (np.cumsum(counts) - counts / 2) / max(len(numbers), 1))
     begins = np.flatnonzero(np.diff(tenth)) + 1

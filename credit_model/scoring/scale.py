@@ -1,8 +1,8 @@
-"""Points: probability <-> score.
+"""The scale of the score: probability of bad <-> points.
 
-The score is linear in the log-odds of being good (Siddiqi, Credit Risk Scorecards, 2006):
+The score is linear in the log-odds of good against bad (Siddiqi, Credit Risk Scorecards, 2006):
 ``score = base_score + points_to_double_odds * log2(odds / base_odds)``. With 20 points to double the odds and
-600 at 50:1, odds of 100:1 score 620.
+600 points at odds of 50:1, odds of 100:1 score 620.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,25 @@ NEAREST_TO_CERTAIN = 1e-9
 
 @dataclass(frozen=True)
 class Scale:
-    """Probability <-> points, inverse to each other."""
+    """The scale of the score, in points; higher is safer.
+
+    Attributes:
+        points_to_double_odds: points that double the odds of good against bad; positive.
+        base_score: points at ``base_odds``.
+        base_odds: odds of good against bad at ``base_score``; 50 is 50:1; positive.
+
+    Raises:
+        ValueError: a value is not finite, or not positive where it must be.
+
+    Example:
+        One bad in 51 is odds of 50:1, one in 101 is 100:1: the odds double, and 20 points are added.
+
+        >>> scale = Scale()
+        >>> scale.score(np.array([1 / 51, 1 / 101])).round(2).tolist()
+        [600.0, 620.0]
+        >>> scale.probability(np.array([600.0, 620.0])).round(4).tolist()
+        [0.0196, 0.0099]
+    """
 
     points_to_double_odds: float = 20.0
     base_score: float = 600.0
@@ -34,19 +52,19 @@ class Scale:
             )
 
     def score(self, probability: FloatArray) -> FloatArray:
-        """Points of a probability of bad; higher is safer, finite from 0 to 1, NaN where it is unknown."""
+        """The score at each probability of bad, both shape (n,); finite for probabilities of 0 and 1 too, NaN for NaN."""
         safe = np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
         odds = (1 - safe) / safe
         points: FloatArray = self.base_score + self.points_to_double_odds * np.log2(odds / self.base_odds)
         return points
 
     def probability(self, score: FloatArray) -> FloatArray:
-        """Probability of bad at a score; the inverse of ``score``."""
+        """The probability of bad at each score, both shape (n,); the inverse of ``score``."""
         doublings = np.clip((score - self.base_score) / self.points_to_double_odds, -500, 500)
         return np.asarray(1 / (1 + self.base_odds * np.exp2(doublings)))
 
     def to_dict(self) -> dict[str, float]:
-        """Plain JSON."""
+        """Plain JSON values, read back by ``from_dict``."""
         return asdict(self)
 
     @classmethod

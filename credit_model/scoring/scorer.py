@@ -1,4 +1,4 @@
-"""The fitted scorer: decisions -> answers. Saved and loaded as plain files."""
+"""The fitted scorer: from transactions and decisions to answers. It is saved and loaded as plain files."""
 
 import hashlib
 import json
@@ -51,19 +51,34 @@ class Scorer:
     """Everything that turns transactions into answers.
 
     Attributes:
-        catalogue: the features, as this model knows them.
+        catalogue: the features, and the length of the observation window.
         classifier: the fitted classifier, in its served form.
-        calibrator: margin -> probability.
-        scale: probability <-> points.
-        bands: probability -> risk level and decision, with the threshold.
-        reasons: contributions -> reason codes.
-        target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
+        calibrator: from margin to probability of bad.
+        scale: between probability and points.
+        bands: from probability to risk level and decision, with the threshold.
+        reasons: from contributions to reason codes.
+        target: what bad means: ``rfm_proxy``, ``same_window`` or ``observed_default``.
         currency: the only currency allowed, or None.
-        no_history_probability: probability of a decision without transactions, or None where it is not known.
-        columns: the files' own names of columns, as the training was told them; requests use the contract's names.
-        formats: how cells of the files are written, as the training was told; requests have ISO-8601 and decimal points.
+        no_history_probability: probability of bad of a decision without transactions in its observation window; None where
+            training saw too few of them, or where the classifier scores them by their attributes.
+        columns: contract name -> column name of the files, as training was told; requests use the contract's names.
+        formats: how cells of the files are written, as training was told; requests have ISO-8601 times and decimal points.
         reference: how inputs and scores were distributed in training, or None.
-        version: first 12 hex digits of the manifest's hash; empty before the scorer is saved.
+        version: first 12 hex digits of the manifest's SHA-256; empty unless the scorer was loaded.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from credit_model.data.decisions import read_decisions
+        >>> from credit_model.data.transactions import tidy_table
+        >>> from credit_model.models.logistic import Linear, Term
+        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), Calibrator("sigmoid"), Scale(), Bands()
+        >>> scorer = Scorer(*parts, Reasons(("recency",), minimum=0.1), target="observed_default")
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-29"], "Amount": [1000]})
+        >>> decisions = read_decisions({"CustomerId": ["C-1", "C-2"]}, height=2, default_as_of=datetime(2019, 2, 1))
+        >>> answer = scorer.answer(tidy_table(paid), decisions)
+        >>> answer.select("CustomerId", "status", pl.col("probability").round(2), "decision").rows()
+        [('C-1', 'scored', 0.1, 'approve'), ('C-2', 'no_history', None, 'review')]
     """
 
     catalogue: Catalogue
@@ -81,15 +96,24 @@ class Scorer:
     version: str = ""
 
     def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
-        """Answer for decisions: one row of ``ANSWER`` per decision, in order. Data never makes it raise."""
+        """Score decisions by the transactions in their observation windows.
+
+        Args:
+            transactions: tidy transactions.
+            decisions: the decisions, with the catalogue's attributes.
+
+        Returns:
+            One row per decision, in order, with the columns of ``ANSWER``. Faulty data make a decision ``invalid``; they
+            raise nothing.
+        """
         return self.answer_history(self.history(transactions, decisions), decisions)
 
     def history(self, transactions: Tidy, decisions: Decisions) -> History:
-        """What was known at each decision."""
+        """The transactions in the observation window of each decision, and what is wrong with them."""
         return history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
 
     def answer_history(self, history: History, decisions: Decisions) -> pl.DataFrame:
-        """Answer for decisions by their history: one row of ``ANSWER`` per decision, in order."""
+        """Score decisions by their history; returns one row per decision, in order, with the columns of ``ANSWER``."""
         features = self.plan.compute(history.frame, decisions.frame)
         message = _messages(history, decisions)
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
@@ -100,7 +124,7 @@ class Scorer:
 
     @cached_property
     def plan(self) -> FeaturePlan:
-        """How the features that the classifier reads are computed."""
+        """The computation of the features that the classifier reads."""
         return FeaturePlan(self.catalogue, self.classifier.inputs)
 
     def _probability_and_reasons(
@@ -159,8 +183,9 @@ class Scorer:
         """Write the scorer as plain files with a manifest of their hashes; returns the version.
 
         Args:
-            folder: where to write.
-            jobs: which protocol the code beside the scorer speaks and its module for each command; None where there is none.
+            folder: where to write; it is made where it does not exist.
+            jobs: the job protocol of the code beside the scorer and its module for each command (``serving.jobs``); None
+                where no code lies beside it.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.classifier.save(folder / "classifier")
@@ -179,10 +204,10 @@ class Scorer:
 
     @classmethod
     def load(cls, folder: Path) -> "Scorer":
-        """Read a scorer.
+        """Read the scorer that ``save`` wrote into a folder.
 
         Raises:
-            ValueError: a file is not the one that was saved, or the format is newer than this code.
+            ValueError: the hash of a file is not the manifest's, or the format is newer than this code.
         """
         manifest = json.loads((folder / _MANIFEST).read_text())
         if manifest["format_version"] > FORMAT_VERSION:

@@ -1,1 +1,1 @@
-"""The doors of a loaded model."""
+"""How a loaded model is used: requests to a server, files, Spark, monitoring."""

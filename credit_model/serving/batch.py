@@ -1,6 +1,6 @@
-"""Scoring files: transactions and decisions in, one answer per decision out, in the order given.
+"""Scoring files: from transactions and decisions to one answer per decision, in the order given.
 
-Transactions may be larger than memory: customers are scored piece by piece, each complete in its piece.
+Transactions may be larger than memory: they are scored piece by piece, with all transactions of a customer in one piece.
 """
 
 import sys
@@ -33,16 +33,16 @@ _PLACE = "place of decision"
 def score_tables(
     scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime
 ) -> pl.DataFrame:
-    """Score tables.
+    """Score decisions in memory.
 
     Args:
         scorer: the fitted scorer.
         transactions: tidy transactions.
-        decisions: ``CustomerId``, and where they are there ``as_of`` and attributes.
-        as_of: the moment of decisions that give none.
+        decisions: one row per decision: ``CustomerId`` and, where the table has them, ``as_of`` and attributes.
+        as_of: the ``as_of`` of decisions that give none, in UTC.
 
     Returns:
-        The answers, one row per decision, in order.
+        One row per decision, in order, with the columns of ``scorer.ANSWER``.
     """
     columns = {name: decisions[name] for name in decisions.columns}
     judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
@@ -54,12 +54,12 @@ def score_tables(
 
 @dataclass(frozen=True)
 class Scored:
-    """Answers on disk, as long as the files are there.
+    """Answers in temporary files.
 
     Attributes:
-        answers: with the place of their decision, in any order.
-        count: how many there are.
-        moments: times of the first and the last transaction, where there are any.
+        answers: the answers, each with the number of its decision, in any order.
+        count: number of answers.
+        moments: times of the first and the last transaction; empty where there is none.
     """
 
     answers: pl.LazyFrame
@@ -67,7 +67,7 @@ class Scored:
     moments: list[datetime]
 
     def in_order(self) -> Iterator[pl.DataFrame]:
-        """The answers in the order of the decisions, some at a time; at least one frame."""
+        """The answers in the order of the decisions, in frames of bounded size; at least one frame."""
         for start in range(0, max(self.count, 1), _ANSWERS_AT_ONCE):
             place = pl.col(_PLACE).is_between(start, start + _ANSWERS_AT_ONCE - 1)
             yield self.answers.filter(place).collect().sort(_PLACE).drop(_PLACE)
@@ -80,7 +80,13 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
     Args:
         job: what to score.
         scorer: the fitted scorer.
-        rows_at_once: most transactions of a piece, on average.
+        rows_at_once: largest number of transactions per piece, on average.
+
+    Yields:
+        The answers; their files are removed at the end of the context.
+
+    Raises:
+        ValueError: a file cannot be read, or has no rows.
     """
     decisions = _decisions(job, scorer)
     window = _window(job, scorer, decisions)
@@ -128,7 +134,7 @@ def _decisions(job: Job, scorer: Scorer) -> pl.DataFrame | None:
 
 
 def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datetime, datetime]:
-    """What any decision can see."""
+    """The span of all observation windows: no decision reads a transaction outside it."""
     moments = pl.Series([job.moment])
     if asked is not None and "as_of" in asked.columns:
         columns = {name: asked[name] for name in ("CustomerId", "as_of")}
@@ -154,7 +160,7 @@ def _watched(parts: Pieces) -> Iterator[pl.DataFrame]:
 
 
 def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
-    """What to say where more than half of the decisions have no history, with the dates; else nothing.
+    """The warning that more than half of the decisions have no history, with the dates; otherwise None.
 
     Args:
         answer: the answers.
@@ -168,7 +174,14 @@ def warning(answer: pl.DataFrame, moments: list[datetime]) -> str | None:
 
 
 def silence(silent: int, count: int, ends: tuple[object, object], span: str = "") -> str | None:
-    """The same, where so many of so many decisions, from the first to the last moment, have no history."""
+    """The same warning from counts.
+
+    Args:
+        silent: number of decisions without history.
+        count: number of decisions.
+        ends: first and last ``as_of`` of the decisions.
+        span: text about the span of the transactions.
+    """
     if 2 * silent <= count:
         return None
     return (

@@ -1,11 +1,11 @@
-"""Jobs: what a command asks of a model, done in a process that runs the code of the artifact.
+"""Jobs: the work that a command submits to a model, done in a process that runs the code of the artifact.
 
-An installed or already imported copy of the package would answer in the artifact's place; so the process is a new one, with the
-artifact's code first on its path. What the command itself does not need is loaded by that process alone.
+An installed or already imported copy of the package would otherwise answer in place of the artifact's code; therefore the process
+is a new one, with the artifact's code first on its path.
 
 The protocol between a command and an artifact's code is versioned. The manifest of the scorer names the module of each command
-and the protocol that its code speaks. A job says which protocol it needs: no more than what it asks for. Code ignores fields that
-it does not know, gives absent ones their defaults, and refuses a job that needs a newer protocol than its own.
+and the protocol of its code. A job names the oldest protocol that can do what it asks. Code ignores unknown fields, gives absent
+ones their defaults, and refuses a job that needs a newer protocol than its own.
 
 ====  =================================================================================
 0     the files, their columns, ``as_of`` and the output; the manifest names no module
@@ -45,20 +45,20 @@ _BAD_INPUT, _INTERRUPTED, _TERMINATED = 2, 130, 143
 
 @dataclass(frozen=True)
 class Job:
-    """What to do with a model.
+    """The work that is submitted to a model.
 
     Attributes:
         scorer: folder of the scorer.
         transactions: path of the transactions, or None.
         decisions: path of the decisions, or None.
         outcomes: path of the outcomes, or None.
-        columns: the files' own names of columns.
-        as_of: ISO text: the moment of decisions that give none.
+        columns: contract name -> column name of the files.
+        as_of: the ``as_of`` of decisions that give none, in ISO-8601 text.
         output: file to write, or None.
-        date_format: how times of the files are written, or None: as the model was told.
-        decimal: decimal mark of the files, or None: as the model was told.
-        bad_values: values of defaulted that mean bad; none where 1 does.
-        protocol: the protocol that is needed to do what is asked.
+        date_format: date format of the files; None means that of the model's training.
+        decimal: decimal mark of the files; None means that of the model's training.
+        bad_values: values of ``defaulted`` that mean bad; empty where 1 is bad.
+        protocol: the oldest protocol that can do the job.
     """
 
     scorer: str
@@ -75,10 +75,10 @@ class Job:
 
     @classmethod
     def read(cls, text: str) -> "Job":
-        """A job as ``submit`` writes it.
+        """Read a job from the text that ``submit`` writes.
 
         Raises:
-            ValueError: it needs a newer protocol than this code speaks.
+            ValueError: the job needs a newer protocol than that of this code.
         """
         stored = json.loads(text)
         if stored.get("protocol", 0) > PROTOCOL:
@@ -90,7 +90,7 @@ class Job:
 
     @property
     def moment(self) -> datetime:
-        """``as_of``, read."""
+        """``as_of`` as a datetime in UTC."""
         moment = read_iso(self.as_of)
         if moment is None:
             raise ValueError(
@@ -99,7 +99,13 @@ class Job:
         return moment
 
     def scan(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.LazyFrame":
-        """A file under the contract's names: those that the job gives, which must be there, then those the model knows."""
+        """Open a table with the contract's column names.
+
+        Columns are renamed as the job says, which must then exist, and else as the model's training was told.
+
+        Raises:
+            ValueError: the table cannot be opened, or lacks a column.
+        """
         from credit_model.data import files
         from credit_model.data.transactions import COLUMNS, REQUIRED
 
@@ -112,10 +118,10 @@ class Job:
         return files.scan(path, {**scorer.columns, **self.columns}, every, only, formats)
 
     def read_decisions(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.DataFrame":
-        """A file of decisions as ``scan`` opens it, in memory; what seems to be written otherwise than it is read is told.
+        """Read a table of decisions into memory; arguments as in ``scan``. Doubtful cells are reported by a warning.
 
         Raises:
-            ValueError: it has no rows, or cannot be read.
+            ValueError: the table has no rows, or cannot be read.
         """
         from credit_model.data import doubts, files
 
@@ -125,7 +131,7 @@ class Job:
         return table
 
     def scan_transactions(self, scorer: "Scorer") -> "pl.LazyFrame":
-        """The transactions; none where the job names none."""
+        """Open the transactions; without rows where the job names none."""
         import polars as pl
 
         from credit_model.data.transactions import REQUIRED, SCHEMA
@@ -136,15 +142,15 @@ class Job:
 
 
 def submit(command: str, settings: Settings, model: Path) -> int:
-    """Let a model's own code do what a command asks; returns the exit code.
+    """Submit a job to a model's own code, and wait for it; returns the exit code.
 
     Args:
         command: ``score`` or ``monitor``.
-        settings: what was asked.
-        model: the model's folder.
+        settings: settings of the command.
+        model: folder of the model.
 
     Raises:
-        ValueError: the model is older than something that was asked, or cannot do the command.
+        ValueError: the model is too old for one of the settings, or has no code for the command.
     """
     job = Job(
         str((model / "artifacts" / "scorer").resolve()),
@@ -194,9 +200,9 @@ def _written(job: Job, protocol: int, model: str) -> dict[str, object]:
 
 
 def wait(command: list[str], environment: dict[str, str]) -> int:
-    """Run a command to its end; an interruption reaches it, and it is waited for while it clears up.
+    """Run a command to its end; returns its exit code. If it is interrupted, it is still waited for, so that it can clean up.
 
-    A terminal interrupts both processes by itself, so that only an end that was asked of this one is handed on.
+    A terminal interrupts both processes by itself; only a request to terminate this process is passed on.
     """
     process = subprocess.Popen(command, env=environment)
     former = {
@@ -211,7 +217,7 @@ def wait(command: list[str], environment: dict[str, str]) -> int:
 
 
 def run(work: Callable[[Job, "Scorer"], str], argv: list[str] | None = None) -> int:
-    """Do the job that is the process's one argument; prints what the work says, returns the exit code."""
+    """Do the job that is the process's only argument; prints the result of ``work`` and returns the exit code."""
     from credit_model.scoring.scorer import Scorer
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # leaves no unfinished file behind

@@ -1,11 +1,11 @@
-"""New decisions against the reference that the model carries: drift of inputs and score, and what became of them.
+"""Monitoring: new decisions against the reference that the model carries (drift), and against their outcomes (performance).
 
-Like is compared with like. The reference of a proxy label is customers with a transaction in the window, so that new
-decisions without one are counted and not compared; whether decisions had a history is watched where real decisions are
-given to a model of real decisions.
+Like is compared with like. With a proxy label the reference consists of customers with a transaction in the observation window,
+so that new decisions without one are counted but not compared. Whether decisions have a history is watched only where a model
+of real outcomes meets a table of decisions.
 
-``monitor`` fetches a model and runs this module from the code that the model carries, like ``batch``, and takes transactions
-piece by piece, as it does: counts of pieces add up. Features are computed a second time beside scoring, which keeps none.
+The command ``monitor`` runs this module from the code that the model carries, as ``score`` runs ``batch``. Transactions are read
+piece by piece and the counts added up. Features are computed again here, because scoring does not keep them.
 """
 
 import sys
@@ -44,7 +44,7 @@ DRIFT: dict[str, pl.DataType] = {
 
 
 def counts(reference: Reference, features: pl.DataFrame, score: pl.Series) -> dict[str, Counts]:
-    """Judged decisions per bin of every input, and of their score; those of parts add up to those of the whole."""
+    """Scored decisions per bin of every input and of the score, by name; counts of parts add up to those of the whole."""
     counted = {name: distribution.count(features[name]) for name, distribution in reference.inputs.items()}
     return counted | {SCORE: reference.score.count(score)}
 
@@ -54,7 +54,7 @@ def drift(
 ) -> pl.DataFrame:
     """The population stability index of every input, of the score, and of having a history, worst first.
 
-    Limits know the sample size, and share one chance of 5 % of any false alarm among all that is watched (Bonferroni).
+    Limits depend on the sample sizes (``metrics.psi_limit``) and share a 5 % chance of any false alarm (Bonferroni).
 
     Args:
         reference: the reference.
@@ -83,8 +83,8 @@ def had_history(
 
     Args:
         reference: the reference.
-        status: of the new decisions; an invalid one tells nothing.
-        all_judged: those without a history were judged too, so that the reference's scores are of all decisions.
+        status: of the new decisions; invalid ones are left out.
+        all_judged: whether decisions without a history are scored too, so that the reference's scores are of all decisions.
     """
     share, judged = reference.no_history_share, sum(reference.score.counts)
     decisions = judged if all_judged or share == 1 else round(judged / (1 - share))
@@ -94,12 +94,12 @@ def had_history(
 
 
 def performance(answers: pl.DataFrame, reference: Reference | None, seed: int = 42) -> dict[str, float | str]:
-    """What became of judged decisions: AUC with its interval, calibration in the large, bad rate by decision.
+    """Performance of scored decisions: AUC with its interval, calibration in the large, bad rate by decision.
 
     Args:
         answers: ``CustomerId``, ``probability``, ``decision``, and ``bad`` of the outcomes.
-        reference: the reference; None where its label is another than the outcomes', so that neither its figures nor the
-            level of the probabilities can be compared with them.
+        reference: the reference; None where its label is not the outcomes', so that neither its figures nor the level of
+            the probabilities can be compared with them.
         seed: of the resampling.
     """
     scored = answers.filter(pl.col("probability").is_not_null())
@@ -124,7 +124,7 @@ def performance(answers: pl.DataFrame, reference: Reference | None, seed: int = 
 
 
 def report(table: pl.DataFrame, notes: Sequence[str], became: Mapping[str, float | str]) -> list[str]:
-    """Lines for the reader: the verdict first, then what was compared."""
+    """Lines to print: the verdict first, then what was compared."""
     drifted = table.filter(pl.col("drifted"))["subject"].to_list()
     verdict = f"drifted: {', '.join(drifted)}" if drifted else "no drift beyond chance"
     lines = [f"{verdict} ({table.height} subjects watched, 5 % chance of any false alarm)", *notes]
@@ -155,10 +155,10 @@ def monitored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> str
     Args:
         job: what to compare.
         scorer: the fitted scorer.
-        rows_at_once: most transactions of a piece, on average.
+        rows_at_once: largest number of transactions per piece, on average.
 
     Raises:
-        ValueError: the model has no reference, a file cannot be read, or no decision could be judged.
+        ValueError: the model has no reference, a file cannot be read, or no decision could be scored.
     """
     reference = scorer.reference
     if reference is None:

@@ -1,4 +1,4 @@
-"""The MLflow door: the scorer as a pyfunc model, written in code (no pickle)."""
+"""The scorer as an MLflow pyfunc model, logged as code (no pickle)."""
 
 import os
 import sys
@@ -30,10 +30,10 @@ _NAMES = pd.Index(list(ANSWER))
 
 
 class RefusedRequestError(MlflowException):
-    """A request that no row can be read from: answered 400 with one sentence.
+    """A request from which no row can be read; the server answers 400 with one sentence.
 
-    MLflow puts the repr of the input before an exception's message; this message stays as it is, so that nothing of a
-    customer is repeated.
+    MLflow puts the repr of the input before an exception's message; this message cannot be changed, so that no data of a
+    customer are repeated.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -55,10 +55,10 @@ class RefusedRequestError(MlflowException):
 
 
 class CreditModel(PythonModel):
-    """Raw transactions in, one decision per customer out; the contract is in docs/answer.md."""
+    """The pyfunc model: from raw transactions to one answer per decision; ``docs/answer.md`` describes both."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the scorer beside the model."""
+        """Read the scorer from the model's artifacts."""
         _keep_text_as_it_comes()
         self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
         self.short_way = short_way(self.scorer, os.environ)
@@ -93,7 +93,7 @@ class CreditModel(PythonModel):
 
 
 def to_pandas(answer: Mapping[str, list[Any]]) -> pd.DataFrame:
-    """The answer as pandas, with None (never NaN) where there is nothing: JSON knows no NaN."""
+    """The answer as a pandas table, with None and never NaN for a missing value, because JSON has no NaN."""
     cells = np.empty((len(answer["status"]), len(answer)), dtype=object)
     for place, column in enumerate(answer.values()):
         cells[:, place] = _objects(column)
@@ -108,7 +108,7 @@ def _objects(column: list[Any]) -> np.ndarray:
 
 
 def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:
-    """Every input by name, of any type and optional: what is required is decided by the model's own validation."""
+    """The signature: every input by name, optional and of any type; the model's own validation decides what is required."""
     names = [*COLUMNS, "as_of", *(attribute.name for attribute in attributes)]
     any_type = AnyType()  # type: ignore[no-untyped-call]
     inputs = Schema([ColSpec(any_type, name=name, required=False) for name in names])

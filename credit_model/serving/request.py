@@ -1,8 +1,8 @@
-"""A scoring request in either shape -> tidy transactions, each tied to its decision.
+"""Reading of a request, in either of two shapes, into decisions and the tidy transactions of each.
 
 One row per decision: the transactions' columns are parallel arrays. One row per transaction: the raw table as it is, grouped
-by ``CustomerId`` and, where the column is present, ``as_of``, in order of first appearance. Where rows of both kinds come
-together, each row is what it is, whatever the others are: a customer's answer does not depend on who else is asked about.
+by ``CustomerId`` and, where the column is present, ``as_of``, in order of first appearance. Each row is read by its own shape, so
+that a customer's answer does not depend on the other rows of the request.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +27,12 @@ _MISFIT = "array of another length than TransactionStartTime"
 
 
 class UnreadableRequestError(ValueError):
-    """No row can be read from the request; the message repeats nothing of it."""
+    """No row can be read from the request; the message repeats no part of it."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Tidy transactions with a column ``decision``, and the decisions they belong to."""
+    """Tidy transactions with a column ``decision``, the number of their decision from 0, and the decisions."""
 
     transactions: Tidy
     decisions: Decisions
@@ -49,7 +49,7 @@ def read_request(
 
     Args:
         table: one row per decision or one row per transaction; columns outside the contract are ignored.
-        as_of: the moment of rows that give none.
+        as_of: the ``as_of`` of rows that give none, in UTC.
         attributes: the model's application attributes.
         arrays_only: refuse one row per transaction.
 

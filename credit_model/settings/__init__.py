@@ -1,1 +1,1 @@
-"""Every parameter, once."""
+"""The parameters of the commands, each defined once."""

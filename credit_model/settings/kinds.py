@@ -1,7 +1,7 @@
-"""Kinds of parameter: how a text, or a value of a YAML file, becomes a typed value, and back.
+"""Kinds of parameter: how a text of the command line, or a value of a YAML file, becomes a typed value, and back.
 
-A YAML file is read with every scalar as text, so that both roads meet here: a kind reads a text, a list of
-texts or a mapping of texts.
+A YAML file is read with every scalar as text, so that a kind reads the same from both: a text, a list of texts or a mapping of
+texts.
 """
 
 import re
@@ -24,9 +24,9 @@ class Kind:
     """A kind of parameter.
 
     Attributes:
-        read: a raw value -> the typed value; raises ValueError with what the value is not and what to give.
-        write: the typed value -> a text that reads as the same value.
-        unset: the text of None.
+        read: from a raw value to the typed value; raises ValueError with what is wrong and what to give.
+        write: from the typed value to a text that reads as the same value.
+        unset: the text that stands for None.
         mlflow_type: its type in an MLproject file.
     """
 
@@ -37,7 +37,13 @@ class Kind:
 
 
 class Levels(NamedTuple):
-    """Risk levels, safest first: their names, the probabilities between them and what is decided in each."""
+    """Risk levels, safest first.
+
+    Attributes:
+        names: of the levels.
+        limits: probabilities of bad between the levels, ascending; one fewer than names.
+        decisions: of the levels: ``approve``, ``review`` or ``reject``.
+    """
 
     names: tuple[str, ...]
     limits: tuple[float, ...]
@@ -45,7 +51,7 @@ class Levels(NamedTuple):
 
 
 def whole(least: int = 1, *, auto: bool = False) -> Kind:
-    """A whole number from ``least`` up; with ``auto`` also the word auto, which is None."""
+    """A whole number of at least ``least``; with ``auto`` the word auto is accepted too and becomes None."""
     what = f"a whole number of at least {least}"
 
     def read(raw: Raw) -> int | None:
@@ -60,7 +66,7 @@ def whole(least: int = 1, *, auto: bool = False) -> Kind:
 
 
 def number(above: float = 0.0, below: float = float("inf"), *, auto: bool = False) -> Kind:
-    """A finite number between two limits; with ``auto`` also the word auto, which is None."""
+    """A finite number between two limits, both excluded; with ``auto`` the word auto is accepted too and becomes None."""
     limits = f"above {above:g}" + (f" and below {below:g}" if isfinite(below) else "")
     remedy = f"give a number {limits}{', or auto' if auto else ''}"
 
@@ -80,7 +86,7 @@ def number(above: float = 0.0, below: float = float("inf"), *, auto: bool = Fals
 
 
 def choice(*options: str) -> Kind:
-    """One of a few words."""
+    """One of several words."""
 
     def read(raw: Raw) -> str:
         text = _text(raw, "one word")

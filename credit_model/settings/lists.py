@@ -1,4 +1,4 @@
-"""A list, or pairs, in one text: items between commas, quoted as in CSV where an item holds a comma itself."""
+"""Lists and pairs in one text, separated by commas; an item that holds a comma is quoted as in CSV."""
 
 import csv
 import io
@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 
 def split(text: str) -> list[str]:
-    """The items of a text, without the spaces around them; empty ones are passed over.
+    """The items of a text, without the spaces around them; empty items are ignored.
 
-    >>> split('income, "Amount, UGX"')
-    ['income', 'Amount, UGX']
+    Example:
+        >>> split('income, "Amount, UGX"')
+        ['income', 'Amount, UGX']
     """
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     return [item.strip() for row in rows for item in row if item.strip()]
@@ -23,7 +24,7 @@ def join(items: Iterable[str]) -> str:
 
 
 def split_pairs(text: str) -> dict[str, str]:
-    """Read ``CustomerId=client,Amount=value`` as contract name -> the table's own name.
+    """Read ``CustomerId=client,Amount=value`` as contract name -> column name of the table.
 
     A pair with a comma in it is quoted as in CSV: ``"Amount=Amount, UGX",CustomerId=client``.
 

@@ -1,7 +1,7 @@
 """Every parameter once: name, kind, default, meaning, and the commands that take it.
 
-The command line beats the YAML file named by ``config``, which beats the default. An empty text means unset,
-because MLflow passes every parameter of an entry point, given or not.
+The command line overrides the YAML file named by ``config``, which overrides the default. An empty text means unset, because
+MLflow passes every parameter of an entry point, whether it was given or not.
 """
 
 from collections.abc import Mapping
@@ -48,9 +48,9 @@ def _parameter(kind: Kind, default: Any, commands: str, meaning: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters of a command, typed; None is unset, or ``auto`` where the parameter has it.
+    """The typed parameters of a command; None means unset, or ``auto`` where the parameter accepts it.
 
-    Those that the command does not take keep their defaults.
+    Parameters that the command does not take have their default values.
     """
 
     transactions: str | None = _parameter(
@@ -179,7 +179,7 @@ class Settings:
 
     @property
     def target(self) -> str:
-        """The label in use: ``auto`` decided."""
+        """The label in use, with ``auto`` resolved: ``rfm_proxy``, ``same_window`` or ``observed``."""
         if self.label != "auto":
             return self.label
         return "rfm_proxy" if self.outcomes is None else "observed"
@@ -189,7 +189,7 @@ def parameters(command: str) -> dict[str, Field[Any]]:
     """The fields of ``Settings`` that a command takes, by name.
 
     Raises:
-        ValueError: no such command.
+        ValueError: there is no such command.
     """
     if command not in COMMANDS:
         raise ValueError(f"there is no command {command!r}; {suggest(command, COMMANDS)}")
@@ -201,14 +201,14 @@ def parameters(command: str) -> dict[str, Field[Any]]:
 
 
 def resolve(command: str, words: Mapping[str, str]) -> Settings:
-    """The settings of a command.
+    """Resolve the settings of a command from the command line, the YAML file and the defaults.
 
     Args:
         command: one of ``COMMANDS``.
-        words: texts of the command line by name, ``config`` among them; an empty text is unset.
+        words: texts of the command line by parameter name, ``config`` among them; an empty text means unset.
 
     Raises:
-        ValueError: an unknown parameter, a value that cannot be read, or a needed one not given.
+        ValueError: a parameter is unknown, a value cannot be read, or a required parameter is not given.
     """
     texts = {name: text for name, text in words.items() if text != ""}
     config = texts.pop("config", None)
@@ -224,7 +224,7 @@ def resolve(command: str, words: Mapping[str, str]) -> Settings:
 
 
 def texts(command: str, settings: Settings) -> dict[str, str]:
-    """Every parameter of a command as a text that reads as the same value, for MLflow's run parameters."""
+    """Every parameter of a command, by name, as a text that reads as the same value; MLflow keeps them with the run."""
     values = {
         name: (parameter.metadata["kind"], getattr(settings, name))
         for name, parameter in parameters(command).items()

@@ -1,4 +1,4 @@
-"""What the purchases of a synthetic block cost, which of them are frauds, and the credits that follow."""
+"""Amounts of the purchases of a synthetic block, which of them are frauds, and the credits that follow."""
 
 import numpy as np
 import polars as pl
@@ -38,7 +38,7 @@ _FEES = np.array([FEE_RATE if offer.category == "utility_bill" else 0.0 for offe
 
 
 def price(rng: np.random.Generator, customers: Customers, purchases: pl.DataFrame) -> pl.DataFrame:
-    """Add ``Amount``, ``Value`` and ``FraudResult`` to purchases; those of the float account are negative."""
+    """Add ``Amount`` and ``Value``, in currency units, and ``FraudResult``; amounts of the float account are negative."""
     customer, offer, fade = (purchases[name].to_numpy() for name in ("customer", "offer", "fade"))
     taste = segment_values("ticket")[customers.segment[customer]] + TICKET_SPREAD * customers.ticket[customer]
     amount = _ladder_amounts(offer, rng.logistic(size=len(offer)) + taste - FADED_TICKET * fade)

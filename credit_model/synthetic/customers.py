@@ -1,4 +1,4 @@
-"""Who the synthetic customers are: a block of them, with all that stays hidden from a model.
+"""A block of synthetic customers, with the properties that stay hidden from a model.
 
 A block is one copy of the published population, drawn from its own stream of random numbers: it depends on
 the seed and on its number, on no other block and not on how many there are.
@@ -129,7 +129,7 @@ def draw_customers(rng: np.random.Generator, window: Window) -> Customers:
 
 
 def truth_frame(customers: Customers, window: Window, identities: pl.Series) -> pl.DataFrame:
-    """What the process knows of each customer: one row each."""
+    """The hidden properties of each customer, one row per customer, with the columns of ``generate.truth``."""
     dropout = (customers.dropout * 1e6).astype(np.int64)
     return pl.DataFrame(
         {

@@ -2,12 +2,12 @@
 
 The process is buy-till-you-die (Schmittlein, Morrison and Colombo, Management Science 33, 1987) with
 sessions: a customer arrives, opens sessions at a rate of their own, buys once or more in each, and leaves for
-good at a drop-out time that nobody sees. Beyond that model, the drop-out depends on a latent segment and on
-loyalty, which show in what is bought, at what price and with how many credits, and it casts a shadow before
-it: tickets shrink, refunds multiply.
+good at an unobserved drop-out time. Beyond that model, the drop-out depends on a latent segment and on
+loyalty, which show in what is bought, at what price and with how many credits, and it announces itself: before it,
+amounts shrink and refunds become more frequent.
 
 Rows come in blocks of ``CUSTOMERS`` customers, each with the published number of transactions: memory is
-bounded by a block however many customers there are, and more customers change nothing of the earlier ones.
+bounded by a block however many customers there are, and more customers leave the earlier ones unchanged.
 """
 
 import math
@@ -32,9 +32,9 @@ def generate(
 
     Args:
         customers: number of customers; each block of 3,742 has 95,662 rows over 90 days.
-        days: length of the window from ``start``.
-        seed: one seed, one result.
-        start: first moment, UTC.
+        days: length of the window from ``start``, in days.
+        seed: the same arguments and seed give the same rows.
+        start: start of the window, in UTC.
 
     Returns:
         Frames with the 16 columns of the Xente file, each of whole customers, in order of time.
@@ -49,19 +49,19 @@ def generate(
 def transactions(
     customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
 ) -> pl.DataFrame:
-    """All the rows of ``generate`` in one frame, in order of time; for what fits in memory."""
+    """All rows of ``generate`` in one frame in memory, in order of time; arguments and errors as there."""
     return pl.concat(generate(customers, days, seed, start)).sort("TransactionStartTime", maintain_order=True)
 
 
 def truth(
     customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
 ) -> pl.DataFrame:
-    """What the process knows of each customer of ``generate`` with the same arguments.
+    """The hidden properties of each customer of ``generate`` with the same arguments.
 
     Returns:
         One row per customer: ``CustomerId``, ``segment``, ``loyalty`` (standard normal; the loyal stay
-        longer), ``sessions_per_day``, ``first_purchase`` and ``dropout``: no transaction is later, and it may
-        lie after the window.
+        longer), ``sessions_per_day``, ``first_purchase`` and ``dropout`` (no transaction is later; it may lie
+        after the window).
 
     Raises:
         ValueError: fewer than one customer, less than one day, or a negative seed.
@@ -73,7 +73,7 @@ def truth(
 def loans(
     customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
 ) -> Iterator[pl.DataFrame]:
-    """Past loans of the customers of ``generate`` with the same arguments, and of some who have no transactions.
+    """Past loans of the customers of ``generate`` with the same arguments, and of people without transactions.
 
     Returns:
         Frames, block by block, each in order of time: ``CustomerId``, ``as_of``, ``STATED``, ``defaulted`` (0, 1, null
@@ -89,7 +89,7 @@ def loans(
 def applications(
     customers: int = CUSTOMERS, days: int = DAYS, seed: int = 42, start: datetime = START
 ) -> Iterator[pl.DataFrame]:
-    """What ``loans`` with the same arguments goes on to: those asked for in the last week, at most a tenth of the window.
+    """Applications for new loans after those of ``loans``: in the last week, or last tenth of a window under ten weeks.
 
     Returns:
         Frames, block by block, each in order of time: ``CustomerId``, ``as_of`` and ``STATED``.

@@ -1,7 +1,7 @@
-"""Loans of a synthetic block: who asks for one, when and for how much, and whether it is repaid when due.
+"""Loans of a synthetic block: who applies for one, when and for how much, and whether it is repaid when due.
 
-What makes a loan bad shows in the transactions in part: customers who are leaving, have little loyalty or come seldom
-default more often. The application adds what they say of themselves; the rest is chance.
+The risk of a loan shows in the transactions in part: customers who are about to leave, have little loyalty or come seldom
+default more often. The attributes that they state add to it; the rest is chance.
 """
 
 import numpy as np
@@ -36,11 +36,11 @@ UNKNOWN_EMPLOYMENT = 0.05
 
 
 def draw_people(rng: np.random.Generator, customers: Customers) -> pl.DataFrame:
-    """Draw everyone who may ask: the customers of a block, then as many strangers, who have no transactions.
+    """Draw everyone who may apply: the customers of a block, then as many strangers, who have no transactions.
 
     Returns:
-        One row per person: what they state but for the loan, ``first`` and ``dropout`` (seconds from the start of the
-        window; null of strangers), and ``strain``: what of their risk stays hidden, in logits.
+        One row per person: the attributes that they state, except those of the loan; ``first`` and ``dropout`` (seconds from
+        the start of the window; null of strangers); and ``strain``, the hidden part of their risk, in log-odds.
     """
     count = 2 * CUSTOMERS
     taste, pace, loyalty = _hidden(rng, customers)
@@ -64,11 +64,11 @@ def draw_people(rng: np.random.Generator, customers: Customers) -> pl.DataFrame:
 
 
 def draw_loans(rng: np.random.Generator, people: pl.DataFrame, window: Window) -> pl.DataFrame:
-    """Draw the loans that people ask for: customers from their first purchase on, strangers at any time.
+    """Draw the loans that people apply for: customers from their first purchase on, strangers at any time.
 
     Returns:
         One row per loan, in order of time: ``person``, ``seconds`` from the start of the window, ``STATED``, ``new``
-        (asked for so late that nothing is decided yet) and ``defaulted`` (null where it will never be decided).
+        (applied for so late that its outcome is open) and ``defaulted`` (null where the outcome stays indeterminate).
     """
     end = window.days * DAY
     begin = people["first"].fill_null(0.0).to_numpy()

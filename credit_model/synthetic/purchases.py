@@ -1,4 +1,4 @@
-"""What the synthetic customers of a block buy and when: sessions, purchases, whether a credit follows."""
+"""Purchases of the synthetic customers of a block: sessions, what is bought in them, whether a credit follows."""
 
 import numpy as np
 import polars as pl
@@ -32,12 +32,12 @@ _CREDITS = np.array([offer.credit for offer in OFFERS])
 
 
 def block_size(customers: Customers, window: Window, usual: Customers) -> tuple[int, float]:
-    """How much a block sells: the published number of rows in the published span, in proportion in another.
+    """The number of rows of a block: the published number in the published span, in proportion in any other.
 
     Args:
-        customers: the block, over the window.
-        window: the span wanted.
-        usual: the same block over the published span.
+        customers: the block, drawn for the window.
+        window: the window to fill.
+        usual: the same block, drawn for the published span.
 
     Returns:
         The number of rows, and the factor on the session rates that yields a few more.

@@ -1,1 +1,1 @@
-"""MLflow: its store, its runs, its registry."""
+"""MLflow: its tracking store, its runs and its model registry."""

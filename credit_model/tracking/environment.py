@@ -1,4 +1,4 @@
-"""What MLflow is told before it is imported."""
+"""Environment variables that MLflow reads when it is imported."""
 
 import sys
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ def mlflow_defaults(folder: Path, environment: Mapping[str, str]) -> dict[str, s
 
     Args:
         folder: the project's folder; relative stores of MLflow's own tools are relative to it.
-        environment: the variables that are set already; what they say stands.
+        environment: the variables that are set already; they are kept.
     """
     defaults = {
         "DO_NOT_TRACK": "true",

@@ -1,10 +1,12 @@
-"""Where the files of a model are."""
+"""The folder of a model's files."""
 
 from pathlib import Path
 
 
 def model_folder(model: str) -> Path:
-    """The folder of a model: itself where it is one, else what MLflow finds under the URI; MLflow takes seconds to load.
+    """The folder of a model: the path itself where it is a folder, else downloaded from the MLflow URI.
+
+    MLflow, which takes seconds to import, is imported only for a URI.
 
     Raises:
         ValueError: there is no such model, or the MLflow store does not give it.

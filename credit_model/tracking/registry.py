@@ -1,4 +1,4 @@
-"""Registered models: their versions, the champion among them, and their files."""
+"""Registered models: their versions, the aliases champion and challenger, and their files."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
 def check_writable(name: str) -> None:
-    """Find out before the work whether a version can be registered.
+    """Check, before the work begins, that a version can be registered.
 
     Raises:
         ValueError: the store does not allow it.
@@ -34,8 +34,8 @@ def check_writable(name: str) -> None:
 def set_aliases(name: str, version: int, *, passed: bool) -> bool:
     """Make a new version the challenger, and the champion too if its gates passed and the model never had one.
 
-    A champion that is missing later was taken away; only ``promote`` makes a new one. A tag of the registered model keeps
-    whether there was one; of a model without the tag nobody knows, so it is taken to have had one.
+    If the champion's alias was deleted later, only ``promote`` sets it again. A tag of the registered model records whether it
+    ever had a champion; a model without the tag is treated as if it had.
 
     Returns:
         Whether it became champion.
@@ -51,17 +51,17 @@ def set_aliases(name: str, version: int, *, passed: bool) -> bool:
 
 
 def make_champion(name: str, version: str) -> None:
-    """Let the champion's alias stand for a version."""
+    """Set the alias ``champion`` to a version, and record in a tag that the model has had one."""
     client = MlflowClient()
     client.set_registered_model_tag(name, HAD_CHAMPION, "true")
     client.set_registered_model_alias(name, CHAMPION, version)
 
 
 def fetched(uri: str) -> Path:
-    """The folder of a model, downloaded where it is not on this machine.
+    """The folder of a model's files, downloaded unless they are on this machine.
 
     Args:
-        uri: such as ``models:/credit-risk@champion`` or ``models:/credit-risk/3``, or any other that MLflow knows.
+        uri: such as ``models:/credit-risk@champion`` or ``models:/credit-risk/3``, or another model URI of MLflow.
 
     Raises:
         ValueError: there is no such model, or the store does not give it.
@@ -83,7 +83,7 @@ def fetched(uri: str) -> Path:
 
 
 def _place(uri: str) -> str:
-    """Where the files of a model are."""
+    """The place of a model's files."""
     while uri.startswith("models:"):
         uri = str(ModelsArtifactRepository.get_underlying_uri(uri))  # type: ignore[no-untyped-call]
     return uri

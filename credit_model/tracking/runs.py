@@ -1,4 +1,4 @@
-"""What MLflow keeps of a training and of an exploration."""
+"""MLflow runs of a training and of an exploration: what is logged in them."""
 
 import hashlib
 import hmac
@@ -45,14 +45,14 @@ CARRIED = (
 
 
 def log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
-    """Keep the page and the pictures of an exploration with the active run."""
+    """Log the page and the pictures of an exploration to the active run."""
     mlflow.log_text(page, "exploration.html")
     for name, figure in drawn.items():
         mlflow.log_figure(figure, f"pictures/{name}")
 
 
 def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
-    """Keep parameters, figures, tables and pictures of a training with the active run; its candidates in runs of their own."""
+    """Log parameters, metrics, tables and pictures of a training to the active run, and each candidate to a child run."""
     trained = outcome.trained
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
     mlflow.log_metrics(dict(outcome.figures))
@@ -66,7 +66,7 @@ def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
 
 
 def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
-    """A nested run of a candidate, and in it one of everything that a search tried."""
+    """A child run of a candidate, and in it one of every point that a search tried."""
     with mlflow.start_run(run_name=name, nested=True):
         mlflow.log_params({"candidate": name, "chosen": name == trained.winner} | dict(result.parameters))
         mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
@@ -107,7 +107,7 @@ def _log_datasets(trained: Trained) -> None:
 
 
 def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str, Figure]) -> int:
-    """Log, register and tag the pyfunc model with its document; returns its number."""
+    """Log, register and tag the pyfunc model with its model document; returns the number of the registered version."""
     trained = result.trained
     with tempfile.TemporaryDirectory() as folder:
         scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
@@ -163,9 +163,9 @@ def input_example(scorer: Scorer) -> pd.DataFrame:
 
 
 def requirements(scorer: Scorer) -> list[str]:
-    """What serving installs: the installed versions of what is imported, and of what the winner needs.
+    """The requirements of serving, pinned to the installed versions: those of every model, and those of its classifier.
 
-    MLflow's small distribution serves; the full one brings libraries of training beside it.
+    Serving needs MLflow's small distribution only; the full one would also install libraries of training.
     """
     pinned = []
     for name in (*_SERVED, *scorer.classifier.requirements):

@@ -1,6 +1,6 @@
-"""What the MLflow store answers, in sentences.
+"""Access to the MLflow store, with its errors as sentences.
 
-It is asked before the work begins: a store that cannot be reached, or must not be written, is found in seconds, not after a
+The store is checked before the work begins: one that cannot be reached or written to is found in seconds, not after a
 training.
 """
 
@@ -91,25 +91,25 @@ _MEANINGS = (
 
 
 def shown(address: str) -> str:
-    """A URI without user, password and query."""
+    """A URI without user, password and query, safe to print."""
     return _masked(address).partition("?")[0]
 
 
 def uri() -> str:
-    """The store in use, as it may be shown."""
+    """The URI of the tracking store in use, safe to print."""
     return shown(mlflow.get_tracking_uri())
 
 
 @contextmanager
 def asking(what: str, place: str | None = None) -> Iterator[None]:
-    """Ask the store before the work: a few seconds for an answer, unless the user has set MLflow's own waits.
+    """Ask the store before the work begins: it has a few seconds to answer, unless the user has set MLflow's own limits.
 
     Args:
         what: what it is asked for, as in "does not let you …".
-        place: the store, if it is not that of ``MLFLOW_TRACKING_URI``.
+        place: URI of the store, if it is not that of ``MLFLOW_TRACKING_URI``.
 
     Raises:
-        ValueError: it does not answer, or refuses.
+        ValueError: the store does not answer, or refuses.
     """
     with _briefly():
         try:
@@ -122,10 +122,10 @@ def asking(what: str, place: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def using(what: str) -> Iterator[None]:
-    """Use the store as long as MLflow itself waits.
+    """Use the store during the work, with MLflow's own limits of time; arguments as in ``asking``.
 
     Raises:
-        ValueError: it does not answer any more, or refuses.
+        ValueError: the store no longer answers, or refuses.
     """
     try:
         yield
@@ -136,13 +136,13 @@ def using(what: str) -> Iterator[None]:
 
 
 def reach(*, create: bool) -> None:
-    """Connect to the databases that MLflow would try for minutes; a server answers MLflow's own requests.
+    """Connect to a store that is a database, which MLflow itself would retry for minutes; other stores are not asked here.
 
     Args:
-        create: whether a missing sqlite file will be made.
+        create: whether a missing sqlite file may be created later.
 
     Raises:
-        ValueError: there is no such file.
+        ValueError: the sqlite file does not exist and may not be created.
     """
     for used in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}:
         if used.partition(":")[0].partition("+")[0] in _DATABASES:
@@ -176,11 +176,14 @@ def _file(url: "URL") -> Path | None:
 
 
 def within_time(call: Callable[[], _Result], address: str) -> _Result:
-    """What a call gives inside ``asking``, if it ends in time; one that does not is left to end with the process.
+    """Call a function inside ``asking`` with a limit of time; one that does not return in time ends with the process.
 
     Args:
         call: asks a library that has no limit of its own.
-        address: URI of what is asked; files of this machine need no limit, and a server has that of MLflow's requests.
+        address: URI of what is asked; local files need no limit, and for a server MLflow's requests have one.
+
+    Returns:
+        What the function returns.
     """
     if address.partition(":")[0] in _LIMITED or int(os.environ[_RETRIES]):
         return call()
@@ -191,13 +194,13 @@ def within_time(call: Callable[[], _Result], address: str) -> _Result:
 
 @contextmanager
 def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
-    """A run that the store has taken, with its parameters and an artifact, before the work begins.
+    """Begin a run, with its parameters and a first artifact, before the work; if the work fails, the run ends as failed.
 
-    Work that fails ends the run as failed, with the reason as its description.
+    The reason of the failure becomes the run's description.
 
     Args:
-        experiment: its name, unless ``mlflow run`` has chosen one and begun the run.
-        parameters: kept as the run's parameters, and as ``settings.yaml``, which ``config`` takes.
+        experiment: name of the experiment, unless ``mlflow run`` has chosen one and begun the run.
+        parameters: logged as the run's parameters and as ``settings.yaml``, which the parameter ``config`` accepts.
 
     Raises:
         ValueError: no run or no artifact can be written.
@@ -229,7 +232,7 @@ def _keep(started: "RunInfo", parameters: Mapping[str, str]) -> None:
 
 
 def _fail(run_id: str, fault: BaseException) -> None:
-    """End the run with the reason; a store that does not take this must not hide the reason."""
+    """End the run as failed, with the reason; a store that does not accept this raises nothing here."""
     reason = str(fault) if isinstance(fault, ValueError | OSError) else type(fault).__name__
     with _briefly(), suppress(MlflowException):
         mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", reason)
@@ -249,7 +252,7 @@ def _terminable() -> Iterator[None]:
 
 @contextmanager
 def _briefly() -> Iterator[None]:
-    """MLflow waits for seconds, not for minutes, and logs nothing of what is told in a sentence."""
+    """Let MLflow wait for seconds instead of minutes, and log no error that is reported in a sentence."""
     added = {name: text for name, text in _WAITS.items() if not os.environ.get(name)}
     os.environ.update(added)
     logging.disable(logging.CRITICAL)
@@ -283,7 +286,7 @@ def _meaning(fault: BaseException) -> tuple[str, str] | None:
 
 
 def _chain(fault: BaseException) -> Iterator[BaseException]:
-    """An exception and what it came of."""
+    """An exception and its causes."""
     cause: BaseException | None = fault
     while cause is not None:
         yield cause

@@ -1,1 +1,1 @@
-"""From labelled decisions to a fitted model."""
+"""Training: labels, observation dates, splits, features, fitting, comparison and evaluation of a model."""

@@ -1,4 +1,4 @@
-"""What a model must beat to be worth having: recency alone, and a customer-base model."""
+"""Baselines that a model must beat: recency alone, and a customer-base model."""
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ def recency_risk(measured: pl.DataFrame, history_days: int) -> FloatArray:
 
     Args:
         measured: what ``rfm`` gives over the observation window, one row per decision.
-        history_days: length of that window: the recency of a decision without history.
+        history_days: length of that window in days; the recency of a decision without history.
     """
     return measured["recency"].fill_null(history_days).to_numpy()
 
@@ -27,7 +27,7 @@ def customer_base_risk(train: pl.DataFrame, measured: pl.DataFrame, outcome_days
         train: what ``rfm`` gives for the training decisions, whose purchases (not labels) the model is fitted
             on.
         measured: what ``rfm`` gives for the decisions to rank.
-        outcome_days: the time looked ahead.
+        outcome_days: length of the performance window in days.
 
     Raises:
         ValueError: no training decision has a transaction.
@@ -40,10 +40,12 @@ def customer_base_risk(train: pl.DataFrame, measured: pl.DataFrame, outcome_days
 
 
 def purchases(measured: pl.DataFrame) -> Purchases:
-    """Purchase days of decisions that all have a transaction: several purchases on one day are one.
+    """Purchase days of decisions that all have a transaction: several purchases on one day count as one.
 
-    The model takes purchases to be independent; those of one sitting are not, and would be taken for a high
-    rate.
+    The model assumes independent purchases; several of one session are not, and would look like a high rate.
+
+    Args:
+        measured: what ``rfm`` gives over the observation window, one row per decision.
     """
     last, first = (measured[name].floor().to_numpy() for name in ("recency", "tenure"))
     return Purchases(measured["active_days"].to_numpy() - 1, first - last, first)

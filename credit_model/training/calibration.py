@@ -1,8 +1,8 @@
 """Fitting a calibrator on out-of-fold margins.
 
 Sigmoid: Platt, Probabilistic outputs for support vector machines (1999), with his smoothed targets. Isotonic: Zadrozny and
-Elkan (2002), centred (Oron and Flournoy, 2017): each flat step is one knot, so that between the first and the
-last no two margins share a probability and the ranking is kept; it needs many cases of the rarer class, and is chosen only then.
+Elkan (2002), centred (Oron and Flournoy, 2017): each flat step is one knot, so that margins between the first and the last knot
+keep their ranking. Isotonic regression needs many cases of the rarer class, and is used only then.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ ISOTONIC_LEAST = 1000
 
 
 def fit_calibrator(margin: FloatArray, bad: npt.NDArray[np.int8], *, linear: bool = False) -> Calibrator:
-    """Fit on out-of-fold margins: isotonic with at least 1,000 cases of the rarer class, else a sigmoid.
+    """Fit a calibrator: isotonic with at least 1,000 cases of the rarer class, else a sigmoid.
 
     Args:
-        margin: (n,) out-of-fold margins.
-        bad: (n,) 0 or 1.
-        linear: a sigmoid always, which keeps log-odds linear in the margin, as the points of a scorecard must be.
+        margin: out-of-fold margins in log-odds, shape (n,).
+        bad: 1 for bad, 0 for good, shape (n,).
+        linear: always fit a sigmoid, which keeps log-odds linear in the margin, as the points of a scorecard must be.
     """
     rarer = min(int(bad.sum()), int(len(bad) - bad.sum()))
     return _sigmoid(margin, bad) if linear or rarer < ISOTONIC_LEAST else _isotonic(margin, bad)

@@ -1,4 +1,4 @@
-"""The competing classifiers, their parameters, and how they are compared.
+"""The candidate classifiers, their parameters, and how they are compared.
 
 Cross-validation is grouped by customer. The simplest candidate within one standard error of the best wins (Breiman et al.,
 Classification and Regression Trees, 1984).
@@ -31,12 +31,12 @@ class Candidate:
     """A way to fit a classifier.
 
     Attributes:
-        name: what it is called.
-        rank: a lower one is simpler: a reader would have fewer splits or weights to follow.
-        fit: table, bad, seed, directions and parameters -> classifier.
-        default_parameters: its parameters.
-        space: the values that a search may give some of them.
-        on_request: never compared unless asked for.
+        name: value of the parameter ``candidate``.
+        rank: lower is simpler: fewer splits or weights for a reader to follow.
+        fit: from table, bad, seed, directions and parameters to a classifier.
+        default_parameters: the parameters that it is fitted with by default.
+        space: for some of them, the values that a search tries.
+        on_request: whether it is compared only where the parameter ``candidate`` names it.
     """
 
     name: str
@@ -54,7 +54,7 @@ class CrossValidation:
     Attributes:
         candidate: what was fitted.
         parameters: what it was fitted with.
-        margin: of every case, by the fit that had not seen it.
+        margin: of every case, by the fit that had not seen it, in log-odds; shape (n,).
         fold_auc: one per fold with both classes.
     """
 
@@ -74,7 +74,7 @@ class CrossValidation:
         return float(np.std(self.fold_auc, ddof=1) / np.sqrt(len(self.fold_auc)))
 
     def loss_to(self, other: "CrossValidation") -> tuple[float, float]:
-        """Mean AUC lost to another on the same folds, and the standard error of that difference."""
+        """Mean AUC lost to another candidate on the same folds, and the standard error of that difference."""
         lost = np.array(other.fold_auc) - np.array(self.fold_auc)
         return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
 
@@ -144,7 +144,7 @@ def cross_validate(
     parameters: Mapping[str, Any] | None = None,
     advance: Advance = lambda: None,
 ) -> CrossValidation:
-    """Fit on all folds but one, judge the one left out, for every fold.
+    """Fit on all folds but one and score the one left out, for every fold.
 
     Args:
         candidate: what to fit.
@@ -153,11 +153,11 @@ def cross_validate(
         fold: fold of every row; a customer's rows share one.
         seed: of the fits.
         directions: +1 or -1 per feature whose effect on risk is known.
-        parameters: of the candidate; its defaults where not given.
+        parameters: of the candidate; its default parameters where not given.
         advance: called after every fold.
 
     Raises:
-        ValueError: outside some fold there is but one class.
+        ValueError: the cases outside some fold have only one class.
     """
     params = parameters or candidate.default_parameters
     margin, scores = np.full(len(bad), np.nan), []
@@ -177,7 +177,7 @@ def cross_validate(
 
 
 def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]:
-    """The parameters that a search tries, the defaults first.
+    """The parameters that a search tries, the default parameters first.
 
     Args:
         candidate: whose space is searched.
@@ -195,9 +195,10 @@ def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]
 
 
 def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:
-    """What a search found: the first trial, of the defaults, unless the best one is beyond its standard error.
+    """The trial that a search chooses: that of the default parameters, the first, unless the best beats it significantly.
 
-    Of a dozen trials on few cases, the highest mean is mostly luck.
+    That means by more than the standard error of their difference: of a dozen trials on few cases, the highest mean is
+    mostly chance.
     """
     best = max(trials, key=lambda trial: trial.mean)
     return trials[0] if _as_good(trials[0], best) else best
@@ -206,8 +207,8 @@ def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:
 def choose(results: Mapping[str, CrossValidation]) -> str:
     """Name of the simplest candidate within one standard error of the best.
 
-    All candidates were judged on the same folds, so the error is that of the difference, fold by fold: what makes a fold hard
-    for everybody says nothing about who is better.
+    All candidates were scored on the same folds, so the error is that of the difference, fold by fold: a fold that is hard for
+    every candidate does not count against any of them.
     """
     best = max(results.values(), key=lambda result: result.mean)
     good = [result for result in results.values() if _as_good(result, best)]

@@ -1,4 +1,4 @@
-"""What the two errors cost, and the threshold and bands that cost least."""
+"""Costs of the two errors, and the threshold and bands of least cost."""
 
 import numpy as np
 import polars as pl
@@ -8,9 +8,13 @@ from credit_model.scoring.policy import Bands
 
 
 def cost_threshold(cost_false_negative: float, cost_false_positive: float) -> float:
-    """The probability from which rejecting costs less than approving, for a calibrated probability.
+    """The probability of bad from which rejecting costs less than approving, if probabilities are calibrated.
 
     Elkan, The foundations of cost-sensitive learning (2001). Costs of 10:1 give 0.0909.
+
+    Args:
+        cost_false_negative: cost of approving a bad case.
+        cost_false_positive: cost of rejecting a good case.
 
     Raises:
         ValueError: a cost is not above 0.
@@ -25,9 +29,17 @@ def cost_threshold(cost_false_negative: float, cost_false_positive: float) -> fl
 def cost_curve(
     probability: FloatArray, bad: BadArray, cost_false_negative: float, cost_false_positive: float
 ) -> pl.DataFrame:
-    """Every threshold that predicts differently: threshold, cost per decision, share_predicted_bad.
+    """The cost of errors at every threshold that gives different predictions.
 
-    Thresholds ascend midway between the probabilities that occur, 0 and 1 included: all lie in (0, 1].
+    Args:
+        probability: of bad, shape (n,).
+        bad: 1 for bad, 0 for good, shape (n,).
+        cost_false_negative: cost of approving a bad case.
+        cost_false_positive: cost of rejecting a good case.
+
+    Returns:
+        One row per threshold, ascending: ``threshold`` (midway between probabilities that occur, 0 and 1 included; in
+        (0, 1]), ``cost`` (mean per decision) and ``share_predicted_bad``.
     """
     values = np.unique(np.concatenate([[0.0], probability, [1.0]]))
     thresholds = np.maximum(values[:-1] / 2 + values[1:] / 2, np.nextafter(values[:-1], 1))
@@ -42,9 +54,9 @@ def cost_curve(
 def cost_optimal_threshold(
     probability: FloatArray, bad: BadArray, cost_false_negative: float, cost_false_positive: float
 ) -> float:
-    """The threshold of least cost on these cases, the lowest of several.
+    """The threshold of least cost on these cases, the lowest where several cost the same; arguments as in ``cost_curve``.
 
-    A calibrated probability needs no search: ``cost_threshold`` knows its threshold from the costs alone.
+    For calibrated probabilities no cases are needed: ``cost_threshold`` gives the threshold from the costs alone.
     """
     curve = cost_curve(probability, bad, cost_false_negative, cost_false_positive)
     return float(curve["threshold"].to_numpy()[np.argmin(curve["cost"].to_numpy())])
@@ -57,7 +69,12 @@ def cost_bands(
 
     With the costs of both errors adding up to 1, approving costs (1 - threshold) * probability and rejecting
     threshold * (1 - probability): equal at the threshold. A review costs ``review_cost`` of that. Error costs
-    of 10:1 and the default: approved below 0.073, rejected from 0.273 on.
+    of 10:1 and the default review cost: approved below 0.073, rejected from 0.273 on.
+
+    Args:
+        threshold: the cost-optimal threshold, from ``cost_threshold``.
+        review_cost: cost of a review, as a share of the expected cost of a decision at the threshold.
+        names: of the bands, safest first.
 
     Raises:
         ValueError: a number is not between 0 and 1.

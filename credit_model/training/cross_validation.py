@@ -1,4 +1,4 @@
-"""Candidates on cases: searched, compared and fitted, out of customer."""
+"""Searching, comparing and fitting candidates, with folds grouped by customer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,13 +25,13 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Cases:
-    """What a classifier is fitted on.
+    """The cases that a classifier is fitted on.
 
     Attributes:
-        table: features that vary among the cases.
-        bad: 0 or 1 per case.
-        customers: of the cases.
-        directions: +1 or -1 per feature whose effect on risk is known.
+        table: features that vary among the cases, one row per case.
+        bad: 1 for bad, 0 for good, shape (n,).
+        customers: customer of each case, shape (n,).
+        directions: +1 or -1 for each feature whose effect on risk is known.
     """
 
     table: pl.DataFrame
@@ -41,23 +41,23 @@ class Cases:
 
     @classmethod
     def of(cls, dataset: Dataset, rows: npt.NDArray[np.bool_]) -> "Cases":
-        """Some rows of what was prepared."""
+        """The cases of some rows of a dataset."""
         return cls(dataset.table(rows), dataset.bad[rows], dataset.customers[rows], dataset.directions)
 
     def fold(self, seed: int) -> npt.NDArray[np.int64]:
-        """The fold of every case, out of customer."""
+        """The fold of each case, shape (n,); all cases of a customer share one."""
         return customer_folds(pl.Series(self.customers), FOLDS, seed).to_numpy()
 
 
 def names(recipe: Recipe) -> list[str]:
-    """The candidates to compare: all but those on request, or the one asked for beside the primary."""
+    """Names of the candidates to compare: all but those on request, or the requested one and the interpretable primary."""
     if recipe.candidate != "auto":
         return list(dict.fromkeys((PRIMARY, recipe.candidate)))
     return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
 
 
 def search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[CrossValidation, ...]:
-    """What a search tried, on folds of its own: those of the comparison must not see what was chosen for them."""
+    """Cross-validation of every point that a search tries, on other folds than the comparison uses, so that it stays fair."""
     tried = points(CANDIDATES[name], recipe.search, recipe.seed)
     if len(tried) == 1:
         return ()
@@ -67,14 +67,14 @@ def search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[C
 def compare(
     name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seed: int
 ) -> CrossValidation:
-    """Cross-validation; on other folds again where few cases of the rarer class make one division a lottery."""
+    """Cross-validation of a candidate, repeated on other folds where the rarer class has fewer than 200 cases."""
     seeds = [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
     results = [cross_validated(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
     return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
 
 
 def best_parameters(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
-    """What a search found, or the defaults."""
+    """The parameters that a search chose, or the default parameters where none was made."""
     return best_point(trials).parameters if trials else CANDIDATES[name].default_parameters
 
 
@@ -86,7 +86,7 @@ def cross_validated(
     recipe: Recipe,
     advance: Advance,
 ) -> CrossValidation:
-    """Cross-validation of a candidate on some folds."""
+    """Cross-validation of a candidate on given folds, shape (n,)."""
     return cross_validate(
         CANDIDATES[name],
         cases.table,
@@ -100,12 +100,12 @@ def cross_validated(
 
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
-    """A candidate fitted on cases."""
+    """Fit a candidate on cases."""
     return CANDIDATES[name].fit(cases.table, cases.bad, recipe.seed, cases.directions, parameters)
 
 
 def check_learnable(cases: Cases) -> None:
-    """Refuse what nothing can be learned from.
+    """Refuse cases that are too few to learn from.
 
     Raises:
         ValueError: too few customers, or too few decisions of a class.

@@ -1,4 +1,4 @@
-"""The customers of the proxy label at a snapshot: what was measured of each, their cluster, and the label it means."""
+"""The customers of the proxy label at a snapshot: recency, frequency and monetary value, cluster and label of each."""
 
 from datetime import datetime, timedelta
 
@@ -22,13 +22,13 @@ def customer_table(
     Args:
         transactions: tidy transactions.
         labeller: the labeller of a training.
-        history_days: length of that training's observation window.
+        history_days: length of that training's observation window in days.
         snapshot: end of the performance window; by default the last transaction.
 
     Returns:
         One row per customer, in order: ``CustomerId``, ``recency`` (days before the snapshot, the window's length for the
-        silent), ``frequency`` (transactions), ``monetary`` (sum of ``Value``), ``cluster`` (0 is the least engaged, 2 the
-        most), ``is_high_risk`` (1 for cluster 0, else 0) and ``snapshot``.
+        silent), ``frequency`` (transactions), ``monetary`` (sum of ``Value`` in currency units), ``cluster`` (0 is the
+        least engaged, 2 the most), ``is_high_risk`` (1 for cluster 0, else 0) and ``snapshot``.
 
     Raises:
         ValueError: the transactions do not cover the two windows.

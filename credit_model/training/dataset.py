@@ -1,4 +1,4 @@
-"""Labelled decisions -> what can be learned from: their features, and the catalogue that the data taught."""
+"""Datasets: features and labels of decisions, and the feature catalogue with the levels learned from the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ PARTS = ("train", "test", "excluded")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Features and labels of the decisions that can be learned from.
+    """Features and labels of decisions.
 
     Attributes:
         decisions: the labelled decisions: ``CustomerId``, ``as_of``, ``bad``, ``part``, attributes.
-        features: one row per decision.
-        catalogue: the features, with the levels that the training part taught.
-        currency: the one currency of the data, or None.
-        invalid: decisions left out because their transactions are at fault.
+        features: one row per decision, in the same order.
+        catalogue: the features, with the learned levels.
+        currency: the one currency of the data, or None where none is named.
+        invalid: number of decisions left out because their transactions are faulty.
     """
 
     decisions: pl.DataFrame
@@ -37,33 +37,33 @@ class Dataset:
     invalid: int
 
     def part(self, name: str) -> npt.NDArray[np.bool_]:
-        """Rows of ``train`` or ``test``."""
+        """True for the decisions of a part (``train``, ``test`` or ``excluded``), shape (n,)."""
         return (self.decisions["part"] == name).to_numpy()
 
     @property
     def bad(self) -> BadArray:
-        """0 or 1 per decision."""
+        """1 for bad, 0 for good, shape (n,)."""
         return self.decisions["bad"].to_numpy().astype(np.int8)
 
     @property
     def customers(self) -> npt.NDArray[np.object_]:
-        """Customer of every decision."""
+        """Customer of each decision, shape (n,)."""
         return self.decisions["CustomerId"].to_numpy()
 
     @property
     def modelled(self) -> npt.NDArray[np.bool_]:
-        """Rows that the classifier judges: those with history, or all where there are attributes."""
+        """True for the decisions that the classifier scores, shape (n,): with attributes all, else those with history."""
         active = (self.features["transaction_count"] > 0).to_numpy()
         return active | bool(self.catalogue.attributes)
 
     @property
     def directions(self) -> dict[str, int]:
-        """The features whose effect on risk is known: +1 where it rises with them, -1 where it falls."""
+        """For each feature whose effect on risk is known: +1 where risk rises with it, -1 where it falls."""
         features = self.catalogue.features.items()
         return {name: feature.direction for name, feature in features if feature.direction}
 
     def table(self, rows: npt.NDArray[np.bool_]) -> pl.DataFrame:
-        """The features of some rows, without those that are constant there."""
+        """The features of the decisions where ``rows``, shape (n,), is true, without those that are constant there."""
         table = self.features.filter(pl.Series(rows))
         return table.select([name for name in table.columns if table[name].n_unique() > 1])
 
@@ -71,13 +71,13 @@ class Dataset:
 def build_dataset(
     transactions: Tidy, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS
 ) -> Dataset:
-    """Features of labelled decisions; those whose transactions are at fault are left out and counted.
+    """Compute the features of labelled decisions; decisions with faulty transactions are left out and counted.
 
     Args:
         transactions: tidy transactions.
         decisions: labelled decisions with their ``part``.
         recipe: how to train.
-        parts: the parts that categories and constant features are learned from.
+        parts: parts that the levels of categorical columns are learned from, and in which a feature must vary to be kept.
 
     Raises:
         ValueError: the data hold two currencies, or a feature to include does not exist.
@@ -100,7 +100,7 @@ def keep(
     currency: str | None,
     parts: Sequence[str],
 ) -> Dataset:
-    """What can be learned from: the valid decisions, and the features that vary among those of some parts."""
+    """The dataset of the valid decisions and of the features that vary in some parts; ``transaction_count`` always stays."""
     decisions, features = decisions.filter(valid), features.filter(valid)
     learned = features.filter(decisions["part"].is_in(list(parts)))
     varying = [name for name in features.columns if learned[name].n_unique() > 1]
@@ -109,7 +109,7 @@ def keep(
 
 
 def wanted(catalogue: Catalogue, include: Sequence[str]) -> list[str]:
-    """The features on by default and those to switch on.
+    """Names of the features that are used by default, and of those that ``include`` adds.
 
     Raises:
         ValueError: a feature to include does not exist.
@@ -138,13 +138,14 @@ _MOST_LEVELS, _LEAST_SHARE = 12, 0.02
 
 
 def learn_levels(history: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The levels of each category column that are frequent enough to be measured one by one.
+    """Learn the levels of each categorical column that are frequent enough for features of their own.
 
     Args:
         history: the frame of the training decisions' ``history``.
 
     Returns:
-        For each column at most 12 levels, each seen in at least 2 % of the decisions, most frequent first.
+        For each column at most 12 levels, each seen in at least 2 % of the decisions with history, most frequent first; a
+        column with fewer than two such levels is left out.
     """
     decisions = history["decision"].n_unique()
     levels = {}

@@ -1,4 +1,4 @@
-"""Every measure of judged decisions: as a whole, by period, by decision; and the evenness of its quality over time."""
+"""Evaluation of scored decisions: every measure as a whole, by period, and stability over time."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,15 @@ MOST_PERIODS = 24
 def measure(
     dataset: Dataset, probability: FloatArray, rows: Rows, bands: Bands, recipe: Recipe
 ) -> dict[str, float]:
-    """Every measure of some decisions by name; where a class has fewer than 20, their counts only."""
+    """Every measure of some decisions, by name; only their counts where a class has fewer than 20 cases.
+
+    Args:
+        dataset: the decisions.
+        probability: of bad, shape (n,).
+        rows: true for the decisions to measure, shape (n,); their probability is not NaN.
+        bands: whose threshold makes the predictions.
+        recipe: costs of errors, and the seed of the resampling.
+    """
     bad, risk = dataset.bad[rows], probability[rows]
     counts = {"decisions": float(len(bad)), "bads": float(bad.sum())}
     if not metrics.estimable(bad):
@@ -43,7 +51,15 @@ def measure(
 def figures(
     dataset: Dataset, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
 ) -> dict[str, float]:
-    """The measures out of fold (``grouped_``) and out of time (``test_``), of all decisions and of those with history."""
+    """Every measure out of fold (prefix ``grouped_``) and out of time (``test_``), of all decisions and of those with history.
+
+    Args:
+        dataset: the decisions.
+        bands: whose threshold makes the predictions.
+        probability: of bad, out of fold, shape (n,); NaN where a decision is not scored.
+        test_probability: of bad, out of time, shape (n,); NaN outside the test part.
+        recipe: costs of errors, and the seed of the resampling.
+    """
     measures: dict[str, float] = {}
     for name, judged in {"grouped": probability, "test": test_probability}.items():
         part = dataset.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
@@ -56,11 +72,11 @@ def figures(
 
 
 def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
-    """Calibration in the large and discrimination of each observation date, or month where there are more than 24.
+    """Calibration in the large and AUC by observation date, or by month where there are more than 24 dates.
 
     Returns:
         ``period``, ``decisions``, ``bads``, ``bad_rate``, ``mean_probability``, ``observed_to_expected`` and
-        ``roc_auc`` (null where a class has fewer than 20), in order of time.
+        ``roc_auc`` (null where a class has fewer than 20 cases), in order of time.
     """
     rows = ~np.isnan(probability)
     moments = dataset.decisions["as_of"].filter(pl.Series(rows))

@@ -21,14 +21,14 @@ _SHAPE = (-1, 2, 2, 2)  # group, bad, approved, prediction
 
 @dataclass(frozen=True)
 class Fairness:
-    """What a validator asks about groups.
+    """How groups compare.
 
     Attributes:
         table: one row per group: ``group``, ``decisions``, ``bads``, ``observed_to_expected``, and with the ends of their
-            95 % intervals (``_low``, ``_high``) ``RATES`` and ``roc_auc``; null where a group is too small to say.
+            95 % intervals (``_low``, ``_high``) ``RATES`` and ``roc_auc``; null where a group has too few cases.
         disparities: ``measure``, ``value``, ``low``, ``high``: ``demographic_parity_difference`` and
-            ``demographic_parity_ratio`` of being approved, ``equalized_odds_difference`` of the prediction; 0, 1 and 0
-            are even. One that is not defined, as the ratio where nobody is approved, is absent.
+            ``demographic_parity_ratio`` of approval, ``equalized_odds_difference`` of the prediction; 0, 1 and 0 mean
+            equal treatment. One that is not defined, such as the ratio where no decision is approved, is absent.
     """
 
     table: pl.DataFrame
@@ -40,8 +40,8 @@ class Judged:
     """Decisions with real or proxy outcomes, shape (n,) each.
 
     Attributes:
-        customers: whose decision; intervals resample them with all their decisions.
-        bad: 0 or 1.
+        customers: customer of each decision; intervals resample customers with all their decisions.
+        bad: 1 for bad, 0 for good.
         probability: of bad.
         approved: true where the decision is ``approve``.
         prediction: 0 or 1 at the threshold.
@@ -55,7 +55,7 @@ class Judged:
 
 
 def fairness(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> Fairness:
-    """Compare groups; those with fewer than 20 decisions are pooled, and a missing group is one of its own.
+    """Compare groups; those with fewer than 20 decisions are pooled, and decisions without a group form one.
 
     Args:
         group: text, one per decision; never a feature of the model.
@@ -84,7 +84,7 @@ def _counts(cell: IntArray, drawn: IntArray, groups: int) -> FloatArray:
 
 
 def _rates(counts: FloatArray) -> dict[str, FloatArray]:
-    """Each rate of each group; NaN where nobody could have it."""
+    """Each rate of each group; NaN where its denominator is zero."""
     goods, bads = counts[:, 0].sum(axis=(1, 2)), counts[:, 1].sum(axis=(1, 2))
     approved, alarms = counts[:, :, 1].sum(axis=(1, 2)), counts[:, 0, :, 1].sum(axis=1)
     missed = counts[:, 1, :, 0].sum(axis=1)

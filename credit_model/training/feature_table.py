@@ -20,19 +20,19 @@ class FeatureTable:
     """Features computed elsewhere.
 
     Attributes:
-        frame: ``HEAD`` and every feature of the catalogue, one row per decision; ``status`` is ``invalid`` where the
-            customer's cells are at fault.
-        catalogue: what the features are.
+        frame: ``HEAD`` and every feature of the catalogue, one row per decision; ``status`` is ``invalid`` where cells of
+            the customer are faulty.
+        catalogue: how the features are defined.
     """
 
     frame: pl.DataFrame
     catalogue: Catalogue
 
     def adopted(self, settings: Settings) -> Settings:
-        """The settings of a training on this table: its history and attributes are the catalogue's.
+        """The settings of a training on this table, with the history and the attributes of the catalogue.
 
         Raises:
-            ValueError: the settings name others.
+            ValueError: the settings name another history or other attributes.
         """
         own = (self.catalogue.history_days, tuple(attribute.name for attribute in self.catalogue.attributes))
         days, names = settings.history_days or own[0], settings.attributes or own[1]
@@ -44,10 +44,10 @@ class FeatureTable:
         return replace(settings, history_days=own[0], attributes=own[1])
 
     def build_dataset(self, decisions: pl.DataFrame, recipe: Recipe, parts: Sequence[str] = PARTS) -> Dataset:
-        """As ``dataset.build_dataset``, with the features and the levels of this table.
+        """The dataset as ``dataset.build_dataset`` gives it, with the features and levels of this table.
 
         Raises:
-            ValueError: a decision is not in the table, or there several times with different features; two currencies.
+            ValueError: a decision is not in the table, or several times with different features; or there are two currencies.
         """
         rows = self._of(decisions)
         features = rows.select(wanted(self.catalogue, recipe.include))
@@ -55,10 +55,10 @@ class FeatureTable:
         return keep(decisions, features, rows["status"] != INVALID, self.catalogue, currency, parts)
 
     def measured(self, decisions: pl.DataFrame) -> pl.DataFrame:
-        """What ``rfm`` measures of decisions, as far as baselines read it.
+        """The columns of ``rfm`` that the baselines read, from the features of decisions; one row per decision.
 
-        The catalogue counts calendar days with a transaction, ``rfm`` days back from the decision; the count is kept
-        within what recency and tenure allow.
+        The catalogue counts ``active_days`` in calendar days, ``rfm`` in days of 24 hours back from the decision; the count is
+        limited to what recency and tenure allow.
         """
         between = pl.col("tenure").floor() - pl.col("recency").floor()
         return self._of(decisions).select(

@@ -23,9 +23,17 @@ _TAIL, _KNOTS = 0.01, 33
 def fit_scorecard(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Scorecard:
-    """WoE logistic regression on the informative, little correlated features whose weights have the right sign.
+    """Fit a scorecard: logistic regression on the WoE of informative, little correlated features with the right sign.
 
-    At most one characteristic for every 5 cases of the rarer class (Vittinghoff and McCulloch, 2007).
+    It has at most one characteristic for every 5 cases of the rarer class (Vittinghoff and McCulloch, 2007).
+
+    Args:
+        table: feature table, one row per case.
+        bad: 1 for bad, 0 for good, shape (n,).
+        seed: of the solver.
+        directions: +1 or -1 for each feature whose effect on risk is known; its bins follow it.
+        params: ``characteristics`` (the most), ``correlation`` (the largest between two of them) and ``c``, the inverse of
+            the penalty.
     """
     afforded = int(min(bad.sum(), len(bad) - bad.sum())) // EVENTS_PER_CHARACTERISTIC
     most = max(1, min(params["characteristics"], afforded))
@@ -47,18 +55,19 @@ def fit_logistic(
     directions: Mapping[str, int],  # noqa: ARG001, weights are free
     params: Mapping[str, Any],
 ) -> Linear:
-    """Logistic regression on scaled numbers, one-hot levels and indicators of what is missing, with a strong L2 penalty.
+    """Fit a logistic regression on scaled numbers, one-hot levels and indicators of missing values, with a strong L2 penalty.
 
-    Numbers are cut at their 1st and 99th percentile first; missing ones stand at the median, with an indicator beside them.
-    The ``inputs`` features whose contributions vary most are kept, and fitted again.
+    Numbers are first limited to their 1st and 99th percentile; a missing number becomes the median, with an indicator. The
+    features whose contributions vary most are kept, and fitted again.
 
     Args:
-        table: feature table.
-        bad: 0 or 1 per row.
+        table: feature table, one row per case.
+        bad: 1 for bad, 0 for good, shape (n,).
         seed: of the solver.
-        directions: not used: weights are free.
-        params: ``inputs``; ``scaling`` (``normal``: to the scores of a normal distribution by rank; ``standard``, ``robust`` or
-            ``minmax``), and ``c``, the inverse of the penalty, or None: then it falls as the cases grow.
+        directions: not used; weights may have either sign.
+        params: ``inputs`` (number of features to keep), ``scaling`` (``normal``, to normal scores by rank, ``standard``,
+            ``robust`` or ``minmax``) and ``c``, the inverse of the penalty; with None it is 4 over the number of cases,
+            between 0.001 and 0.01.
     """
     first = _fit_linear(table, bad, seed, params)
     if len(first.terms) <= params["inputs"]:

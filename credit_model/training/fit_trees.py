@@ -1,4 +1,4 @@
-"""Fitting trees: a booster, a forest, a single tree, all by XGBoost; and LightGBM's booster for those who ask.
+"""Fitting trees: boosted trees, a forest and a single tree by XGBoost; and, on request, boosted trees by LightGBM.
 
 XGBoost's forest mode is the textbook's: one round of parallel trees from the base rate has a constant second derivative, so
 that the gain of a split is its fall in Gini impurity (Breiman et al., 1984; Breiman, 2001), and a leaf's value rises linearly
@@ -27,7 +27,7 @@ _ONE_THREAD = {
 def fit_xgboost(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
-    """Shallow, slow, strongly regularised boosted trees, monotone where the direction is known.
+    """Fit shallow, strongly regularised boosted trees with a low learning rate, monotone where the direction is known.
 
     The least weight of a leaf is a share of all the information in the labels, so that few bads still allow a split. Of all
     features the ``inputs`` that gained most are kept, and the trees are grown again on them: each costs time in serving.
@@ -49,7 +49,7 @@ def fit_xgboost(
 def fit_forest(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
-    """A random forest: every tree on its own draw of cases, every split on its own draw of features."""
+    """Fit a random forest (Breiman, 2001): every tree on its own draw of cases, every split on its own draw of features."""
     parameters = _one_round(bad, params) | {"subsample": 0.632, "colsample_bynode": params["columns"]}
     if table.width > params["inputs"]:
         few = {**parameters, "num_parallel_tree": params["trees"] // SCOUTS}
@@ -61,7 +61,7 @@ def fit_forest(
 def fit_tree(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
-    """One decision tree on all cases; grown again on the features it splits, it is the same and asks for no other."""
+    """Fit one decision tree on all cases; it is grown again on the features that it splits, so that it needs no other."""
     parameters = _one_round(bad, params)
     scout = _grow(table, bad, seed, directions, parameters, 1)
     used = len(scout.booster.get_score())
@@ -71,7 +71,7 @@ def fit_tree(
 def fit_lightgbm(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> LightGbmTrees:
-    """LightGBM with the same regularisation as the booster, and as many inputs."""
+    """Fit LightGBM's boosted trees with the regularisation and the number of inputs of ``fit_xgboost``."""
     if table.width > params["inputs"]:
         scout = _grow_lightgbm(table, bad, seed, directions, params)
         table = _most_gaining(table, scout.booster.feature_importance("gain"), params["inputs"])
@@ -151,7 +151,7 @@ def _information(bad: BadArray) -> float:
 
 
 def _levels(table: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Levels of each categorical feature by frequency, then name; those of fewer than 10 cases are nobody's business."""
+    """Levels of each categorical feature by frequency, then name; those with fewer than 10 cases are left out."""
     levels = {}
     for name, dtype in table.schema.items():
         if dtype == pl.String:

@@ -1,4 +1,4 @@
-"""What speaks against a model: a label that leaks, a feature that copies it, or no gain over what is free."""
+"""Gates that keep a model from promotion: a leaking label, a feature that copies it, or no gain over the baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ REFUSED_AUC, CHANCE = 0.98, 0.5
 
 @dataclass(frozen=True)
 class Baseline:
-    """What needs no model, on the very decisions of the test part that the model judged.
+    """A baseline on the same decisions of the test part as the model.
 
     Attributes:
         name: ``recency`` or ``customer_base`` (MBG/NBD).
-        roc_auc: its own.
-        lift: AUC of the model less that of the baseline: the 95 % interval of the difference, customers resampled.
+        roc_auc: AUC of the baseline.
+        lift: 95 % interval of the model's AUC less the baseline's, resampling customers.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Baseline:
 def baselines(
     transactions: Tidy, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int
 ) -> tuple[Baseline, ...]:
-    """Recency alone and MBG/NBD, on the judged decisions of the test part; none where it is too small to say.
+    """Recency alone and MBG/NBD, on scored decisions of the test part with history; none where a class has fewer than 20.
 
     Args:
         transactions: tidy transactions.
         dataset: features and labels.
-        probability: of the test part, NaN elsewhere.
+        probability: of bad, out of time, shape (n,); NaN outside the test part.
         recipe: how the model was trained.
-        outcome_days: how far MBG/NBD looks ahead.
+        outcome_days: length of the performance window in days.
     """
     measured = rfm(transactions, dataset.decisions, recipe.history_days)
     return baselines_of(measured, dataset, probability, recipe, outcome_days)
@@ -51,7 +51,7 @@ def baselines(
 def baselines_of(
     measured: pl.DataFrame, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int
 ) -> tuple[Baseline, ...]:
-    """As ``baselines``, from what ``rfm`` gives for the prepared decisions over the observation window."""
+    """As ``baselines``, from what ``rfm`` gives for the dataset's decisions over the observation window."""
     history = (dataset.features["transaction_count"] > 0).to_numpy()
     test = ~np.isnan(probability) & history
     if not metrics.estimable(dataset.bad[test]):
@@ -74,11 +74,18 @@ def baselines_of(
 
 
 def copies(features: pl.DataFrame, bad: BadArray) -> dict[str, float]:
-    """The features that alone rank the label almost perfectly, either way round, with their AUC: look there for a leak.
+    """The features that alone rank the label almost perfectly, with their AUC; such a feature probably leaks the label.
 
-    A text is ranked by the bad rate of its levels, those of fewer than 20 decisions taken together. What is missing may
-    tell the label too: it is put at either end, and left out. With fewer than 20 of a class nothing can be said, and
-    nothing is named.
+    A feature is ranked ascending and descending, a categorical one by the bad rate of its levels, those with fewer than 20
+    decisions pooled. Missing values may reveal the label too: they are ranked lowest, ranked highest, and left out; the largest
+    AUC counts.
+
+    Args:
+        features: one row per decision.
+        bad: 1 for bad, 0 for good, shape (n,).
+
+    Returns:
+        The AUC, above 0.98, by feature; empty where a class has fewer than 20 decisions.
     """
     if not metrics.estimable(bad):
         return {}
@@ -92,11 +99,11 @@ def failed(
     found: Mapping[str, float],
     beaten: tuple[Baseline, ...],
 ) -> list[str]:
-    """Why a model must not be promoted; empty where nothing speaks against it.
+    """The gates that a model failed, one sentence each; empty where it may be promoted.
 
     Args:
-        target: what is predicted.
-        figures: of the evaluation.
+        target: what bad means: ``rfm_proxy``, ``same_window`` or ``observed_default``.
+        figures: measures of the evaluation, by name.
         found: what ``copies`` gives.
         beaten: what ``baselines`` gives.
     """
@@ -122,7 +129,7 @@ def failed(
 
 
 def _separation(risk: FloatArray, bad: BadArray) -> float:
-    """The best AUC of a risk that is NaN where it is unknown, either way round."""
+    """The largest AUC of a risk, ranked ascending or descending; it is NaN where it is unknown."""
     told = ~np.isnan(risk)
     aucs = [metrics.roc_auc(bad, np.where(told, risk, end)) for end in (-np.inf, np.inf)]
     if metrics.estimable(bad[told]):

@@ -4,7 +4,7 @@ Purchases of a live customer are Poisson with a gamma-distributed rate; after ea
 included, a customer drops out with a beta-distributed probability (Batislam, Denizel and Filiztekin,
 "Empirical validation and comparison of models for customer base analysis", 2007; Hoppe and Wagner, "Customer
 base analysis: the case for a central variant of the betageometric/NBD model", 2007). In the plain BG/NBD
-nobody drops out after a first purchase: one-time buyers would be alive for certain.
+no customer drops out after the first purchase, so that one-time buyers would be alive for certain.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.3, 0.5, 2.0))
 
 @dataclass(frozen=True)
 class Purchases:
-    """What the model needs of each customer, arrays of shape (n,), times in days.
+    """The purchase histories that the model is fitted on: arrays of shape (n,), one element per customer, times in days.
 
     Attributes:
         repeats: purchases after the first, x.
@@ -35,7 +35,7 @@ class Purchases:
 
 @dataclass(frozen=True)
 class MbgNbd:
-    """Fitted parameters.
+    """The fitted model.
 
     Attributes:
         r: shape of the gamma distribution of purchase rates.

@@ -1,8 +1,8 @@
-"""Where to cut a row of neighbouring cells so that the bad rate significantly moves in one direction.
+"""Fitting bins over which the bad rate only rises or only falls, each significantly different from the next.
 
-A cell is a small group of cases: a quantile of a number, a level of a text. A monotone classification tree is
-grown on the cells' counts; a cut must gain more likelihood than the best of all possible cuts gains by
-chance, and leave enough cases on both sides.
+A cell is a small group of cases: a quantile group of a number, or a level of a categorical feature. A monotone classification
+tree is grown on the cells' counts; a cut must gain more likelihood than the best of all possible cuts would gain by chance, and
+leave enough cases on both sides.
 """
 
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ class BinningRules:
     """How fine a binning may be.
 
     Attributes:
-        max_bins: Most bins of known values.
-        prebins: Most groups of about equal size between which cuts are looked for.
-        min_share: Least share of the known values in a bin.
-        min_cases: Least number of cases in a bin, in a level that is not pooled, in a missing bin with a WoE.
-        min_events: Least number of goods and of bads in a bin.
-        rare_share: Levels below this share are pooled.
-        smoothing: Cases at the base rate that are added to every bin.
-        significance: Chance to cut pure noise: likelihood ratio test, Bonferroni over the possible cuts.
+        max_bins: largest number of bins, without those of missing and unseen values.
+        prebins: largest number of groups of about equal size between which cuts are tried.
+        min_share: smallest share of the values that are not missing in a bin.
+        min_cases: smallest number of cases in a bin, in a level that is not pooled, and in a missing bin with its own WoE.
+        min_events: smallest number of goods and of bads in a bin.
+        rare_share: levels below this share are pooled.
+        smoothing: number of cases at the base rate that are added to every bin.
+        significance: probability of cutting pure noise: likelihood-ratio test, Bonferroni over the possible cuts.
     """
 
     max_bins: int = 8
@@ -48,7 +48,7 @@ class BinningRules:
     significance: float = 0.1
 
     def least_gain(self, possible: float) -> float:
-        """What the best of so many cuts must gain: the quantile of chi-square, one degree of freedom."""
+        """The likelihood ratio that the best of so many possible cuts must reach: a quantile of chi-square with one degree."""
         return NormalDist().inv_cdf(self.significance / possible / 2) ** 2
 
 
@@ -74,7 +74,7 @@ class CellCounts(NamedTuple):
         return np.asarray(safe - np.log((self.bads + prior * self.all_bads) / self.all_bads))
 
     def likelihood_ratio(self) -> float:
-        """Twice the log likelihood that the cells' own bad rates gain over one common rate."""
+        """The likelihood-ratio statistic: twice the log-likelihood that a bad rate per cell gains over one common rate."""
         common = _log_likelihood(self.goods.sum(keepdims=True), self.bads.sum(keepdims=True))
         return 2 * (_log_likelihood(self.goods, self.bads) - common)
 
@@ -163,14 +163,14 @@ def fit_binnings(
     directions: Mapping[str, int] | None = None,
     rules: BinningRules = DEFAULT_RULES,
 ) -> dict[str, Binning]:
-    """One binning per column of a feature table; `directions` by column name, as in `fit_binning`."""
+    """Fit one binning per column of a feature table; ``directions`` by column name, as in ``fit_binning``."""
     return {c.name: fit_binning(c, bad, (directions or {}).get(c.name), rules) for c in table}
 
 
 def fit_binning(
     values: pl.Series, bad: npt.ArrayLike, direction: int | None = None, rules: BinningRules = DEFAULT_RULES
 ) -> Binning:
-    """Bins of one feature over which the bad rate only rises or only falls.
+    """Fit the bins of one feature, over which the bad rate only rises or only falls.
 
     Args:
         values: Numbers, or text (levels are then ordered by their bad rate), shape (n,); null is missing.

@@ -1,8 +1,8 @@
-"""Rolling observation dates: the moments at which past customers are judged, to learn and test what followed.
+"""Rolling observation dates: past moments whose customers are labelled by what they did afterwards.
 
-An observation date has a full observation window before it and a full performance window after it. The test's is the
-latest one; the outcomes of a training observation date must have been known when the test's came. The first transaction
-stands for its day: an observation window may begin up to one day before it and is still full.
+Each has a full observation window (history) before it and a full performance window (outcome) after it. The latest is the test
+observation date; the outcomes of every training observation date were known by then. The first transaction stands for its whole
+day: an observation window that begins up to one day before it is still full.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ObservationDates:
-    """The moments to learn from and the one to test at.
+    """The observation dates to train on and the one to test at, in UTC.
 
     Attributes:
-        history_days: length of the window before each observation date.
-        outcome_days: length of the window after it.
+        history_days: length of the observation window before each date, in days.
+        outcome_days: length of the performance window after it, in days.
         train: training observation dates, earliest first, at least one.
         test: the test observation date.
     """
@@ -57,7 +57,7 @@ def automatic_windows(first: datetime, last: datetime) -> tuple[int, int]:
 def observation_dates(
     first: datetime, last: datetime, history_days: int, outcome_days: int, step_days: int | None = None
 ) -> ObservationDates:
-    """Every observation date that the span honestly allows.
+    """Every observation date whose two windows lie inside the span of the transactions.
 
     The test observation date is ``last - outcome_days``. Training observation dates step back from ``test - outcome_days`` (so
     that their performance window ends by the test observation date) while a full observation window fits.
@@ -65,9 +65,9 @@ def observation_dates(
     Args:
         first: time of the first transaction.
         last: time of the last one.
-        history_days: length of the observation window, at least 1.
-        outcome_days: length of the performance window, at least 1.
-        step_days: distance between training observation dates, at least 1; by default ``outcome_days``, so that their
+        history_days: length of the observation window in days, at least 1.
+        outcome_days: length of the performance window in days, at least 1.
+        step_days: days between training observation dates, at least 1; by default ``outcome_days``, so that their
             performance windows do not overlap.
 
     Raises:

@@ -22,7 +22,7 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
     Args:
         transactions: tidy transactions; one sent twice counts once.
         decisions: ``CustomerId`` and ``as_of``, one row per decision.
-        days: length of the window, at least 1.
+        days: length of the window in days, at least 1.
 
     Returns:
         One row per decision, in order, all Float64: ``recency`` and ``tenure`` (days from the last and from
@@ -50,6 +50,6 @@ def rfm(transactions: Tidy, decisions: pl.DataFrame, days: int) -> pl.DataFrame:
 
 
 def outcome_rfm(transactions: Tidy, decisions: pl.DataFrame, outcome_days: int) -> pl.DataFrame:
-    """Measure every decision over ``[as_of, as_of + outcome_days)``, at the end of that window."""
+    """Measure every decision over its performance window, ``[as_of, as_of + outcome_days)``, at the end of that window."""
     ends = decisions.with_columns(as_of=pl.col("as_of") + timedelta(days=outcome_days))
     return rfm(transactions, ends, outcome_days)

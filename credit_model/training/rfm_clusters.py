@@ -1,8 +1,8 @@
 """Customers in three clusters of recency, frequency and monetary value: the least engaged is called bad.
 
-The label of the published RFM projects: k-means with three clusters. A rule on centroids says which cluster
-is bad, because the clusters' numbers change with the seed. A fitted labeller is plain numbers: it gives later
-customers the label that it would have given the ones it was fitted on.
+The label of the published RFM projects: k-means with three clusters. A rule on the centroids determines which cluster
+is bad, because the clusters' numbers change with the seed. A fitted labeller is plain numbers, and labels later
+customers by the same centroids.
 """
 
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ _TAIL = 0.05
 
 @dataclass(frozen=True)
 class Labeller:
-    """What clustering learned from the performance windows of the training observation dates.
+    """The clusters fitted on the performance windows of the training observation dates.
 
     Points are (recency, frequency, monetary), each as ln(1 + value), less ``centre``, over ``scale``.
 
     Attributes:
-        outcome_days: length of the performance window that it was fitted on, and the only one it labels.
+        outcome_days: length in days of the performance window that it was fitted on, and the only one that it labels.
         centre: medians.
-        scale: spreads from the 5th to the 95th percentile, robust to the few customers who trade most; the
-            quartiles would do no longer once three in four customers are silent and coincide.
+        scale: spreads from the 5th to the 95th percentile, robust to the few customers who trade most; quartiles
+            would coincide where three in four customers are silent.
         centroids: the clusters' centroids, least engaged first.
         shares: the clusters' shares of the customers it was fitted on, in the same order.
     """
@@ -49,7 +49,7 @@ class Labeller:
 
     @property
     def centroids_in_units(self) -> list[dict[str, float]]:
-        """The centroids as days, transactions and currency units (geometric means, about)."""
+        """The centroids in days, transactions and currency units (approximately geometric means)."""
         values = np.expm1(np.array(self.centroids) * self.scale + self.centre).clip(min=0.0)
         names = ("recency", "frequency", "monetary")
         return [dict(zip(names, row, strict=True)) for row in values.tolist()]
@@ -104,8 +104,8 @@ def fit_labeller(
             order of rows and the number of threads change nothing.
         outcome_days: length of the windows that were measured.
         seed: of k-means.
-        minimum_share: what the smallest cluster must hold of the customers. Nothing falls back to a weaker
-            rule: a label that a handful of customers decide is no label.
+        minimum_share: smallest share of the customers that a cluster must have; a smaller cluster is an error,
+            because a label that a handful of customers determine is not usable.
 
     Raises:
         ValueError: fewer than three different customers, or a cluster below the minimum share.
@@ -162,7 +162,7 @@ def published_bad(measured: pl.DataFrame, days: int) -> pl.Series:
 def least_engaged(centroids: FloatArray) -> int:
     """The row of ``centroids`` (recency, frequency, …) with the least frequency less recency.
 
-    Monetary has no say: as a net sum it can be far below zero for the most active customer of all.
+    Monetary is ignored: as a net sum it can be far below zero for the most active customers.
     """
     return int(np.argmin(centroids[:, 1] - centroids[:, 0]))
 

@@ -1,7 +1,7 @@
-"""What is predicted: ``rfm_proxy``, ``same_window`` and ``observed``, each as labelled decisions.
+"""Labels made from transactions: ``rfm_proxy``, and ``same_window`` for comparison; ``data.outcomes`` reads real outcomes.
 
-Labelled decisions hold ``CustomerId``, ``as_of``, the attributes, ``bad`` (Int8: 1 is bad) and ``known_at``,
-the time from which the label was known: nothing may be trained on it for a decision made earlier.
+Labelled decisions hold ``CustomerId``, ``as_of``, the attributes, ``bad`` (Int8: 1 is bad, 0 good) and ``known_at``, the time
+from which the label was known: a model for decisions before that time must not be trained on it.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Proxy:
 
     Attributes:
         labels: the training observation dates' decisions, then the test observation date's.
-        labeller: what was fitted on the training observation dates, or what was given.
-        cohorts: one row per observation date: ``as_of``, ``customers``, ``bad_rate``, ``silent`` (share without any
-            transaction in the performance window) and ``agreement`` (share whose label equals plain silence).
+        labeller: the labeller fitted on the training observation dates, or the one that was given.
+        cohorts: one row per observation date: ``as_of``, ``customers``, ``bad_rate``, ``silent`` (share without a
+            transaction in the performance window) and ``agreement`` (share who are bad and silent, or neither).
     """
 
     labels: Labels
@@ -34,12 +34,12 @@ class Proxy:
 
     @property
     def silent(self) -> float:
-        """Share of all decisions that were silent in their performance window."""
+        """Share of all decisions without a transaction in their performance window."""
         return self._mean("silent")
 
     @property
     def agreement(self) -> float:
-        """Share of all decisions whose label equals plain silence; at 0.99 the proxy is silence."""
+        """Share of all decisions that are bad and silent, or neither; from 0.99 the proxy means no more than silence."""
         return self._mean("agreement")
 
     def _mean(self, column: str) -> float:
@@ -47,7 +47,7 @@ class Proxy:
 
 
 def population(transactions: Tidy, observation_date: datetime, history_days: int) -> pl.DataFrame:
-    """The customers with a transaction in ``[observation date - history_days, observation date)``, in order, as decisions."""
+    """The customers with a transaction in the observation window before a date, as decisions, sorted by ``CustomerId``."""
     moment = pl.lit(observation_date, pl.Datetime("us"))
     inside = pl.col("TransactionStartTime").is_between(
         observation_date - timedelta(days=history_days), observation_date, closed="left"
@@ -69,15 +69,15 @@ def rfm_proxy(
 
     Args:
         transactions: tidy transactions.
-        dates: the moments and the lengths of the windows.
-        labeller: a frozen labeller; by default one is fitted on the training observation dates.
+        dates: the observation dates and the lengths of the windows.
+        labeller: a fitted labeller; by default one is fitted on the training observation dates.
         seed: of the fit.
-        minimum_share: what its smallest cluster must hold.
+        minimum_share: smallest share of the customers that a cluster must have.
 
     Returns:
         The labels, known ``outcome_days`` after each observation date. Customers silent in the performance window are among
-        them, with recency ``outcome_days`` and frequency and monetary 0. No transaction before an observation date has a
-        part in its labels, beyond naming its customers.
+        them, with recency ``outcome_days`` and frequency and monetary 0. Transactions before an observation date determine
+        who its customers are, and nothing else of its labels.
 
     Raises:
         ValueError: the labeller cannot be fitted, or was fitted on another ``outcome_days``.
@@ -96,15 +96,15 @@ def rfm_proxy(
 
 
 def same_window(transactions: Tidy, decisions: pl.DataFrame, history_days: int) -> Labels:
-    """Label decisions by the published recipe, from what their features see: leaking.
+    """Label decisions by the published recipe, from the observation window that their features are computed from.
 
-    For comparison only.
+    The label leaks into the features; it serves only to show what the usual recipe would have claimed.
 
     Args:
         transactions: tidy transactions.
         decisions: ``CustomerId`` and ``as_of``, clustered together whatever their ``as_of``; labels they have
             are replaced.
-        history_days: length of the window that ends at ``as_of``.
+        history_days: length of the observation window in days.
 
     Raises:
         ValueError: fewer than three different customers.

@@ -1,4 +1,4 @@
-"""Settings and transactions -> labelled decisions with their part, and the recipe to train on them."""
+"""Samples: labelled decisions, each with its part (train, test or excluded), and the recipe to train on them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,16 +25,16 @@ class Recipe:
     """How to train.
 
     Attributes:
-        history_days: length of the observation window.
+        history_days: length of the observation window in days.
         target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
         attributes: application attributes among the decisions' columns.
-        include: features off by default to switch on.
-        candidate: the candidate that wins, or ``auto``.
+        include: features to use that are not used by default.
+        candidate: the candidate to serve, or ``auto``, which chooses it.
         search: ``none``, ``grid`` or ``random``: how each candidate's parameters are chosen.
-        scale: probability to points.
-        costs: of a false negative and of a false positive.
+        scale: between probability and points.
+        costs: of a false negative (a bad approved) and of a false positive (a good rejected).
         bands: risk levels and decisions.
-        columns: the files' own names of columns, kept in the model.
+        columns: contract name -> column name of the files, kept in the model.
         formats: how cells of the files are written, kept in the model.
         seed: of everything random.
     """
@@ -60,14 +60,14 @@ GROUP = "fairness_group"
 
 @dataclass(frozen=True)
 class Sample:
-    """Labelled decisions with their ``part``, and what is worth saying of them.
+    """Labelled decisions and how to train on them.
 
     Attributes:
         decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, the group where one is named.
         recipe: how to train on them.
-        outcome_days: days after a decision in which its outcome showed.
-        proxy: the proxy label, where there is one.
-        lines: for the reader.
+        outcome_days: length of the performance window in days.
+        proxy: the proxy label; None with real outcomes.
+        lines: lines about them for the training's summary.
     """
 
     decisions: pl.DataFrame
@@ -78,7 +78,7 @@ class Sample:
 
 
 def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
-    """Decisions at rolling observation dates, labelled by what came after each.
+    """The customers at rolling observation dates, labelled by the performance window after each.
 
     Raises:
         ValueError: no transaction has a time, the span is too short, or no labeller can be fitted.
@@ -107,10 +107,16 @@ def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
 def observed_sample(
     settings: Settings, outcomes: pl.DataFrame, attributes: tuple[Attribute, ...] | None = None
 ) -> Sample:
-    """Decisions with real outcomes, and the attributes given, else those that the settings name.
+    """Decisions with real outcomes.
 
-    Where the decisions span less than three times the wait for an outcome, and nothing says how long the wait was, outcomes
-    are taken as known at once: a strict split would leave nothing to train on.
+    Where the settings name no ``outcome_days`` and the table has no ``outcome_known_at``, an outcome is taken as known 30 days
+    after its decision; but where the decisions then span less than 90 days, as known at once, because a split by what was
+    known would leave nothing to train on.
+
+    Args:
+        settings: of the training.
+        outcomes: the table of outcomes, as in ``data.outcomes.observed``.
+        attributes: the application attributes; by default those that the settings name.
 
     Raises:
         ValueError: the table cannot be read, or lacks an attribute or the group.
@@ -156,7 +162,7 @@ def _check_attributes(faults: pl.DataFrame) -> None:
 
 
 def _bad_lines(outcomes: pl.DataFrame, settings: Settings) -> tuple[str, ...]:
-    """How many rows each value that means bad made so."""
+    """A line on how many rows each of ``bad_values`` made bad."""
     counts = counted(outcomes["defaulted"], settings.bad_values)
     parts = [f"{count} by {value!r}" for value, count in counts.items()]
     return (f"rows that are bad (bad_values): {', '.join(parts)}",) if parts else ()

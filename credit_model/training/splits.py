@@ -1,8 +1,7 @@
-"""Which decisions train and which test: by time, by customer, at random; never by transaction.
+"""Splits of decisions into train and test, by time or by customer; never by transaction.
 
-Every split gives the decisions back with ``part``: ``train``, ``test`` or ``excluded``. A customer's place
-comes from a hash of ``CustomerId`` and the seed: the same whatever the order of rows, and in any release of a
-library.
+Every split adds ``part`` to the decisions: ``train``, ``test`` or ``excluded``. Random splits use a hash of ``CustomerId`` and
+the seed, so that they depend neither on the order of rows nor on the version of a library.
 """
 
 import hashlib
@@ -14,15 +13,15 @@ TEST_SHARE, RANDOM_TEST_SHARE = 0.3, 0.2
 
 
 def by_observation_date(decisions: pl.DataFrame, test_start: datetime) -> pl.DataFrame:
-    """Test on the decisions from a time on; train on the earlier ones whose outcome was known by then.
+    """Test on the decisions from a date on; train on the earlier ones whose outcome was known by then.
 
     Args:
         decisions: labelled decisions.
         test_start: the test observation date.
 
     Returns:
-        The decisions with ``part``. An earlier decision whose outcome was not known yet is excluded, as is
-        any without a label.
+        The decisions with ``part``. An earlier decision whose outcome was not known by then is excluded, and so is
+        any decision without a label.
     """
     part = (
         pl.when(pl.col("bad").is_null())
@@ -37,15 +36,15 @@ def by_observation_date(decisions: pl.DataFrame, test_start: datetime) -> pl.Dat
 
 
 def out_of_time(decisions: pl.DataFrame, share: float = TEST_SHARE) -> pl.DataFrame:
-    """Test on the last ``share`` of the decisions, and on all others made at the very time they begin.
+    """Test on the last ``share`` of the decisions, and on all others made at the same time as the first of them.
 
     Args:
         decisions: labelled decisions.
-        share: of the decisions that have a label, rounded to whole ones, at least one.
+        share: share of the decisions that have a label, rounded to whole decisions, at least one.
 
     Returns:
-        What ``by_observation_date`` gives at that time; nothing is left to train on where all decisions have one
-        ``as_of``.
+        What ``by_observation_date`` gives at that time; where all decisions have the same ``as_of``, none is left to train
+        on.
 
     Raises:
         ValueError: no decision has a label.
@@ -65,7 +64,7 @@ def out_of_customer(
         share: of the customers in each of the two groups, rounded to whole ones.
 
     Returns:
-        The decisions with ``part``: all of a customer's are on one side, but for those without a label, which
+        The decisions with ``part``: all decisions of a customer have the same, except those without a label, which
         are excluded.
 
     Raises:
@@ -94,14 +93,14 @@ def _labelled(decisions: pl.DataFrame) -> pl.DataFrame:
 
 
 def exclusions(parted: pl.DataFrame) -> dict[str, int]:
-    """How many decisions a split excluded, by reason; reasons without a decision are not named."""
+    """Number of decisions that a split excluded, by reason: ``indeterminate`` (no label) or ``unknown yet``."""
     reason = pl.when(pl.col("bad").is_null()).then(pl.lit("indeterminate")).otherwise(pl.lit("unknown yet"))
     reasons = parted.filter(pl.col("part") == "excluded").select(reason=reason)
     return dict(reasons["reason"].value_counts().sort("reason").iter_rows())
 
 
 def customer_folds(customers: pl.Series, folds: int = 5, seed: int = 42) -> pl.Series:
-    """The fold of each decision, out of customer.
+    """The cross-validation fold of each decision; all decisions of a customer share one.
 
     Args:
         customers: ``CustomerId`` of each decision.

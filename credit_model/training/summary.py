@@ -1,4 +1,4 @@
-"""What a training says to its reader, line by line."""
+"""The summary that a training prints, line by line."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ def summary(
     figures: Mapping[str, float],
     beaten: tuple[Baseline, ...],
 ) -> tuple[str, ...]:
-    """The lines, in the order of the work."""
+    """The lines of the summary: data, label, result, comparisons."""
     return (*_data(transactions), *sample.lines, *_result(trained, figures), *_comparisons(figures, beaten))
 
 
 def auc(figures: Mapping[str, float], part: str) -> str:
-    """An AUC with its interval, or why there is none."""
+    """Text of the AUC of ``grouped`` or ``test`` figures with its 95 % interval, or why it cannot be estimated."""
     if f"{part}_roc_auc" not in figures:
         return f"not estimable ({figures[f'{part}_bads']:.0f} bad of {figures[f'{part}_decisions']:.0f})"
     low, high = figures[f"{part}_roc_auc_low"], figures[f"{part}_roc_auc_high"]

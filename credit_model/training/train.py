@@ -1,4 +1,4 @@
-"""Labelled decisions -> fit -> compare -> the scorer and its figures; touches no file."""
+"""Fitting and comparing the candidates on labelled decisions; the result is the scorer and its figures. No file is touched."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -39,19 +39,21 @@ LEAST_EFFECT = 0.02
 
 @dataclass(frozen=True)
 class Trained:
-    """The fitted scorer and what was measured on the way.
+    """The fitted scorer and the measures of its training.
 
     Attributes:
         scorer: the validated recipe, fitted again on every decision whose outcome is known.
         primary: the interpretable scorecard, fitted and calibrated on the same decisions.
         dataset: what they were fitted on.
-        comparison: cross-validation of every candidate, on the training part where it has 20 of each class, else on all.
-        trials: what a search tried, by candidate.
+        comparison: cross-validation of each candidate, on the training part where it has 20 cases of each class, else on
+            all decisions.
+        trials: cross-validation of every point that a search tried, by candidate; empty without a search.
         winner: name of the candidate that the scorer holds.
-        probability: of every decision, out of fold, grouped by customer.
-        test_probability: of the test part, by the recipe fitted on the training part alone; NaN elsewhere.
-        test_auc: out of time, by candidate, where the test part has 20 of each class.
-        figures: metrics by name.
+        probability: of bad for each decision, out of fold (folds grouped by customer), shape (n,).
+        test_probability: of bad for the test part, by the recipe fitted on the training part alone, shape (n,); NaN
+            elsewhere.
+        test_auc: out of time, by candidate, where the test part has 20 cases of each class.
+        figures: measures by name, as ``evaluation.figures`` gives them.
     """
 
     scorer: Scorer
@@ -76,16 +78,16 @@ class Trained:
 def train(
     all_known: Dataset, train_only: Dataset, recipe: Recipe, advance: Advance = lambda _: None
 ) -> Trained:
-    """Compare the candidates, validate the winner out of time, and fit it on all that is known.
+    """Compare the candidates, validate the winner out of time, and fit it on every decision whose outcome is known.
 
     Args:
         all_known: every decision whose outcome is known.
-        train_only: the same decisions, with categories and constant features learned from the training part alone.
+        train_only: the same decisions, with levels and constant features learned from the training part alone.
         recipe: how to train.
         advance: called with a candidate's name after each of its folds.
 
     Raises:
-        ValueError: too few customers or only one class.
+        ValueError: fewer than 10 customers, or fewer than 5 decisions of a class.
     """
     rows, early_rows = all_known.modelled, train_only.part("train") & train_only.modelled
     all_cases, train_cases = Cases.of(all_known, rows), Cases.of(train_only, early_rows)

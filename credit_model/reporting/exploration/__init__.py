@@ -1,1 +1,1 @@
-"""What a set of transactions is like."""
+"""Exploration: a description of a set of transactions."""

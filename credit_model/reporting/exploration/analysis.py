@@ -1,6 +1,6 @@
-"""What a set of transactions is like, in small tables: quality, amounts, categories, time, customers.
+"""A description of a set of transactions in small tables: quality, amounts, categories, time, customers.
 
-Aggregates only: a level seen for fewer than five customers is counted as rare, and no customer is named.
+The tables hold aggregates only: a level of fewer than five customers is counted as rare, and no customer is named.
 """
 
 import math
@@ -20,23 +20,24 @@ _OUTLIER = 3.0
 
 @dataclass(frozen=True)
 class Exploration:
-    """Small tables, each with one row per line of its subject.
+    """The tables of an exploration.
 
     Attributes:
-        absent: optional columns that the files do not have; what is made of them is empty below.
-        quality: columns: nulls, unreadable and distinct values, whether constant.
-        duplicates: repeated transactions, with the same content and with another.
-        amounts: quantiles of Amount, Value and their outliers.
+        absent: optional columns that the files do not have; tables made from them are empty.
+        quality: one row per column: nulls, unreadable and distinct values, whether it is constant.
+        duplicates: repeated transactions, with the same content and with different content.
+        amounts: quantiles and outliers of ``Amount`` and ``Value``.
         amount_against_value: how the two agree.
-        sides: debits and credits: rows, sum.
-        levels: categories: rows, customers and turnover of each frequent level.
-        days: transactions, customers and turnover of each day.
+        sides: debits and credits: number of rows, sum.
+        levels: one row per frequent level of a categorical column: rows, customers and turnover.
+        days: one row per day: transactions, customers and turnover.
         hours: transactions by weekday (1 is Monday) and hour.
-        customers: quantiles of each customer's transactions, recency, frequency and monetary value.
+        customers: quantiles over customers of their transactions, recency, frequency and monetary value.
         clusters: recency, frequency and monetary value, over the whole span, of the clusters that the labeller's method
             finds; empty with too few customers.
         rfm: recency, frequency and monetary value of every customer at the end, without their names.
-        outcomes: months of real outcomes: decisions whose outcome is known, bads, bad rate; empty without outcomes.
+        outcomes: one row per month of real outcomes: decisions whose outcome is known, bads, bad rate; empty without
+            outcomes.
     """
 
     absent: tuple[str, ...]
@@ -60,7 +61,7 @@ def explore(
     seed: int = 42,
     present: Collection[str] = COLUMNS,
 ) -> Exploration:
-    """Look at transactions, and at real outcomes where there are any.
+    """Describe transactions, and real outcomes where there are any.
 
     Args:
         transactions: tidy transactions.
@@ -236,7 +237,7 @@ def quality(transactions: Tidy, present: Collection[str]) -> pl.DataFrame:
 
 
 def duplicates(frame: pl.DataFrame) -> pl.DataFrame:
-    """Transactions that came again under their ``TransactionId``: with the same content, with another."""
+    """Numbers of transactions with a repeated ``TransactionId``: with the same content, and with different content."""
     named = frame.filter(pl.col("TransactionId").is_not_null())
     identity = ["CustomerId", "TransactionId"]
     versions = named.unique()
@@ -267,10 +268,10 @@ CATEGORIES = (
 
 
 def levels(readable: pl.DataFrame, present: Collection[str]) -> pl.DataFrame:
-    """Frequent levels of every category that the files have and that varies; of the first where none does.
+    """Frequent levels of every categorical column that the files have and that varies; of the first one where none varies.
 
     Returns:
-        ``column``, ``level``, ``transactions`` and ``turnover``, empty where the files have no category.
+        ``column``, ``level``, ``transactions`` and ``turnover``, empty where the files have no categorical column.
     """
     there = [name for name in CATEGORIES if name in present]
     varied = [name for name in there if readable[name].drop_nulls().n_unique() > 1]

@@ -1,4 +1,4 @@
-"""What a person should look at in an exploration."""
+"""Notes on an exploration: what a person should look at."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from credit_model.reporting.exploration.analysis import Exploration
 
 
 def notes(exploration: Exploration) -> list[str]:
-    """What a person should look at, each with its number."""
+    """What a person should look at, one sentence each, with its number."""
     checks: tuple[Callable[[Exploration], str | None], ...] = (
         _note_absent,
         _note_constant,

@@ -1,4 +1,4 @@
-"""An exploration in pictures and on one page."""
+"""Pictures of an exploration, and its page."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def pictures(exploration: Exploration, transactions: Tidy) -> Mapping[str, Figure]:
-    """Every picture by file name; of more than 50,000 transactions an even sample is drawn where each is a point."""
+    """Every picture, by file name; scatter plots show an even sample of more than 50,000 transactions."""
     readable = transactions.frame.drop_nulls(["CustomerId", "TransactionStartTime", "Amount"])
     sample = readable.select("Amount", "Value").gather_every(-(-readable.height // _MOST_POINTS))
     made = {
@@ -39,7 +39,7 @@ def pictures(exploration: Exploration, transactions: Tidy) -> Mapping[str, Figur
 
 
 def document(exploration: Exploration, transactions: Tidy, drawn: Mapping[str, Figure]) -> str:
-    """The page, self-contained."""
+    """The exploration as one self-contained HTML page."""
     frame = transactions.frame
     times = frame["TransactionStartTime"]
     customers = frame["CustomerId"].n_unique()

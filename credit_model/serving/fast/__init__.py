@@ -1,1 +1,1 @@
-"""One plain decision without tables."""
+"""A fast path for a request of one decision, without tables."""

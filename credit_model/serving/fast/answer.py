@@ -1,15 +1,15 @@
-"""One plain decision, answered without a table: the short way, for what serving does most.
+"""The fast path: answers a plain request of one decision, the most common one, without making tables.
 
-Everything here says again, for one decision, what the long way says for many; the answers are the same, to the last bit:
+The modules of this folder repeat for one decision what other modules do for many; the answers are the same, to the last bit:
 
-- ``plain`` repeats the two shapes of ``requests``, the defaults of ``transactions.tidy``, and of ``history`` the window, the
-  currency, copies of one transaction and the total order. Whatever would be a fault there goes the long way.
-- ``plain_cells`` repeats ``texts``, ``numbers`` and ``times`` of ``cells``, for JSON's own kinds.
-- ``program`` and ``row_functions`` repeat ``FeaturePlan.compute``: the catalogue's expressions in NumPy.
-- ``ShortWay.answer`` repeats ``Scorer.answer_history``. Classifier, calibrator, scale, bands and reasons are the same objects.
+- ``request`` repeats the two shapes of ``serving.request``, the default of ``Value`` in ``transactions.tidy``, and from
+  ``history`` the window, the currency, repeated transactions and the total order. A request with a fault takes the general path.
+- ``cells`` repeats ``texts``, ``numbers`` and ``times`` of ``data.cells``, for the types of JSON.
+- ``program`` and ``kernels`` repeat ``FeaturePlan.compute``: they evaluate the catalogue's expressions in NumPy.
+- ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale, bands and reasons.
 
-It is off where ``CREDIT_MODEL_FAST`` is 0 when the model is loaded, and where a feature has an operation that only Polars
-knows. Then every request goes the long way.
+It is off if ``CREDIT_MODEL_FAST`` is 0 when the model is loaded, or if a feature has an operation without a NumPy form. Then
+every request takes the general path.
 """
 
 import logging
@@ -33,12 +33,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ShortWay:
-    """A scorer with the program of its features.
+    """The fast path of a scorer.
 
     Attributes:
-        scorer: what it answers as.
-        program: the features that the classifier reads.
-        sight: what is read of a request.
+        scorer: the scorer whose answers it gives.
+        program: computes the features that the classifier reads.
+        sight: which parts of a request are read.
     """
 
     scorer: Scorer
@@ -46,11 +46,11 @@ class ShortWay:
     sight: Sight
 
     def answer(self, table: pd.DataFrame, as_of: datetime) -> dict[str, Any] | None:
-        """One row of ``scorer.ANSWER`` for a plain request; None if it is not plain.
+        """The answer to a plain request, by the names of ``scorer.ANSWER``; None for any other request.
 
         Args:
             table: the request, in either shape.
-            as_of: the moment of rows that give none.
+            as_of: the ``as_of`` of rows that give none, in UTC.
         """
         case = read_plain(table, as_of, self.sight)
         if case is None:
@@ -77,11 +77,11 @@ class ShortWay:
 
 
 def short_way(scorer: Scorer, environment: Mapping[str, str]) -> ShortWay | None:
-    """The short way of a scorer; None where it is off.
+    """The fast path of a scorer; None where it is off.
 
     Args:
         scorer: a loaded scorer.
-        environment: the process's variables.
+        environment: environment variables of the process.
     """
     if environment.get(SWITCH) == "0":
         return None

@@ -1,4 +1,4 @@
-"""Columns of JSON's own kinds with nothing unreadable in them, as the readers of ``cells`` read them, but without a table."""
+"""Readers of columns of JSON's types without unreadable cells; values are those of ``data.cells``, without a table."""
 
 import re
 from contextlib import suppress
@@ -16,7 +16,7 @@ _EARLIEST, _LATEST = np.datetime64(EARLIEST, "us"), np.datetime64(LATEST, "us")
 
 
 def plain_texts(cells: list[Any]) -> list[str | None] | None:
-    """What ``texts`` makes of cells that are all text or missing, or all whole numbers; None of any others."""
+    """Read cells that are all text or missing, or all whole numbers, as ``texts`` does; None for any other cells."""
     kinds = set(map(type, cells))
     if kinds <= {str, type(None)}:
         text = "".join(filter(None, cells))
@@ -27,7 +27,7 @@ def plain_texts(cells: list[Any]) -> list[str | None] | None:
 
 
 def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
-    """What ``numbers`` makes of cells that are all numbers within its limits; None of any others."""
+    """Read cells that are all numbers within its limits as ``numbers`` does; None for any other cells."""
     if isinstance(cells, list) and not set(map(type, cells)) <= {int, float}:
         return None
     with suppress(OverflowError):
@@ -37,7 +37,7 @@ def plain_numbers(cells: list[Any] | np.ndarray) -> np.ndarray | None:
 
 
 def plain_times(cells: list[Any]) -> np.ndarray | None:
-    """What ``times`` makes of cells that are all text, in UTC, with or without a time of day; None of any others."""
+    """Read cells that are all text in UTC, with or without a time of day, as ``times`` does; None for any other cells."""
     if set(map(type, cells)) != {str}:
         return None
     end = _end(cells[0])

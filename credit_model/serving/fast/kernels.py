@@ -1,6 +1,6 @@
-"""What the operations of expressions do to the few rows of one decision, in NumPy: as in Polars, to the last bit.
+"""The operations of expressions in NumPy, for the few rows of one decision; results are those of Polars, to the last bit.
 
-A row's number is null where it is NaN; a text is null where it is None.
+A null number is NaN, and a null text is None.
 """
 
 import operator
@@ -19,7 +19,7 @@ _THURSDAY = 3  # 1970-01-01, counted from Monday
 
 
 class Texts(NamedTuple):
-    """A column of texts: the code of each cell, the texts by code, and the codes by text; null has a code too."""
+    """A column of texts: the code of each cell, the texts by code, and the codes by text; None has a code too."""
 
     codes: npt.NDArray[np.intp]
     texts: list[str | None]
@@ -27,14 +27,14 @@ class Texts(NamedTuple):
 
 
 def coded(cells: Sequence[str | None]) -> Texts:
-    """Texts with their codes, in order of first appearance."""
+    """Code a column of texts; codes are in order of first appearance."""
     places = {text: code for code, text in enumerate(dict.fromkeys(cells))}
     codes = np.fromiter(map(places.__getitem__, cells), dtype=np.intp, count=len(cells))
     return Texts(codes, list(places), places)
 
 
 def series(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | pl.Series:
-    """What ``OF_SERIES`` adds up: numbers as Polars has them; truths stay as they are."""
+    """The input of the operations in ``OF_SERIES``: numbers as a Polars series; truth values stay as they are."""
     return values if values.dtype == np.bool_ else pl.Series(values, nan_to_null=True)
 
 

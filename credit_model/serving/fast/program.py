@@ -1,8 +1,8 @@
-"""The features of one decision as a program of small steps, for what serving does most.
+"""The features of one decision as a program of small steps in NumPy.
 
-Polars is made for many rows: for one customer its fixed cost per expression exceeds the work. So the catalogue's expressions
-are translated, once, into NumPy calls on the customer's rows and plain arithmetic on their results. Nothing is defined here:
-a feature means what its expression says, to the last bit.
+Polars is made for many rows: for one customer its fixed cost per expression exceeds the work. The catalogue's expressions are
+therefore translated once into NumPy calls on the customer's rows and plain arithmetic on their results. No feature is defined
+here: the expressions define them, and the results are those of Polars, to the last bit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ _Step = tuple[Callable[..., Any], int, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Program:
-    """Steps over numbered slots; nothing in it changes when it runs, so threads may share it.
+    """Steps over numbered slots; a run changes nothing in it, so that threads may share it.
 
     Attributes:
-        constants: what every slot holds at the start.
+        constants: the value of each slot at the start.
         inputs: slot of each column of a history and of each attribute that is read.
-        steps: a function, the slot of its result, the slots of its arguments.
+        steps: for each step a function, the slot of its result and the slots of its arguments.
         outputs: slot of each feature.
     """
 
@@ -35,7 +35,7 @@ class Program:
     outputs: Mapping[str, int]
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, Value]:
-        """The features of a decision.
+        """Compute the features of a decision, by name.
 
         Args:
             inputs: every input by name. Columns of its history, which has at least one row: numbers, moments in
@@ -50,10 +50,10 @@ class Program:
 
 
 def program_of(plan: FeaturePlan) -> Program:
-    """The program of a plan's features, for one decision with a history.
+    """The program of a plan's features, for one decision with at least one transaction.
 
     Raises:
-        KeyError: a feature has an operation that only Polars knows.
+        KeyError: a feature has an operation without a NumPy form.
     """
     return translate(plan.rows, plan.aggregates, plan.features)
 
@@ -62,12 +62,12 @@ def translate(rows: Sequence[Layer], aggregates: Layer, features: Layer) -> Prog
     """The program of a feature plan.
 
     Args:
-        rows: layers of columns of a transaction, each over those before it.
-        aggregates: of the rows.
-        features: over the aggregates and the attributes.
+        rows: layers of columns of a transaction, each computed from those before it.
+        aggregates: computed from the columns.
+        features: computed from the aggregates and the attributes.
 
     Raises:
-        KeyError: an operation is not known in NumPy.
+        KeyError: an operation has no NumPy form.
     """
     writer, columns = _Writer(), dict[str, int]()
     for layer in rows:

@@ -1,7 +1,7 @@
-"""The plain request: one decision, nothing odd in it. Most are, and they take the short way from cells to a program.
+"""Reading of plain requests: one decision, with cells of JSON's types, and nothing missing, unreadable or repeated in them.
 
-What is missing where it may not be, unreadable, contradictory, sent twice or of another kind than JSON's is not plain, and is
-left to ``requests`` and ``history``; what is plain means here what it means there.
+Any other request is left to ``serving.request`` and ``history``, which decide about missing, unreadable, conflicting and repeated
+cells. A plain request is read here with the same result.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ _Known = TypeVar("_Known")
 
 @dataclass(frozen=True)
 class Sight:
-    """What a model sees of a decision.
+    """Which parts of a request a model reads.
 
     Attributes:
-        history_days: length of the window.
+        history_days: length of the observation window in days.
         currency: the only currency allowed; None allows any one.
         attributes: the application attributes.
         inputs: the columns and attributes that are read.
@@ -53,13 +53,13 @@ class Sight:
 
 @dataclass(frozen=True)
 class Plain:
-    """A decision whose transactions are known.
+    """A plain request that was read.
 
     Attributes:
-        customer: its identity.
-        as_of: its moment.
-        count: its transactions in the window, at least one.
-        given: what is read, by name, as a program takes it.
+        customer: ``CustomerId``.
+        as_of: the time of the decision, in UTC.
+        count: number of transactions in the observation window, at least one.
+        given: inputs of the program, by name.
     """
 
     customer: str
@@ -69,7 +69,7 @@ class Plain:
 
 
 class _NotPlainError(Exception):
-    """The request goes the long way."""
+    """The request takes the general path."""
 
 
 def read_plain(table: "pd.DataFrame", as_of: datetime, sight: Sight) -> Plain | None:
@@ -77,8 +77,8 @@ def read_plain(table: "pd.DataFrame", as_of: datetime, sight: Sight) -> Plain | 
 
     Args:
         table: the request.
-        as_of: the moment of rows that give none.
-        sight: what the model sees.
+        as_of: the ``as_of`` of rows that give none, in UTC.
+        sight: which parts of the request are read.
     """
     try:
         scalars, columns = _one_row(table) if len(table) == 1 else _many_rows(table, sight)

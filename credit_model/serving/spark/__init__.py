@@ -1,1 +1,1 @@
-"""Tables of Spark in and out."""
+"""Scoring, and computing features, on Spark."""

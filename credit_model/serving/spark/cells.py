@@ -1,4 +1,4 @@
-"""Columns of Spark -> what the model reads the same in any session, whatever their types."""
+"""Columns of Spark in a form that the model reads alike in any session, whatever their types."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ def identity(table: "DataFrame") -> "Column":
 
 
 def doubtful(table: "DataFrame") -> "Column":
-    """``CustomerId`` as a number where that is 2^53 or more, which two customers could share: no identity; else null."""
+    """``CustomerId`` as a number where that is 2^53 or more, and could be shared by two customers; else null."""
     from pyspark.sql import functions as F  # noqa: N812
 
     if not is_number(table, "CustomerId"):
@@ -48,7 +48,7 @@ def doubtful(table: "DataFrame") -> "Column":
 
 
 def quoted(name: str) -> "Column":
-    """A column by its very name, whatever that holds."""
+    """A column by its exact name, whatever characters it has."""
     from pyspark.sql import functions as F  # noqa: N812
 
     return F.col("`" + name.replace("`", "``") + "`")
@@ -60,7 +60,7 @@ def is_number(table: "DataFrame", name: str) -> bool:
 
 
 def cell(table: "DataFrame", name: str) -> "Column":
-    """A column as the model reads it the same in any session: instants as epoch seconds, the bytes of an identity as text."""
+    """A column in a form that does not depend on the session: times as epoch seconds, a binary ``CustomerId`` as text."""
     from pyspark.sql import functions as F  # noqa: N812
 
     kind, column = _kind(table, name), quoted(name)
@@ -79,7 +79,7 @@ def cell(table: "DataFrame", name: str) -> "Column":
 
 
 def may_be_inside(table: "DataFrame", window: tuple[datetime, datetime]) -> "Column":
-    """Whether a transaction's time is inside a window, or unreadable: a fault that must be said."""
+    """Whether a transaction's time is inside a window, or unreadable, which must be reported as a fault."""
     from pyspark.sql import functions as F  # noqa: N812
 
     kind, time = _kind(table, _TIME), F.col(_TIME)
@@ -94,7 +94,7 @@ def may_be_inside(table: "DataFrame", window: tuple[datetime, datetime]) -> "Col
 
 
 def moment(decisions: "DataFrame", default: datetime | str | None) -> "Column":
-    """``as_of``, or the default where there is none: epoch seconds where the table has numbers, else text."""
+    """``as_of``, or the default where it is missing: epoch seconds where the column holds numbers, else text."""
     from pyspark.sql import functions as F  # noqa: N812
 
     moment_of_all = None if default is None else read([default], times)[0][0]
@@ -111,7 +111,7 @@ def moment(decisions: "DataFrame", default: datetime | str | None) -> "Column":
 
 
 def span(decisions: "DataFrame") -> tuple[datetime, datetime] | None:
-    """Two moments between which every readable ``as_of`` lies, some days apart at the ends; None where there is none."""
+    """Two times between which every readable ``as_of`` lies, with some days of margin; None where there is none."""
     from pyspark.sql import functions as F  # noqa: N812
 
     if "as_of" not in decisions.columns:

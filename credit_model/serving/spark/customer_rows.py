@@ -1,4 +1,4 @@
-"""Transactions and decisions on Spark -> one table of rows that belong to customers, for ``spark_customers`` to answer."""
+"""Transactions and decisions on Spark as one table of rows per customer, which ``customers.scored`` scores."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,13 +18,13 @@ _NO_TRANSACTION = "struct<TransactionStartTime: string, Amount: double>"
 def customer_rows(
     transactions: "DataFrame | None", decisions: "DataFrame | None", as_of: datetime, history_days: int
 ) -> "DataFrame":
-    """The rows that ``customers.scored`` takes, in no order: of transactions that a decision may see, and of decisions.
+    """The rows that ``customers.scored`` takes, in no order: decisions, and transactions that may lie in a window of one.
 
     Args:
         transactions: under the contract's names, or None.
         decisions: ``CustomerId``, ``PLACE`` and where they are there ``as_of`` and attributes; None: everyone at ``as_of``.
-        as_of: the moment of decisions that give none.
-        history_days: days that a decision looks back.
+        as_of: the ``as_of`` of decisions that give none, in UTC.
+        history_days: length of the observation window in days.
     """
     rows = []
     if decisions is not None:
@@ -62,6 +62,6 @@ def _customer(table: "DataFrame") -> list["Column"]:
 
 
 def _window(decisions: "DataFrame | None", as_of: datetime, days: int) -> tuple[datetime, datetime]:
-    """What any decision can see."""
+    """The span of all observation windows: no decision reads a transaction outside it."""
     first, last = (decisions is not None and span(decisions)) or (as_of, as_of)
     return min(first, as_of) - timedelta(days=days), max(last, as_of)

@@ -1,4 +1,4 @@
-"""What Spark's Python workers do: rows sorted by customer -> answers, some customers at a time.
+"""The work of Spark's Python workers: score rows that are sorted by customer, some customers at a time.
 
 Spark sends this module to the workers by value, and the model beside it: of this package only what the model carries is
 imported there. A row has the customer, and a transaction or a decision or neither.
@@ -25,12 +25,12 @@ def scored(
     *,
     as_text: bool = False,
 ) -> Iterator[pa.RecordBatch]:
-    """Score rows.
+    """Score the rows of a partition.
 
     Args:
         batches: of a partition that holds its customers completely, sorted by customer.
         predict: of the loaded model.
-        as_of: the moment at which every customer is judged; None where the rows bring decisions.
+        as_of: the time as of which every customer is scored; None where the rows hold decisions.
         answer: the types of the answer.
         schema: of the result: ``PLACE``, then the answer.
         as_text: whether the answer is written as in a CSV file.
@@ -46,7 +46,7 @@ def scored(
 
 
 def complete(batches: Iterator[pa.RecordBatch], rows_at_once: int = ROWS_AT_ONCE) -> Iterator[pl.DataFrame]:
-    """Rows of customers who are complete: about so many, and as many as a customer has."""
+    """Rows of complete customers, about ``rows_at_once`` at a time; a customer with more comes in one frame."""
     held, limit = pl.DataFrame(), rows_at_once
     for batch in batches:
         held = pl.concat([held, pl.DataFrame(batch)]) if held.width else pl.DataFrame(batch)
@@ -61,7 +61,7 @@ def complete(batches: Iterator[pa.RecordBatch], rows_at_once: int = ROWS_AT_ONCE
 
 
 def decisions(rows: pl.DataFrame, as_of: str | None) -> pl.DataFrame:
-    """One row per decision, with the customer's transactions in arrays; at a moment, one of every customer."""
+    """One row per decision, with the customer's transactions in arrays; with ``as_of``, one decision of every customer."""
     keys = rows.group_by(KEY, maintain_order=True).agg(pl.col(DOUBTFUL).max())
     if as_of is None:
         asked = rows.filter(pl.col(DECISION).is_not_null()).select(KEY, DECISION).unnest(DECISION)
@@ -76,7 +76,7 @@ def decisions(rows: pl.DataFrame, as_of: str | None) -> pl.DataFrame:
 
 
 def _request(asked: pl.DataFrame) -> pd.DataFrame:
-    """As the model takes it; a number that is no identity stays a number, so that the model refuses it."""
+    """The request that the model reads; a number that cannot identify a customer stays a number, and is refused."""
     arrow = asked.drop(KEY, DOUBTFUL, PLACE).to_arrow(compat_level=pl.CompatLevel.oldest())
     cells: pd.DataFrame = arrow.to_pandas()
     customers = asked.select(KEY, DOUBTFUL).rows()

@@ -1,4 +1,4 @@
-"""Faults of Spark in one sentence, with the remedy; no cell of a table is repeated, which Spark's own messages may do."""
+"""Errors of Spark as one sentence with the remedy; unlike Spark's own messages, it repeats no cell of a table."""
 
 import re
 from collections.abc import Mapping
@@ -53,15 +53,15 @@ _SCHEMAS = re.compile(r'CANNOT_MERGE_SCHEMAS\].*?"STRUCT<(.*?)>".*?"STRUCT<(.*?)
 
 
 class SparkFailedError(RuntimeError):
-    """Spark did not finish the work; the message says why in one sentence."""
+    """Spark failed; the message says why in one sentence."""
 
 
 def explained(fault: Exception, log: Path) -> ValueError | SparkFailedError:
-    """What to raise in a fault's place: ``ValueError`` where what Spark was given is at fault.
+    """The exception to raise instead of Spark's own: ``ValueError`` where the input is the cause.
 
     Args:
-        fault: from PySpark or Py4J, or of the connection to Java.
-        log: what Spark printed.
+        fault: an exception of PySpark, Py4J or the connection to Java.
+        log: file with what Spark printed.
     """
     text = f"{type(fault).__name__}: {fault}"
     bad = _unlike(text) or _first(_BAD_INPUT, text)

@@ -1,4 +1,4 @@
-"""Every feature of every decision on Spark: a table to explore, and to train from where the transactions stay.
+"""Every feature of every decision, computed on Spark: a table to explore, or to train from without moving transactions.
 
 A customer's transactions come together as they do for scoring, and the features are computed by the code of training and
 serving; the workers need this package for it.
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 def customer_features(transactions: "DataFrame", decisions: "DataFrame", catalogue: Catalogue) -> "DataFrame":
-    """Every feature of every decision.
+    """Compute every feature of every decision, from the transactions in its observation window.
 
     Args:
-        transactions: any partitioning and column types; columns outside the contract are left behind.
-        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; other columns are left behind.
-        catalogue: what the features are.
+        transactions: of any partitioning and column types; columns outside the contract are ignored.
+        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; other columns are ignored.
+        catalogue: how the features are defined.
 
     Returns:
         One row per decision, in no order: ``CustomerId``; ``as_of`` as text, in UTC; ``status`` (``computed``,
-        ``no_history`` or ``invalid``); ``message``, which names field and count of what is at fault; ``CurrencyCode``; the
-        features. Those of an invalid decision are null, but for its attributes.
+        ``no_history`` or ``invalid``); ``message``, which names fields and counts of faults; ``CurrencyCode``; the
+        features. Those of an invalid decision are null, except its attributes.
 
     Raises:
-        ValueError: a column is absent, or two would have names that Spark does not tell apart.
+        ValueError: a column is absent, or two would have names that differ only in case, which Spark does not distinguish.
     """
     asked = ["CustomerId", "as_of", *(attribute.name for attribute in catalogue.attributes)]
     absent = [name for name in asked if name not in decisions.columns]
@@ -63,8 +63,8 @@ def write(features: "DataFrame", path: str, catalogue: Catalogue) -> None:
 
     Args:
         features: from ``customer_features``.
-        path: of a folder that does not exist yet, where the executors and this process find the same files.
-        catalogue: what the features are.
+        path: a folder that does not exist yet, on storage that the executors and this process share.
+        catalogue: how the features are defined.
     """
     features.write.parquet(path)
     offline_table.write_catalogue(catalogue, path)

@@ -1,4 +1,4 @@
-"""Tables as Spark reads and writes them: on any path that it knows, named as everywhere."""
+"""Tables in files that Spark reads and writes, on any path that it supports; columns have the contract's names."""
 
 import csv
 import re
@@ -41,10 +41,10 @@ def scan(
 
     Args:
         session: in which it is read.
-        path: a file, a folder or a pattern, as Spark understands it; a file of just this name on this machine is meant itself.
-        columns: contract name -> the files' own name.
-        needed: contract names that must be there.
-        only: contract names to read where they are there.
+        path: a file, a folder or a pattern of Spark; a local file of exactly this name is taken as it is.
+        columns: contract name -> column name of the files.
+        needed: contract names that must exist.
+        only: contract names to read where they exist.
 
     Raises:
         ValueError: the table is neither CSV nor Parquet, or a needed column is absent.
@@ -58,7 +58,7 @@ def scan(
 
 
 def check_output(session: "SparkSession", path: str, inputs: Collection[str | None]) -> None:
-    """Find out before the work whether its result can be written to a folder.
+    """Check, before the work begins, that its result can be written to a folder.
 
     Args:
         session: in which it is written.
@@ -66,7 +66,7 @@ def check_output(session: "SparkSession", path: str, inputs: Collection[str | No
         inputs: paths that are read.
 
     Raises:
-        ValueError: the path ends in none of ``.csv``, ``.parquet`` and ``/``, is or lies in an input, or holds something.
+        ValueError: the path ends in none of ``.csv``, ``.parquet`` and ``/``, is or lies in an input, or is not empty.
     """
     if not path.lower().endswith(("/", ".csv", ".parquet")):
         raise ValueError(
@@ -80,14 +80,14 @@ def check_output(session: "SparkSession", path: str, inputs: Collection[str | No
 
 
 def is_csv(path: str) -> bool:
-    """Whether an output is CSV by its ending."""
+    """Whether an output is CSV, by the ending of its path."""
     return path.lower().rstrip("/").endswith(".csv")
 
 
 def write(table: "DataFrame", path: str) -> None:
     """Write a table as a folder of parts, CSV or Parquet by its ending; Spark puts ``_SUCCESS`` into it at the end.
 
-    Anything there is what a failed job left, as ``check_output`` made sure, and goes.
+    Files that a failed job left there are removed; ``check_output`` has made sure that there are no others.
     """
     if is_csv(path):
         harmless = [_harmless(name).alias(name) for name in table.columns]

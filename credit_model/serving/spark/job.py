@@ -1,7 +1,7 @@
-"""Scoring files on Spark: it reads them, brings every customer's rows together, scores and writes; no row comes to the driver.
+"""Scoring files on Spark: reads them, brings each customer's rows together, scores and writes; no row comes to the driver.
 
-The rows are sorted by customer and streamed to the model, not collected into arrays: a customer of a million transactions is a
-longer stream, where it would be one row larger than memory.
+The rows are sorted by customer and streamed to the model, not collected into arrays: a customer with a million transactions is
+a longer stream, and not one row larger than memory.
 """
 
 import shutil
@@ -44,11 +44,11 @@ def score_spark(settings: Settings, model: Path) -> int:
     """Score files on Spark as ``score`` does; returns the exit code.
 
     Args:
-        settings: what was asked.
-        model: the model's folder.
+        settings: settings of the command.
+        model: folder of the model.
 
     Raises:
-        ValueError: something given cannot be read, or the output not be written.
+        ValueError: an input cannot be read, or the output cannot be written.
     """
     scorer = Scorer.load(model / "artifacts" / "scorer")
     try:

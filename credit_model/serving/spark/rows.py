@@ -1,7 +1,7 @@
-"""A Spark table of transactions -> the rows that ``mlflow.pyfunc.spark_udf`` takes -> answers.
+"""Scoring a Spark table with ``mlflow.pyfunc.spark_udf``: one row per decision, with its transactions in arrays.
 
-A customer's transactions must reach the model together: flat rows would be split over Arrow batches. So every column is
-collected into an array, one row per decision, and the model is told to refuse anything else.
+A customer's transactions must reach the model together, and rows per transaction would be split over Arrow batches. So every
+column is collected into an array, and the model is told to refuse rows per transaction.
 """
 
 from datetime import datetime
@@ -23,17 +23,17 @@ def decision_rows(
     """Collect raw transactions into one row per decision.
 
     Args:
-        transactions: any partitioning and column types; columns outside the contract are left behind.
-        decisions: ``CustomerId``, and where they are there ``as_of`` and attributes; without it every customer is a
+        transactions: of any partitioning and column types; columns outside the contract are ignored.
+        decisions: ``CustomerId`` and, where the table has them, ``as_of`` and attributes; without it every customer is a
             decision.
-        as_of: the moment of decisions that give none.
+        as_of: the ``as_of`` of decisions that give none, in UTC.
 
     Returns:
         One row per decision: its own columns, ``as_of``, and an array per transaction column, empty for a customer
         without transactions. A numeric ``CustomerId`` stays a number, so that the model can refuse one of 2^53 or more.
 
     Raises:
-        ValueError: a required column is absent, or ``as_of`` is no time.
+        ValueError: a required column is absent, or ``as_of`` cannot be read as a time.
     """
     from pyspark.sql import functions as F  # noqa: N812
 
@@ -66,7 +66,7 @@ def decision_rows(
 
 
 def of_asked(transactions: "DataFrame", decisions: "DataFrame") -> "DataFrame":
-    """The transactions of the customers that decisions ask about; saves ``decision_rows`` work where these are few."""
+    """The transactions of the customers in ``decisions``; it saves ``decision_rows`` work where these are few."""
     from pyspark.sql import functions as F  # noqa: N812
 
     asked = decisions.select(identity(decisions).alias("asked"))
@@ -74,7 +74,7 @@ def of_asked(transactions: "DataFrame", decisions: "DataFrame") -> "DataFrame":
 
 
 def answers(rows: "DataFrame", model: str) -> "DataFrame":
-    """Score decision rows with a registered model.
+    """Score the rows of ``decision_rows`` with a registered model.
 
     Args:
         rows: from ``decision_rows``.

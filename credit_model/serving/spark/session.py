@@ -1,4 +1,4 @@
-"""A Spark session of our own: what Spark prints goes to a log, and its faults are said in one sentence."""
+"""A Spark session whose output goes to a log and whose errors are one sentence."""
 
 import logging
 import os
@@ -36,11 +36,11 @@ _LOGGERS = (
 
 @contextmanager
 def started(memory: str | None) -> Iterator["SparkSession"]:
-    """A session whose driver has so much memory, such as ``2g``; Spark's own default where None.
+    """Start a session; ``memory`` is that of its driver, such as ``2g``, or None for Spark's own default.
 
     Raises:
-        SparkFailedError: Spark did not do its work; the log that it names says more.
-        ValueError: Spark was given what it cannot read or write.
+        SparkFailedError: Spark failed; the message names its log.
+        ValueError: Spark cannot read an input or write the output.
     """
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
