@@ -92,8 +92,8 @@ def short_way(scorer: Scorer, environment: Mapping[str, str]) -> ShortWay | None
         )
         way = ShortWay(scorer, program, sight)
         way.answer(_example(catalogue.attributes), _MOMENT)
-    except Exception as error:  # noqa: BLE001, whatever fails here, the long way answers the same
-        _LOG.warning("every request goes the long way, and takes longer: %r", error)
+    except Exception as error:  # noqa: BLE001, whatever fails here, Polars answers the same
+        _LOG.warning("every request is computed by Polars, which takes longer: %r", error)
         return None
     return way
 
