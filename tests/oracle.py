@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from credit_model.features.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
+from credit_model.features.aggregates import (
+    CATEGORIES,
+    CROSSED,
+    CROSSED_PARTS,
+    LATEST_TEXTS,
+    NET_WINDOWS,
+    WINDOWS,
+)
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.learned import PUBLISHED_LEVELS
 
@@ -64,8 +71,12 @@ def _features(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield from _sequences().items()
     yield from _cycles()
     yield from _windows([days for days in WINDOWS if days < catalogue.history_days])
-    yield from _levels(catalogue.levels)
+    yield from _months(catalogue.history_days)
+    yield from _levels({column: names for column, names in catalogue.levels.items() if column != CROSSED})
+    yield from _crossed(catalogue.levels.get(CROSSED, ()), catalogue.history_days)
     yield from _application([attribute.name for attribute in catalogue.attributes])
+    numbers = [attribute.name for attribute in catalogue.attributes if attribute.kind == "number"]
+    yield from _over(numbers, catalogue.history_days)
 
 
 def _latest() -> dict[str, str]:
@@ -160,6 +171,50 @@ def _windows(windows: list[int]) -> Iterator[tuple[str, str]]:
     for short, long in pairwise(windows):
         pace = f"count(*) filter (ago <= {short}) * {long} / nullif(count(*) filter (ago <= {long}) * {short}, 0)"
         yield f"count_{short}d_to_{long}d", pace
+
+
+def _month(side: str, month: int) -> str:
+    return f"sum(case when ago >= {30 * month} and ago < {30 * month + 30} then {side} else 0 end)"
+
+
+def _months(history_days: int) -> Iterator[tuple[str, str]]:
+    last = min(6, history_days // 30) - 1
+    for month in range(last + 1):
+        debit, credit = (_month(side, month) for side in (_DEBIT, _CREDIT))
+        yield f"credit_to_debit_month_{month}", f"{credit} / nullif({debit}, 0)"
+        if month:
+            yield f"debit_month_{month}", debit
+            yield f"credit_month_{month}", credit
+        if month < last:
+            yield f"debit_month_{month}_to_{month + 1}", f"{debit} / nullif({_month(_DEBIT, month + 1)}, 0)"
+            yield (
+                f"credit_month_{month}_to_{month + 1}",
+                f"{credit} / nullif({_month(_CREDIT, month + 1)}, 0)",
+            )
+
+
+def _crossed(levels: Iterable[str], history_days: int) -> Iterator[tuple[str, str]]:
+    for level in levels:
+        key, here = f"crossed_{level}", f"concat_ws('+', {', '.join(CROSSED_PARTS)}) = '{level}'"
+        yield f"count_{key}", f"count(*) filter ({here})"
+        yield f"share_{key}", f"count(*) filter ({here}) / count(*)"
+        yield f"average_value_{key}", f"avg(Value) filter ({here})"
+        yield f"recency_{key}", f"min(ago) filter ({here})"
+        yield f"recent_share_{key}", f"coalesce(sum(exp(-ago / 60)) filter ({here}), 0) / sum(exp(-ago / 60))"
+        if history_days > 90:
+            yield f"count_90d_{key}", f"count(*) filter ({here} and ago <= 90)"
+
+
+def _over(numbers: list[str], history_days: int) -> Iterator[tuple[str, str]]:
+    sums = {"turnover": _GROSS, "net": "sum(Amount)"}
+    for month in range(min(3, history_days // 30)):
+        sums |= {
+            f"debit_month_{month}": _month(_DEBIT, month),
+            f"credit_month_{month}": _month(_CREDIT, month),
+        }
+    for number in numbers:
+        for name, total in sums.items():
+            yield f"{name}_to_{number}", f"{total} / nullif(any_value({number}), 0)"
 
 
 def _levels(levels: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:

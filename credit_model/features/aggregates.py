@@ -8,11 +8,16 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from credit_model.features.expression import Expression, col, when
+from credit_model.features.expression import Expression, col, joined, when
 
 WINDOWS, NET_WINDOWS = (7, 30, 60, 90, 180, 365), (30, 90)
 CATEGORIES = ("ProductCategory", "ProductId", "ProviderId", "ChannelId", "PricingStrategy")
 LATEST_TEXTS = (*CATEGORIES, "CountryCode")
+CROSSED = "crossed"  # stands among the columns of categories where levels are learned
+CROSSED_PARTS = ("ProductCategory", "ChannelId", "ProductId")
+MONTHS, MONTH_DAYS = 6, 30
+RECENT_DAYS = 90
+_DECAY_DAYS = 60
 
 _TIME = col("TransactionStartTime")
 _DAYS = 1 / 86_400_000_000  # multiplied: Polars divides one value by a constant otherwise than many
@@ -31,11 +36,13 @@ ROWS: tuple[dict[str, Expression], ...] = (
         "weekday": _TIME.weekday(),
         "day": _TIME.date(),
         "balance": _AMOUNT.cum_sum().over("decision"),
+        CROSSED: joined(*map(col, CROSSED_PARTS)),
     },
     {
         "peak": col("balance").cum_max().over("decision"),
         "turnaround": when(~_IS_CREDIT & _IS_CREDIT.shift_and_fill(1, False), _GAP),
         "redraw": when(_IS_CREDIT & (~_IS_CREDIT).shift_and_fill(1, False), _GAP),
+        "decay": (_AGO * (-1 / _DECAY_DAYS)).exp(),
     },
 )
 
@@ -61,9 +68,11 @@ def aggregates(history_days: int, levels: Mapping[str, Sequence[str]]) -> dict[s
         | _amounts()
         | _sides()
         | _windows([days for days in WINDOWS if days < history_days])
+        | _months(history_days)
         | _sequences()
         | _habits()
-        | _categories(levels)
+        | _categories({column: names for column, names in levels.items() if column != CROSSED})
+        | _crossed(levels.get(CROSSED, ()), history_days)
     )
 
 
@@ -123,6 +132,19 @@ def _windows(windows: Sequence[int]) -> dict[str, Expression]:
     return columns
 
 
+def months(history_days: int) -> range:
+    """The 30-day months back from the decision that lie wholly in the observation window, at most six; 0 is the latest."""
+    return range(min(MONTHS, history_days // MONTH_DAYS))
+
+
+def _months(history_days: int) -> dict[str, Expression]:
+    columns = {}
+    for month in months(history_days):
+        here = (MONTH_DAYS * month <= _AGO) & (MONTH_DAYS * (month + 1) > _AGO)
+        columns |= {f"{side}_month_{month}": when(here, col(side), 0).sum() for side in ("debit", "credit")}
+    return columns
+
+
 def _sequences() -> dict[str, Expression]:
     columns = {
         "balance_lowest": col("balance").min(),
@@ -167,4 +189,17 @@ def _categories(levels: Mapping[str, Sequence[str]]) -> dict[str, Expression]:
             columns[f"since_{key}"] = (
                 _TIME.len().cast(pl.Float64) - 1 - here.arg_true().last().cast(pl.Float64)
             )
+    return columns
+
+
+def _crossed(levels: Sequence[str], history_days: int) -> dict[str, Expression]:
+    columns = {"decay": col("decay").sum()} if levels else {}
+    for level in levels:
+        here, key = col(CROSSED).eq_missing(level), f"{CROSSED}_{level}"
+        columns[f"count_{key}"] = here.sum().cast(pl.Float64)
+        columns[f"value_{key}"] = when(here, _VALUE, 0).sum()
+        columns[f"recency_{key}"] = when(here, _AGO).min()
+        columns[f"decay_{key}"] = when(here, col("decay"), 0).sum()
+        if history_days > RECENT_DAYS:
+            columns[f"count_{RECENT_DAYS}d_{key}"] = (here & (RECENT_DAYS >= _AGO)).sum().cast(pl.Float64)
     return columns

@@ -11,7 +11,7 @@ from typing import Any
 
 from credit_model.data.decisions import Attribute
 from credit_model.features import families, learned
-from credit_model.features.aggregates import aggregates
+from credit_model.features.aggregates import CROSSED, aggregates
 from credit_model.features.expression import Expression
 from credit_model.features.feature import Feature
 from credit_model.features.learned import APPLICATION
@@ -47,7 +47,7 @@ class Catalogue:
     def __post_init__(self) -> None:
         others = (
             *families.general(self.history_days),
-            *learned.learned(self.levels, self.attributes),
+            *learned.learned(self.levels, self.attributes, self.history_days),
         )
         taken = {feature.name.lower() for feature in others if not feature.topic.startswith(APPLICATION)}
         taken |= {name.lower() for name in self.aggregates}
@@ -62,7 +62,7 @@ class Catalogue:
         """Every feature by name."""
         known = (
             *families.general(self.history_days),
-            *learned.learned(self.levels, self.attributes),
+            *learned.learned(self.levels, self.attributes, self.history_days),
         )
         return {feature.name: feature for feature in known}
 
@@ -99,7 +99,9 @@ def documentation() -> str:
         ['| `recency` | days from the last transaction to the decision | recency | yes |']
     """
     shown = Catalogue(
-        366, {"{column}": ("{level}",)}, (Attribute("loan_amount", "number"), Attribute("income", "number"))
+        366,
+        {"{column}": ("{level}",), CROSSED: ("{level}",)},
+        (Attribute("loan_amount", "number"), Attribute("income", "number")),
     )
     head = [
         "# Features",
@@ -119,6 +121,6 @@ def documentation() -> str:
 _INTRODUCTION = (
     "Every feature of a decision, from the transactions in its observation window alone. `{column}` stands for each of "
     "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
-    "learned at training; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
+    "learned at training; `crossed` are ProductCategory, ChannelId and ProductId taken together; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
     "application attributes. This table is generated: `python scripts/feature_table.py > data/FEATURES.md`."
 )

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
-from credit_model.features.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
+from credit_model.features.aggregates import (
+    CATEGORIES,
+    LATEST_TEXTS,
+    MONTH_DAYS,
+    NET_WINDOWS,
+    WINDOWS,
+    months,
+)
 from credit_model.features.expression import col
 from credit_model.features.feature import Feature, ratio
 
@@ -23,8 +30,8 @@ def general(history_days: int) -> Iterator[Feature]:
         (True, False)
     """
     return chain(
-        *(_published(), _rfm(), _windows(history_days), _debits_and_credits(), _balance()),
-        *(_cycles(), _regularity(), _habits()),
+        *(_published(), _rfm(), _windows(history_days), _months(history_days), _debits_and_credits()),
+        *(_balance(), _cycles(), _regularity(), _habits()),
     )
 
 
@@ -108,6 +115,35 @@ def _windows(history_days: int) -> Iterator[Feature]:
             f"transactions a day in {short} days over those in {long}",
             "trend",
             pace,
+        )
+
+
+def _months(history_days: int) -> Iterator[Feature]:
+    """Debits and credits month by month, back from the decision; those of the latest month are among the windows."""
+    topics = {"debit": "amount", "credit": "credits"}
+    span = months(history_days)
+    for month in span:
+        when = f"{MONTH_DAYS * month} to {MONTH_DAYS * (month + 1)} days before the decision"
+        for side, topic in topics.items():
+            meaning = f"sum of {side}s {when}"
+            if month:
+                yield Feature(
+                    f"{side}_month_{month}",
+                    f"{meaning}, in currency units",
+                    topic,
+                    col(f"{side}_month_{month}"),
+                )
+            if month + 1 in span:
+                pace = ratio(col(f"{side}_month_{month}"), col(f"{side}_month_{month + 1}"))
+                yield Feature(
+                    f"{side}_month_{month}_to_{month + 1}",
+                    f"{meaning} over that of the {MONTH_DAYS} days before",
+                    "trend",
+                    pace,
+                )
+        both = ratio(col(f"credit_month_{month}"), col(f"debit_month_{month}"))
+        yield Feature(
+            f"credit_to_debit_month_{month}", f"sum of credits over sum of debits {when}", "credits", both
         )
 
 

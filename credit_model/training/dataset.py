@@ -9,7 +9,7 @@ import polars as pl
 
 from credit_model.arrays import BadArray
 from credit_model.data.transactions import Tidy
-from credit_model.features.aggregates import CATEGORIES
+from credit_model.features.aggregates import CATEGORIES, CROSSED, ROWS
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.history import history
 from credit_model.features.plan import FeaturePlan
@@ -138,7 +138,7 @@ _MOST_LEVELS, _LEAST_SHARE = 12, 0.02
 
 
 def learn_levels(history: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Learn the levels of each categorical column that are frequent enough for features of their own.
+    """Learn the levels of each categorical column, and of the crossed ones, that are frequent enough for features of their own.
 
     Args:
         history: the frame of the training decisions' ``history``.
@@ -148,8 +148,10 @@ def learn_levels(history: pl.DataFrame) -> dict[str, tuple[str, ...]]:
         column with fewer than two such levels is left out.
     """
     decisions = history["decision"].n_unique()
+    crossed = ROWS[0][CROSSED].to_polars().replace("", None).alias(CROSSED)
+    history = history.with_columns(crossed)
     levels = {}
-    for column in CATEGORIES:
+    for column in (*CATEGORIES, CROSSED):
         seen = (
             history.filter(pl.col(column).is_not_null()).group_by(column).agg(n=pl.col("decision").n_unique())
         )

@@ -133,7 +133,7 @@ def test_levels_are_learned_from_decisions_not_from_rows() -> None:
     more = known.with_columns(
         ProductCategory=pl.when(pl.col("decision") < 3).then(pl.lit("rare")).otherwise("ProductCategory")
     )
-    assert learn_levels(more) == {"ProductCategory": ("tv", "rare")}
+    assert learn_levels(more) == {"ProductCategory": ("tv", "rare"), "crossed": ("tv", "rare")}
 
 
 def test_the_catalogue_survives_json() -> None:

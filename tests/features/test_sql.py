@@ -15,7 +15,11 @@ from credit_model.features.catalogue import Catalogue
 from credit_model.features.plan import customer_features
 
 AS_OF = datetime(2019, 3, 1, 12)
-LEVELS = {"ProductCategory": ("airtime", "retail"), "ChannelId": ("c1", "c2")}
+LEVELS = {
+    "ProductCategory": ("airtime", "retail"),
+    "ChannelId": ("c1", "c2"),
+    "crossed": ("airtime+c1+p1", "tv+c2", "c3"),
+}
 CATALOGUE = Catalogue(100, LEVELS, (Attribute("loan_amount", "number"), Attribute("home", "category")))
 transaction = st.fixed_dictionaries(
     {
