@@ -138,7 +138,7 @@ def months(history_days: int) -> range:
 
 
 def _months(history_days: int) -> dict[str, Expression]:
-    columns = {}
+    columns: dict[str, Expression] = {}
     for month in months(history_days):
         here = (MONTH_DAYS * month <= _AGO) & (MONTH_DAYS * (month + 1) > _AGO)
         columns |= {f"{side}_month_{month}": when(here, col(side), 0).sum() for side in ("debit", "credit")}

@@ -121,6 +121,7 @@ def documentation() -> str:
 _INTRODUCTION = (
     "Every feature of a decision, from the transactions in its observation window alone. `{column}` stands for each of "
     "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
-    "learned at training; `crossed` are ProductCategory, ChannelId and ProductId taken together; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
+    "learned at training; `crossed` are ProductCategory, ChannelId and ProductId taken together; windows as long as the "
+    "history or longer are not built; `loan_amount` and `income` stand for "
     "application attributes. This table is generated: `python scripts/feature_table.py > data/FEATURES.md`."
 )

@@ -113,14 +113,23 @@ class Settings:
     split: str = _parameter(
         choice("time", "random"), "time", "train", "how the test part is set apart: the latest, or by lot"
     )
+    test_share: float | None = _parameter(
+        number(below=1.0, auto=True),
+        None,
+        "train",
+        "share of real outcomes in the test part: auto is 0.3 by time, 0.2 by lot",
+    )
     include: tuple[str, ...] = _parameter(
         NAMES, (), "train", "features to switch on that the catalogue has switched off"
     )
     candidate: str = _parameter(
-        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "lightgbm"),
+        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "blend", "lightgbm"),
         "auto",
         "train",
-        "the model to serve: auto is the simplest within one standard error of the best, lightgbm never",
+        "the model to serve: auto is the simplest that loses no more than tolerance and a standard error to the best",
+    )
+    tolerance: float = _parameter(
+        number(below=1.0), 0.002, "train", "the most AUC that a simpler candidate may lose to the best"
     )
     search: str = _parameter(
         choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"

@@ -17,7 +17,7 @@ from credit_model.training.splits import customer_folds
 
 FOLDS = 5
 FEW, REPEATS = 200, 3
-PRIMARY = "scorecard"
+PRIMARY, DEFAULT = "scorecard", "xgboost"
 
 Advance = Callable[[str], object]
 Parameters = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """Samples: labelled decisions, each with its part (train, test or excluded), and the recipe to train on them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,6 +30,8 @@ class Recipe:
         attributes: application attributes among the decisions' columns.
         include: features to use that are not used by default.
         candidate: the candidate to serve, or ``auto``, which chooses it.
+        tolerance: the most AUC that a simpler candidate may lose to the best.
+        apart: how the test part was set apart: ``time`` or ``customer``.
         search: ``none``, ``grid`` or ``random``: how each candidate's parameters are chosen.
         scale: between probability and points.
         costs: of a false negative (a bad approved) and of a false positive (a good rejected).
@@ -45,6 +47,8 @@ class Recipe:
     include: tuple[str, ...] = ()
     candidate: str = "auto"
     search: str = "none"
+    tolerance: float = 0.002
+    apart: str = "time"
     scale: Scale = field(default_factory=Scale)
     costs: tuple[float, float] = (10.0, 1.0)
     bands: Bands = field(default_factory=Bands)
@@ -55,6 +59,9 @@ class Recipe:
 
 OBSERVED_HISTORY, OBSERVED_OUTCOME = 365, 30
 SILENCE = 0.99
+ONE_MOMENT = (
+    "test: a draw of customers, since all decisions were made at one moment and none is later than another"
+)
 GROUP = "fairness_group"
 
 
@@ -97,10 +104,12 @@ def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
     chosen = proxy.labels
     if settings.target == "same_window":
         chosen = rfm_proxy.same_window(transactions, proxy.labels.decisions, plan.history_days)
-    parted = _parted(
-        settings, chosen.decisions, lambda decisions: splits.by_observation_date(decisions, plan.test)
-    )
-    recipe = _recipe(settings, plan.history_days, chosen.target)
+    if settings.split == "random":
+        share = settings.test_share or splits.RANDOM_TEST_SHARE
+        parted, apart = splits.out_of_customer(chosen.decisions, settings.seed, share), "customer"
+    else:
+        parted, apart = splits.by_observation_date(chosen.decisions, plan.test), "time"
+    recipe = replace(_recipe(settings, plan.history_days, chosen.target), apart=apart)
     return Sample(parted, recipe, plan.outcome_days, proxy, _proxy_lines(plan, proxy))
 
 
@@ -137,7 +146,7 @@ def observed_sample(
     recipe = replace(
         _recipe(settings, settings.history_days or OBSERVED_HISTORY, labels.target), attributes=attributes
     )
-    parted = _parted(settings, decisions, splits.out_of_time)
+    parted, apart = _observed_parts(settings, decisions)
     left_out = {**labels.left_out, **splits.exclusions(parted)}
     lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
     waiting = f"outcomes known after {lag:.0f} days on average"
@@ -146,11 +155,12 @@ def observed_sample(
     if at_once:
         waiting = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
     lines = (
-        f"label: observed defaults, history {recipe.history_days} days; {waiting}",
+        f"label: observed defaults; {waiting}",
+        *((ONE_MOMENT,) if apart == "customer" and settings.split == "time" else ()),
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
         *_bad_lines(outcomes, settings),
     )
-    return Sample(parted, recipe, wait, None, lines)
+    return Sample(parted, replace(recipe, apart=apart), wait, None, lines)
 
 
 def _check_attributes(faults: pl.DataFrame) -> None:
@@ -177,6 +187,7 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         include=settings.include,
         candidate=settings.candidate,
         search=settings.search,
+        tolerance=settings.tolerance,
         scale=scale,
         costs=costs,
         bands=_bands(settings, costs, target),
@@ -215,12 +226,15 @@ def _spans_less_than(moments: pl.Series, days: int) -> bool:
     return span is None or int(span) < days
 
 
-def _parted(
-    settings: Settings, decisions: pl.DataFrame, by_time: Callable[[pl.DataFrame], pl.DataFrame]
-) -> pl.DataFrame:
-    return (
-        splits.out_of_customer(decisions, settings.seed) if settings.split == "random" else by_time(decisions)
-    )
+def _observed_parts(settings: Settings, decisions: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Decisions with their part, and whether it was set apart by time or by customer."""
+    if settings.split == "random":
+        share = settings.test_share or splits.RANDOM_TEST_SHARE
+        return splits.out_of_customer(decisions, settings.seed, share), "customer"
+    share = settings.test_share or splits.TEST_SHARE
+    if decisions["as_of"].n_unique() == 1:
+        return splits.out_of_customer(decisions, settings.seed, share), "customer"
+    return splits.out_of_time(decisions, share), "time"
 
 
 def _proxy_lines(plan: ObservationDates, proxy: rfm_proxy.Proxy) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from credit_model.training import evaluation
 from credit_model.training.calibration import fit_calibrator
 from credit_model.training.candidates import CrossValidation, choose
 from credit_model.training.cross_validation import (
+    DEFAULT,
     FOLDS,
     PRIMARY,
     Advance,
@@ -99,7 +100,7 @@ def train(
     comparison = {
         name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }
-    winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
+    winner = _winner(comparison, recipe, choosable=choosable)
     fold = all_cases.fold(recipe.seed)
     final = {
         name: cross_validated(name, all_cases, chosen[name], fold, recipe, advance)
@@ -128,6 +129,13 @@ def train(
         {name: auc for name, judged in tests.items() for auc in _auc(train_only, judged)},
         figures,
     )
+
+
+def _winner(comparison: Mapping[str, CrossValidation], recipe: Recipe, *, choosable: bool) -> str:
+    """The candidate asked for; else the best, or the default where the training part is too small to choose on it alone."""
+    if recipe.candidate != "auto":
+        return recipe.candidate
+    return choose(comparison, recipe.tolerance) if choosable else DEFAULT
 
 
 def _reference(dataset: Dataset, scorer: Scorer, figures: Mapping[str, float]) -> Reference:

@@ -15,7 +15,7 @@ from credit_model.data.formats import AS_READ, attributes
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
-from credit_model.training import feature_table, gates, rfm_proxy, train
+from credit_model.training import feature_table, gates, history_length, rfm_proxy, train
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
 from credit_model.training.dataset import PARTS, Dataset, build_dataset
@@ -61,8 +61,11 @@ def run(settings: Settings) -> TrainingResult:
     transactions = _transactions(settings)
     sample = _sample(settings, transactions) if table is None else _tabled_sample(settings, table)
     customers = _customers(settings, transactions, sample)
-    all_known, train_only = (_dataset(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
     with _progress() as advance:
+        if settings.history_days is None and table is None and settings.target == "observed":
+            sample = _with_history(transactions, sample, advance)
+        parts = (PARTS, ("train",))
+        all_known, train_only = (_dataset(transactions, table, sample, part) for part in parts)
         trained = train.train(all_known, train_only, sample.recipe, advance)
     result = _result(transactions, sample, trained, _baselines(transactions, table, sample, trained))
     return result if customers is None else _written(result, customers, settings.customers_table or "")
@@ -99,6 +102,15 @@ def _result(
         tuple(gates.failed(recipe.target, figures, copied, beaten)),
         _used(sample, trained),
     )
+
+
+def _with_history(transactions: Tidy, sample: Sample, advance: Advance) -> Sample:
+    """A sample with the length of history that its training part speaks for, and the line that says so."""
+    results = history_length.compared_lengths(transactions, sample.decisions, sample.recipe, advance)
+    days = history_length.best_length(results)
+    aucs = ", ".join(f"{length} days {result.mean:.4f}" for length, result in results.items())
+    line = f"history: {days} days" + (f", chosen on the training part by AUC ({aucs})" if aucs else "")
+    return replace(sample, recipe=replace(sample.recipe, history_days=days), lines=(*sample.lines, line))
 
 
 def _customers(settings: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:

@@ -211,8 +211,17 @@ def test_the_simplest_within_one_standard_error_of_the_difference_wins() -> None
     boosted = result("xgboost", 0.70, 0.74, 0.66, 0.78, 0.72)
     close = result("scorecard", 0.70, 0.73, 0.67, 0.77, 0.72)
     behind = result("scorecard", 0.69, 0.73, 0.65, 0.77, 0.71)
-    assert choose({"xgboost": boosted, "scorecard": close}) == "scorecard"
-    assert choose({"xgboost": boosted, "scorecard": behind}) == "xgboost"
+    assert choose({"xgboost": boosted, "scorecard": close}, 0.005) == "scorecard"
+    assert choose({"xgboost": boosted, "scorecard": behind}, 0.05) == "xgboost"
+
+
+def test_a_simpler_candidate_may_lose_no_more_than_the_tolerance_however_wide_the_error() -> None:
+    boosted = result("xgboost", 0.70, 0.80, 0.60, 0.78, 0.72)
+    simple = result("scorecard", 0.72, 0.74, 0.62, 0.74, 0.75)
+    lost, error = simple.loss_to(boosted)
+    assert 0.002 < lost < error
+    assert choose({"xgboost": boosted, "scorecard": simple}, 0.002) == "xgboost"
+    assert choose({"xgboost": boosted, "scorecard": simple}, 0.01) == "scorecard"
 
 
 def test_a_search_leaves_the_defaults_only_for_what_is_beyond_luck() -> None:
