@@ -26,6 +26,7 @@ class Catalogue:
             built only where they are shorter than it.
         levels: frequent levels of each categorical column, learned at training.
         attributes: attributes of the application, such as the income stated.
+        ratios: pairs of numbers, attributes or features by name, whose quotients are features too.
 
     Raises:
         ValueError: an attribute has the name of a feature or of an aggregate.
@@ -43,6 +44,7 @@ class Catalogue:
     history_days: int
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: tuple[Attribute, ...] = ()
+    ratios: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         others = (
@@ -64,7 +66,9 @@ class Catalogue:
             *families.general(self.history_days),
             *learned.learned(self.levels, self.attributes, self.history_days),
         )
-        return {feature.name: feature for feature in known}
+        defined = {feature.name: feature for feature in known}
+        quotients = learned.quotients(self.ratios, defined, self.attributes)
+        return {feature.name: feature for feature in quotients} | defined
 
     @cached_property
     def aggregates(self) -> dict[str, Expression]:
@@ -80,15 +84,20 @@ class Catalogue:
         """Plain JSON values, read back by ``from_dict``."""
         attributes = [{"name": attribute.name, "kind": attribute.kind} for attribute in self.attributes]
         levels = {column: list(names) for column, names in self.levels.items()}
-        return {"history_days": self.history_days, "levels": levels, "attributes": attributes}
+        return {
+            "history_days": self.history_days,
+            "levels": levels,
+            "attributes": attributes,
+            "ratios": self.ratios,
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Catalogue":
         """The inverse of ``to_dict``."""
         attributes = tuple(Attribute(**attribute) for attribute in plain["attributes"])
-        return cls(
-            plain["history_days"], {c: tuple(names) for c, names in plain["levels"].items()}, attributes
-        )
+        levels = {column: tuple(names) for column, names in plain["levels"].items()}
+        ratios = tuple((upper, lower) for upper, lower in plain.get("ratios", ()))
+        return cls(plain["history_days"], levels, attributes, ratios)
 
 
 def documentation() -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from credit_model.data.decisions import Attribute
-from credit_model.features.aggregates import CROSSED, CROSSED_PARTS, RECENT_DAYS, months
+from credit_model.data.suggest import suggest
+from credit_model.features.aggregates import CROSSED, CROSSED_PARTS, LATEST_TEXTS, RECENT_DAYS, months
 from credit_model.features.expression import Expression, col, when
 from credit_model.features.feature import Feature, ratio
 
@@ -130,3 +131,23 @@ def _over_attributes(attributes: Sequence[Attribute], history_days: int) -> Iter
                     f"{APPLICATION}{attribute.name}",
                     ratio(expression, col(attribute.name)),
                 )
+
+
+def quotients(
+    ratios: Sequence[tuple[str, str]], defined: Mapping[str, Feature], attributes: Sequence[Attribute]
+) -> Iterator[Feature]:
+    """The features that a training was told to divide.
+
+    Raises:
+        ValueError: one of a pair is neither a number among the attributes nor a feature that is one.
+    """
+    words = {*LATEST_TEXTS, *(attribute.name for attribute in attributes if attribute.kind != "number")}
+    numbers = {name: feature for name, feature in defined.items() if name not in words}
+    for upper, lower in ratios:
+        for name in (upper, lower):
+            if name not in numbers:
+                raise ValueError(
+                    f"ratios: {name} is no number among the attributes and features; {suggest(name, numbers)}"
+                )
+        expression = ratio(numbers[upper].expression, numbers[lower].expression)
+        yield Feature(f"{upper}_to_{lower}", f"{upper} over {lower}", numbers[upper].topic, expression)

@@ -98,6 +98,9 @@ class Settings:
     attributes: tuple[str, ...] = _parameter(
         NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
     )
+    ratios: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "attributes and features to divide, as features too: bill/limit_bal,net/income"
+    )
     label: str = _parameter(
         choice("auto", "rfm_proxy", "same_window", "observed"),
         "auto",

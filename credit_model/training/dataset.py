@@ -87,7 +87,7 @@ def build_dataset(
     valid = ~decisions.with_row_index("decision")["decision"].is_in(past.faults["decision"].implode())
     learned = decisions["part"].is_in(list(parts)) & valid
     levels = learn_levels(past.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
-    catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
+    catalogue = Catalogue(recipe.history_days, levels, recipe.attributes, recipe.ratios)
     features = FeaturePlan(catalogue, wanted(catalogue, recipe.include)).compute(past.frame, decisions)
     return keep(decisions, features, valid, catalogue, currency, parts)
 

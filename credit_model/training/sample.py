@@ -28,6 +28,7 @@ class Recipe:
         history_days: length of the observation window in days.
         target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
         attributes: application attributes among the decisions' columns.
+        ratios: pairs of numbers, attributes or features, whose quotients are features.
         include: features to use that are not used by default.
         candidate: the candidate to serve, or ``auto``, which chooses it.
         tolerance: the most AUC that a simpler candidate may lose to the best.
@@ -44,6 +45,7 @@ class Recipe:
     history_days: int
     target: str
     attributes: tuple[Attribute, ...] = ()
+    ratios: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
     candidate: str = "auto"
     search: str = "none"
@@ -184,6 +186,7 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
     return Recipe(
         history_days,
         target,
+        ratios=_pairs(settings.ratios),
         include=settings.include,
         candidate=settings.candidate,
         search=settings.search,
@@ -195,6 +198,16 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         formats=AS_READ.said(settings.date_format, settings.decimal),
         seed=settings.seed,
     )
+
+
+def _pairs(ratios: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in ratios:
+        upper, slash, lower = text.partition("/")
+        if not (upper and slash and lower) or "/" in lower:
+            raise ValueError(f"ratios: {text!r} is no quotient; write two names, such as bill/limit_bal")
+        pairs.append((upper, lower))
+    return tuple(pairs)
 
 
 def _bands(settings: Settings, costs: tuple[float, float], target: str) -> Bands:

@@ -1,5 +1,6 @@
 """Laws of the only road from transactions to features."""
 
+import json
 from datetime import timedelta
 
 import polars as pl
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credit_model.data.decisions import Attribute
 from credit_model.data.transactions import tidy_table
 from credit_model.features.catalogue import Catalogue, documentation
 from credit_model.features.history import history
@@ -150,3 +152,31 @@ def test_every_feature_has_a_meaning(name: str) -> None:
     feature = Catalogue(366, {"ProductCategory": ("x",)}).features[name]
     assert feature.meaning
     assert feature.topic
+
+
+def test_a_quotient_is_one_number_over_another_and_null_over_nothing() -> None:
+    attributes = (Attribute("limit_bal", "number"), Attribute("home", "category"))
+    catalogue = Catalogue(
+        60, attributes=attributes, ratios=(("monetary", "limit_bal"), ("recency", "tenure"))
+    )
+    assert Catalogue.from_dict(json.loads(json.dumps(catalogue.to_dict()))) == catalogue
+    raw = pl.DataFrame(
+        {
+            "CustomerId": ["a"] * 2,
+            "Amount": [5.0, -3.0],
+            "TransactionStartTime": [AS_OF - timedelta(days=d) for d in (2, 8)],
+        }
+    )
+    decisions = pl.DataFrame(
+        {"CustomerId": ["a", "a"], "as_of": [AS_OF] * 2, "limit_bal": [16.0, 0.0], "home": ["own", None]}
+    )
+    table = customer_features(tidy_table(raw), decisions, catalogue)
+    assert table["monetary_to_limit_bal"].to_list() == [0.5, None]
+    assert table["recency_to_tenure"].to_list() == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("name", ["limit", "home", "ChannelId"])
+def test_what_is_no_number_cannot_be_divided(name: str) -> None:
+    attributes = (Attribute("limit_bal", "number"), Attribute("home", "category"))
+    with pytest.raises(ValueError, match=f"ratios: {name} is no number among the attributes and features; "):
+        _ = Catalogue(60, attributes=attributes, ratios=(("monetary", name),)).features
