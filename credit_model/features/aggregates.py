@@ -133,7 +133,17 @@ def _windows(windows: Sequence[int]) -> dict[str, Expression]:
 
 
 def months(history_days: int) -> range:
-    """The 30-day months back from the decision that lie wholly in the observation window, at most six; 0 is the latest."""
+    """Number the 30-day months back from the decision that lie wholly in the observation window, at most six; 0 is the latest.
+
+    Args:
+        history_days: length of the observation window, in days.
+
+    Example:
+        >>> list(months(100))
+        [0, 1, 2]
+        >>> list(months(29))
+        []
+    """
     return range(min(MONTHS, history_days // MONTH_DAYS))
 
 

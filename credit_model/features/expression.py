@@ -116,7 +116,16 @@ def col(name: str) -> Expression:
 
 
 def joined(*texts: Expression) -> Expression:
-    """Texts of one row as one, with a plus between them; null ones are left out."""
+    """Join the texts of each row with a plus between them; null ones are left out.
+
+    Args:
+        texts: columns of text.
+
+    Example:
+        >>> table = pl.DataFrame({"category": ["airtime", "tv"], "channel": ["web", None]})
+        >>> table.select(joined(col("category"), col("channel")).to_polars()).to_series().to_list()
+        ['airtime+web', 'tv']
+    """
     return Expression("joined", texts)
 
 

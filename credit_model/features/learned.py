@@ -136,10 +136,23 @@ def _over_attributes(attributes: Sequence[Attribute], history_days: int) -> Iter
 def quotients(
     ratios: Sequence[tuple[str, str]], defined: Mapping[str, Feature], attributes: Sequence[Attribute]
 ) -> Iterator[Feature]:
-    """The features that a training was told to divide.
+    """Define the features that a training was told to divide.
+
+    Args:
+        ratios: pairs of names: what is divided, and by what.
+        defined: the features that can be divided, by name.
+        attributes: attributes of the application.
 
     Raises:
         ValueError: one of a pair is neither a number among the attributes nor a feature that is one.
+
+    Example:
+        >>> limit = Attribute("limit_bal", "number")
+        >>> spent = Feature("debit", "sum of debits", "amount", col("debit"))
+        >>> stated = Feature("limit_bal", "the limit", "amount", col("limit_bal"))
+        >>> defined = {"debit": spent, "limit_bal": stated}
+        >>> [feature.name for feature in quotients([("debit", "limit_bal")], defined, [limit])]
+        ['debit_to_limit_bal']
     """
     words = {*LATEST_TEXTS, *(attribute.name for attribute in attributes if attribute.kind != "number")}
     numbers = {name: feature for name, feature in defined.items() if name not in words}

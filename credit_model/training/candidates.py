@@ -81,7 +81,7 @@ class CrossValidation:
 
 
 _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
-_FOREST = {"trees": 150, "depth": 6, "leaf": 0.01, "columns": 0.2, "inputs": 40}
+_FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
 CANDIDATES = {
     candidate.name: candidate
@@ -115,7 +115,7 @@ CANDIDATES = {
             4,
             fit_forest,
             _FOREST,
-            {"depth": (4, 6, 9), "leaf": (0.005, 0.01, 0.03), "columns": (0.2, 0.4)},
+            {"depth": (4, 6, 9), "leaf": (0.004, 0.01, 0.03), "columns": (0.05, 0.2)},
         ),
         Candidate(
             "xgboost",
