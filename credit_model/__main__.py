@@ -18,7 +18,7 @@ from credit_model.tracking.environment import mlflow_defaults
 from credit_model.tracking.model_folder import model_folder
 
 _BAD_INPUT = 2
-_EXTRAS = {"pyspark": "spark"}
+_EXTRAS = {"pyspark": "spark", "py4j": "spark"}
 
 
 def _generate(settings: Settings) -> int:

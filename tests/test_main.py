@@ -112,6 +112,10 @@ def test_the_exit_code_of_scoring_is_passed_on(monkeypatch: pytest.MonkeyPatch) 
             f"credit_model: train needs matplotlib; {INSTALL.format('train')}\n",
         ),
         (
+            ModuleNotFoundError("no", name="py4j.java_gateway"),
+            f"credit_model: train needs py4j; {INSTALL.format('spark')}\n",
+        ),
+        (
             ModuleNotFoundError("no", name="pyspark"),
             f"credit_model: train needs pyspark; {INSTALL.format('spark')}\n",
         ),

@@ -52,14 +52,13 @@ def label(result: TrainingResult) -> Section:
     blocks.append(
         Table(
             proxy.cohorts,
-            "ObservationDates: customers, bad rate, silent share, agreement of the label with silence",
+            "Observation dates: customers, bad rate, silent share, agreement of the label with silence",
         )
     )
-    if recipe.target == "rfm_proxy":
-        same = result.figures.get("same_window_roc_auc", float("nan"))
+    if recipe.target == "rfm_proxy" and "same_window_roc_auc" in result.figures:
         blocks.append(
-            f"Under the published recipe, which makes the label of the features' own window, the same model reaches {same:.4f}: "
-            "that measures arithmetic, not foresight."
+            "Under the published recipe, which makes the label of the features' own window, the same model has an AUC of "
+            f"{result.figures['same_window_roc_auc']:.4f}; that says nothing of what comes after a decision."
         )
     return Section("Label", blocks)
 

@@ -303,5 +303,7 @@ def _check(command: str, settings: Settings) -> None:
         raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
     if settings.features is not None and settings.transactions is not None:
         raise ValueError("features: they stand for the transactions; leave --transactions out")
+    if settings.group is not None and settings.target != "observed":
+        raise ValueError("group: it is a column of the outcomes; give --outcomes FILE, or leave it out")
     if settings.bad_values and settings.outcomes is None:
         raise ValueError("bad_values: they are values of outcomes; give --outcomes FILE")

@@ -97,7 +97,7 @@ def version_of(name: str, wanted: str) -> ModelVersion:
         raise ValueError(f"{name} has no version in {store.uri()}; train one first")
     number = wanted if wanted.isdecimal() else model.aliases.get(wanted)
     if number is None:
-        raise ValueError(f"{name} has version {latest}, but no {wanted}; {_remedy(name, latest)}")
+        raise ValueError(f"{name} has version {latest}, but no alias {wanted}; {_remedy(name, latest)}")
     try:
         return MlflowClient().get_model_version(name, number)
     except MlflowException as fault:

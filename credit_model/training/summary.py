@@ -72,8 +72,8 @@ def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...]) -> 
     ]
     if "same_window_roc_auc" in figures:
         lines.append(
-            f"the same model under the same_window label: {figures['same_window_roc_auc']:.4f}; higher because that label is "
-            "made of the very transactions that the features see, so it measures arithmetic, not foresight"
+            f"the same model under the same_window label: {figures['same_window_roc_auc']:.4f}; that label is made of the very "
+            "transactions that the features see, so that this figure says nothing of what comes after a decision"
         )
     return lines
 

@@ -244,18 +244,21 @@ def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict
     return {
         "proxy_silent_share": sample.proxy.silent,
         "proxy_silence_agreement": sample.proxy.agreement,
-        "same_window_roc_auc": _same_window_auc(transactions, sample, trained),
+        **_same_window_auc(transactions, sample, trained),
     }
 
 
-def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> float:
+def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:
+    """The winner's AUC under the leaking label, where that has 20 decisions of each class."""
     dataset, recipe = trained.dataset, sample.recipe
     rows = dataset.modelled
     leaking = rfm_proxy.same_window(
         transactions, dataset.decisions.filter(pl.Series(rows)), recipe.history_days
     )
     bad = leaking.decisions["bad"].to_numpy().astype(np.int8)
+    if not metrics.estimable(bad):
+        return {}
     cases = replace(Cases.of(dataset, rows), bad=bad)
     parameters, fold = trained.comparison[trained.winner].parameters, cases.fold(recipe.seed)
     margin = cross_validated(trained.winner, cases, parameters, fold, recipe, lambda _: None).margin
-    return metrics.roc_auc(bad, margin)
+    return {"same_window_roc_auc": metrics.roc_auc(bad, margin)}

@@ -245,3 +245,9 @@ def test_every_parameter_belongs_to_a_command() -> None:
 def test_a_mapped_name_in_another_case_is_a_slip(given: str, meant: str) -> None:
     with pytest.raises(ValueError, match=f"is none of ours; did you mean {meant}\\?"):
         resolve("train", {"columns": given})
+
+
+def test_a_group_is_a_column_of_outcomes() -> None:
+    with pytest.raises(ValueError, match="group: it is a column of the outcomes; give --outcomes FILE"):
+        resolve("train", {"group": "region"})
+    assert resolve("train", {"group": "region", "outcomes": "o.csv"}).group == "region"

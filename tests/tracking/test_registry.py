@@ -89,7 +89,7 @@ def test_a_champion_that_was_taken_away_comes_back_by_promotion_alone(
         ("9", "m has no version 9; its latest is 2: models:/m/2"),
         (
             "steady",
-            "m has version 2, but no steady; promote one .* --name m --version 1, or name models:/m/2$",
+            "m has version 2, but no alias steady; promote one .* --name m --version 1, or name models:/m/2$",
         ),
     ],
 )
@@ -106,7 +106,7 @@ def test_what_cannot_be_promoted(client: MlflowClient, wanted: str, said: str) -
     [
         (
             "models:/m@champion",
-            "m has version 1, but no champion; none that passed its gates can be promoted; models:/m/1 can be named",
+            "m has version 1, but no alias champion; none that passed its gates can be promoted; models:/m/1 can be named",
         ),
         ("models:/m/7", "m has no version 7; its latest is 1: models:/m/1"),
         (
