@@ -13,14 +13,16 @@ from credit_model.features.expression import Expression, col, when
 WINDOWS, NET_WINDOWS = (7, 30, 60, 90, 180, 365), (30, 90)
 CATEGORIES = ("ProductCategory", "ProductId", "ProviderId", "ChannelId", "PricingStrategy")
 LATEST_TEXTS = (*CATEGORIES, "CountryCode")
+BALANCE_MIN_WINDOWS, BALANCE_MEAN_WINDOWS = (30, 90, 180), (30, 90)
 
 _TIME = col("TransactionStartTime")
 _DAYS = 1 / 86_400_000_000  # multiplied: Polars divides one value by a constant otherwise than many
 _AMOUNT, _VALUE, _AGO, _GAP = col("Amount"), col("Value"), col("days_ago"), col("gap")
 _IS_CREDIT = col("is_credit")
 _SAME = col("decision").eq(col("decision").shift(1))
+_BALANCE = col("balance_after")
 
-ROWS: tuple[dict[str, Expression], ...] = (
+_ROWS: tuple[dict[str, Expression], ...] = (
     {
         "days_ago": (col("as_of").cast(pl.Int64) - _TIME.cast(pl.Int64)) * _DAYS,
         "debit": _AMOUNT.clip(0),
@@ -30,14 +32,25 @@ ROWS: tuple[dict[str, Expression], ...] = (
         "hour": _TIME.hour().cast(pl.Float64),
         "weekday": _TIME.weekday(),
         "day": _TIME.date(),
-        "balance": _AMOUNT.cum_sum().over("decision"),
+        "balance_after": col("opening") - _AMOUNT.cum_sum().over("decision"),
     },
     {
-        "peak": col("balance").cum_max().over("decision"),
+        "peak": _BALANCE.cum_max().over("decision"),
         "turnaround": when(~_IS_CREDIT & _IS_CREDIT.shift_and_fill(1, False), _GAP),
         "redraw": when(_IS_CREDIT & (~_IS_CREDIT).shift_and_fill(1, False), _GAP),
     },
 )
+
+
+def rows(*, balance_column: bool) -> tuple[dict[str, Expression], ...]:
+    """Columns of a transaction, layer upon layer.
+
+    Args:
+        balance_column: whether the balance after a transaction is the column ``Balance``; else it is the balance at the
+            window's start (``opening``) less the amounts up to the transaction.
+    """
+    first, *others = _ROWS
+    return (first | {"balance_after": col("Balance")} if balance_column else first, *others)
 
 
 def aggregates(history_days: int, levels: Mapping[str, Sequence[str]]) -> dict[str, Expression]:
@@ -62,6 +75,7 @@ def aggregates(history_days: int, levels: Mapping[str, Sequence[str]]) -> dict[s
         | _sides()
         | _windows([days for days in WINDOWS if days < history_days])
         | _sequences()
+        | _balances(history_days)
         | _habits()
         | _categories(levels)
     )
@@ -125,9 +139,6 @@ def _windows(windows: Sequence[int]) -> dict[str, Expression]:
 
 def _sequences() -> dict[str, Expression]:
     columns = {
-        "balance_lowest": col("balance").min(),
-        "balance_highest": col("balance").max(),
-        "drawdown": (col("peak") - col("balance")).max(),
         "gap_mean": _GAP.mean(),
         "gap_std": _GAP.std(),
         "gap_max": _GAP.max(),
@@ -140,6 +151,22 @@ def _sequences() -> dict[str, Expression]:
             f"{turn}_max": col(turn).max(),
             f"{turn}_latest": col(turn).drop_nulls().last(),
         }
+    return columns
+
+
+def _balances(history_days: int) -> dict[str, Expression]:
+    columns = {
+        "balance_now": _BALANCE.drop_nulls().last(),
+        "balance_mean": _BALANCE.mean(),
+        "balance_std": _BALANCE.std(),
+        "balance_min": _BALANCE.min(),
+        "balance_max": _BALANCE.max(),
+        "drawdown": (col("peak") - _BALANCE).max(),
+    }
+    for days in (days for days in BALANCE_MIN_WINDOWS if days < history_days):
+        columns[f"balance_min_{days}d"] = when(days >= _AGO, _BALANCE).min()
+    for days in (days for days in BALANCE_MEAN_WINDOWS if days < history_days):
+        columns[f"balance_mean_{days}d"] = when(days >= _AGO, _BALANCE).mean()
     return columns
 
 

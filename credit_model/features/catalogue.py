@@ -1,6 +1,6 @@
 """The feature catalogue of one model.
 
-There are three layers, each computed from the one before: columns of a transaction (``aggregates.ROWS``), aggregates of a
+There are three layers, each computed from the one before: columns of a transaction (``aggregates.rows``), aggregates of a
 decision's transactions, and features. A model computes only the columns and aggregates that its own features read.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from credit_model.data.decisions import Attribute
 from credit_model.features import families, learned
-from credit_model.features.aggregates import aggregates
+from credit_model.features.aggregates import aggregates, rows
 from credit_model.features.expression import Expression
 from credit_model.features.feature import Feature
 from credit_model.features.learned import APPLICATION
@@ -26,6 +26,7 @@ class Catalogue:
             built only where they are shorter than it.
         levels: frequent levels of each categorical column, learned at training.
         attributes: attributes of the application, such as the income stated.
+        balance_column: whether balances are the column ``Balance``, as training had it; else they are running sums.
 
     Raises:
         ValueError: an attribute has the name of a feature or of an aggregate.
@@ -43,6 +44,7 @@ class Catalogue:
     history_days: int
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: tuple[Attribute, ...] = ()
+    balance_column: bool = False
 
     def __post_init__(self) -> None:
         others = (
@@ -71,6 +73,11 @@ class Catalogue:
         """The aggregates that features are computed from, by name."""
         return aggregates(self.history_days, self.levels)
 
+    @cached_property
+    def rows(self) -> tuple[dict[str, Expression], ...]:
+        """The columns of a transaction that aggregates are written in, layer upon layer."""
+        return rows(balance_column=self.balance_column)
+
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of the attributes that are numbers."""
@@ -80,15 +87,19 @@ class Catalogue:
         """Plain JSON values, read back by ``from_dict``."""
         attributes = [{"name": attribute.name, "kind": attribute.kind} for attribute in self.attributes]
         levels = {column: list(names) for column, names in self.levels.items()}
-        return {"history_days": self.history_days, "levels": levels, "attributes": attributes}
+        return {
+            "history_days": self.history_days,
+            "levels": levels,
+            "attributes": attributes,
+            "balance_column": self.balance_column,
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Catalogue":
-        """The inverse of ``to_dict``."""
+        """The inverse of ``to_dict``; older plain data have no balance column."""
         attributes = tuple(Attribute(**attribute) for attribute in plain["attributes"])
-        return cls(
-            plain["history_days"], {c: tuple(names) for c, names in plain["levels"].items()}, attributes
-        )
+        levels = {column: tuple(names) for column, names in plain["levels"].items()}
+        return cls(plain["history_days"], levels, attributes, plain.get("balance_column", False))
 
 
 def documentation() -> str:
@@ -117,7 +128,9 @@ def documentation() -> str:
 
 
 _INTRODUCTION = (
-    "Every feature of a decision, from the transactions in its observation window alone. `{column}` stands for each of "
+    "Every feature of a decision, from the transactions in its observation window alone; the balance also counts from the one "
+    "at the window's start, which earlier transactions or `opening_balance` tell, or is the column `Balance`, where training "
+    "had it. `{column}` stands for each of "
     "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
     "learned at training; windows as long as the history or longer are not built; `loan_amount` and `income` stand for "
     "application attributes. This table is generated: `python scripts/feature_table.py > data/FEATURES.md`."
