@@ -11,7 +11,7 @@ from credit_model.features.aggregates import (
     NET_WINDOWS,
     WINDOWS,
 )
-from credit_model.features.expression import col
+from credit_model.features.expression import col, when
 from credit_model.features.feature import Feature, ratio
 
 
@@ -43,8 +43,8 @@ def _published() -> Iterator[Feature]:
     for name in LATEST_TEXTS:
         yield Feature(name, f"{name} of the latest transaction", "latest", col(f"latest_{name}"))
     calendar = {"hour": "hour of the day, 0-23", "dayofweek": "day of the week, Monday is 0"}
-    when = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
-    for part, meaning in (calendar | when).items():
+    date = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
+    for part, meaning in (calendar | date).items():
         name = f"transaction_{part}"
         yield Feature(
             name, f"{meaning}, of the latest transaction", "latest", col(name), default=part in calendar
@@ -142,14 +142,15 @@ def _debits_and_credits() -> Iterator[Feature]:
         yield Feature(f"recency_{side}", f"days since the last {side}", "recency", col(f"recency_{side}"))
 
 
-_SHORTEST_INFLOW = 30.0  # days over which the credits of a short history are spread
+_INFLOW_DAYS = 30.0  # credits are stated for so many, and spread over no fewer
 
 
 def _balance(history_days: int) -> Iterator[Feature]:
     """The account's balance after each transaction, in the customer's favour."""
     for name, meaning in _balance_statistics(history_days).items():
         yield Feature(name, f"{meaning}, in currency units", "balance", col(name))
-    inflow = col("credit") * _SHORTEST_INFLOW / col("tenure").clip(_SHORTEST_INFLOW)
+    days = when(col("tenure") > _INFLOW_DAYS, col("tenure"), _INFLOW_DAYS)
+    inflow = col("credit") * _INFLOW_DAYS / days
     over_inflow = {"now": "balance after the latest transaction", "mean": "mean balance"}
     if history_days > 90:
         over_inflow["min_90d"] = "lowest balance of the last 90 days"

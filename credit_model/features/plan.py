@@ -6,6 +6,7 @@ from functools import cached_property
 
 import polars as pl
 
+from credit_model.data.decisions import OPENING_BALANCE, Attribute
 from credit_model.data.transactions import SCHEMA, Tidy
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.expression import Expression, col
@@ -93,6 +94,11 @@ class FeaturePlan:
     def needs_opening(self) -> bool:
         """Whether the balance at the window's start is needed, and so the transactions before the window."""
         return "opening" in self._needed
+
+    @cached_property
+    def scalars(self) -> tuple[Attribute, ...]:
+        """What is read of a decision beside its customer and time: attributes, and ``opening_balance`` where it is needed."""
+        return self.catalogue.attributes + ((OPENING_BALANCE,) if self.needs_opening else ())
 
     @cached_property
     def _layers(self) -> list[list[pl.Expr]]:
