@@ -13,12 +13,15 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from credit_model.data.decisions import read_decisions
 from credit_model.data.transactions import tidy_table
+from credit_model.scoring.reference import Reference, fit_distribution
 from credit_model.scoring.scorer import ANSWER, Scorer
 from credit_model.serving import batch
 from credit_model.serving.fast.answer import SWITCH
 from credit_model.serving.jobs import Job
-from credit_model.serving.pyfunc import CreditModel, signature
+from credit_model.serving.monitor import monitored
+from credit_model.serving.pyfunc import CreditModel, RefusedRequestError, signature
 from credit_model.serving.spark.customers import DECISION, DOUBTFUL, KEY, PLACE, TRANSACTION
 from credit_model.serving.spark.customers import scored as on_a_worker
 from scorers import small_scorer
@@ -224,9 +227,11 @@ def test_other_models_answer_as_ever(door: Door, tmp_path: Path) -> None:
 def test_odd_rows_before_the_window_fail_nothing(
     door: Door, odd: dict[str, Any], scorer: Scorer, tmp_path: Path
 ) -> None:
-    own = [row for row in transactions().to_dicts() if row["CustomerId"] == "a"]
-    extra = pl.DataFrame([own[0] | {"TransactionStartTime": "2018-05-05", "Amount": 0.0} | odd])
-    more = pl.concat([transactions(), extra.cast(dict(transactions().schema))])
+    old = {"TransactionStartTime": pl.lit("2018-05-05"), "Amount": pl.lit(0.0)}
+    odd_cells = {name: pl.lit(cell, pl.String) for name, cell in odd.items() if cell is not None}
+    nothing = [pl.lit(None).alias(name) for name, cell in odd.items() if cell is None]
+    extra = transactions().head(1).with_columns(**old).with_columns(*nothing, **odd_cells)
+    more = pl.concat([transactions(), extra], how="vertical_relaxed")
     assert door(scorer, more, decisions(), tmp_path).equals(
         door(scorer, transactions(), decisions(), tmp_path)
     )
@@ -263,7 +268,26 @@ def test_the_signature_names_it_where_it_is_read(scorer: Scorer, with_column: Sc
 
 
 def test_it_is_no_application_without_transactions(scorer: Scorer, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="lacks the required column TransactionStartTime, Amount"):
-        loaded(scorer, tmp_path, "1").predict(
-            None, pd.DataFrame({"CustomerId": ["a"], "opening_balance": [1]})
-        )  # type: ignore[arg-type]
+    model, request = (
+        loaded(scorer, tmp_path, "1"),
+        pd.DataFrame({"CustomerId": ["a"], "opening_balance": [1]}),
+    )
+    with pytest.raises(RefusedRequestError, match="lacks the required column TransactionStartTime, Amount"):
+        model.predict(None, request)  # type: ignore[arg-type]
+
+
+def test_monitoring_counts_the_balances_that_were_answered(scorer: Scorer, tmp_path: Path) -> None:
+    everyone = read_decisions(dict(decisions().to_dict()), len(PEOPLE), scorer.scalars)
+    known = scorer.history(tidy_table(transactions()), everyone)
+    features = scorer.plan.compute(known.frame, everyone.frame)
+    inputs = {name: fit_distribution(pl.concat([features[name]] * 30)) for name in BALANCES}
+    score = fit_distribution(in_memory(scorer, transactions(), decisions(), tmp_path)["score"])
+    watched = replace(scorer, reference=Reference(inputs, score, 0.0, 0.1, None))
+    said = []
+    for rows, asked in ((transactions(), decisions()), (transactions().filter(inside()), stated())):
+        rows.write_parquet(tmp_path / "t.parquet")
+        asked.write_parquet(tmp_path / "d.parquet")
+        job = Job("", str(tmp_path / "t.parquet"), str(tmp_path / "d.parquet"), as_of=AS_OF.isoformat())
+        said.append([line for line in monitored(job, watched).splitlines() if "PSI" in line])
+    assert len(said[0]) == len(BALANCES) + 1
+    assert said[0] == said[1]
