@@ -44,8 +44,8 @@ def customer_features(
         transactions: raw transactions: ``CustomerId``, ``TransactionStartTime`` (UTC where it says no zone), ``Amount`` (positive
             is a debit from the customer, negative a credit to them) and the optional columns of the contract; others are
             ignored.
-        decisions: ``CustomerId``, ``as_of``, the catalogue's attributes and ``opening_balance``, where stated; without it, one decision for every customer of
-            the transactions, sorted by ``CustomerId``.
+        decisions: ``CustomerId``, ``as_of``, the catalogue's attributes and ``opening_balance``, where stated; without it, one
+            decision for every customer of the transactions, sorted by ``CustomerId``.
         as_of: the ``as_of`` of decisions that give none, a datetime or ISO-8601 text; without it they are invalid.
         history_days: length of the observation window in days, where no catalogue is given.
         catalogue: how the features are defined, such as that of a trained model: ``result.trained.scorer.catalogue``; by
