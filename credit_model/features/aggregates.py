@@ -48,6 +48,12 @@ def rows(*, balance_column: bool) -> tuple[dict[str, Expression], ...]:
     Args:
         balance_column: whether the balance after a transaction is the column ``Balance``; else it is the balance at the
             window's start (``opening``) less the amounts up to the transaction.
+
+    Example:
+        >>> list(rows(balance_column=False)[0]["balance_after"].columns())
+        ['opening', 'Amount']
+        >>> list(rows(balance_column=True)[0]["balance_after"].columns())
+        ['Balance']
     """
     first, *others = _ROWS
     return (first | {"balance_after": col("Balance")} if balance_column else first, *others)
