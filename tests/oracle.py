@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from credit_model.features.aggregates import (
+    BALANCE_MEAN_WINDOWS,
+    BALANCE_MIN_WINDOWS,
     CATEGORIES,
     CROSSED,
     CROSSED_PARTS,
@@ -19,25 +21,34 @@ _TURNS = {"turnaround": "Amount >= 0 and after_credit", "redraw": "Amount < 0 an
 
 
 def known(history_days: int) -> str:
-    """A query of the rows that count for each row of ``decisions``: ``decision``, ``CustomerId``, ``as_of``, attributes."""
+    """A query of the rows that count for each row of ``decisions``, and of the ``opening`` balance before them.
+
+    ``decisions`` have ``decision``, ``CustomerId``, ``as_of``, ``opening_balance`` and attributes.
+    """
     return f"""
-      select d.* exclude (CustomerId), t.*
-      from decisions d join (select distinct * from transactions) t on t.CustomerId = d.CustomerId
-      where t.TransactionStartTime < d.as_of and t.TransactionStartTime >= d.as_of - interval {history_days} day
+      with sent as (select distinct * from transactions), paired as (
+        select d.* exclude (CustomerId), t.*,
+               t.TransactionStartTime >= d.as_of - interval {history_days} day as inside
+        from decisions d join sent t on t.CustomerId = d.CustomerId where t.TransactionStartTime < d.as_of
+      )
+      select *, coalesce(opening_balance, 0 - sum(case when inside then 0 else Amount end) over (partition by decision))
+        as opening
+      from paired qualify inside
     """
 
 
-def query(rows: str, columns: Mapping[str, str]) -> str:
+def query(rows: str, columns: Mapping[str, str], *, balance_column: bool = False) -> str:
     """A query of one row per ``decision`` of a query of rows, such as ``known``; columns are SQL by name."""
+    balance = "Balance" if balance_column else "opening - sum(Amount) over (w rows unbounded preceding)"
     named = ", ".join(f'{sql} as "{name}"' for name, sql in columns.items())
     return f"""
       with known as ({rows}), ranked as (
         select *, (epoch_us(as_of) - epoch_us(TransactionStartTime)) / 86400e6 as ago, row_number() over w as n,
                (epoch_us(TransactionStartTime) - lag(epoch_us(TransactionStartTime)) over w) / 86400e6 as gap,
-               sum(Amount) over (w rows unbounded preceding) as balance, lag(Amount < 0) over w as after_credit
+               {balance} as balance_after, lag(Amount < 0) over w as after_credit
         from known window w as (partition by decision order by TransactionStartTime, TransactionId)
       ), peaked as (
-        select *, max(balance) over (partition by decision order by n rows unbounded preceding) as peak,
+        select *, max(balance_after) over (partition by decision order by n rows unbounded preceding) as peak,
                count(*) over (partition by decision) - n as later
         from ranked
       )
@@ -69,6 +80,7 @@ def _features(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield from amounts().items()
     yield from _whole_window().items()
     yield from _sequences().items()
+    yield from _balances(catalogue.history_days)
     yield from _cycles()
     yield from _windows([days for days in WINDOWS if days < catalogue.history_days])
     yield from _months(catalogue.history_days)
@@ -127,11 +139,6 @@ def _whole_window() -> dict[str, str]:
 
 def _sequences() -> dict[str, str]:
     return {
-        "balance_lowest": "min(balance)",
-        "balance_highest": "max(balance)",
-        "drawdown": "max(peak - balance)",
-        "balance_share": f"sum(Amount) / nullif({_GROSS}, 0)",
-        "drawdown_share": f"max(peak - balance) / nullif({_GROSS}, 0)",
         "gap_mean": "avg(gap)",
         "gap_std": "stddev_samp(gap)",
         "gap_max": "max(gap)",
@@ -139,6 +146,23 @@ def _sequences() -> dict[str, str]:
         "gap_variation": "stddev_samp(gap) / nullif(avg(gap), 0)",
         "overdue": "min(ago) / nullif(avg(gap), 0)",
     }
+
+
+def _balances(history_days: int) -> Iterator[tuple[str, str]]:
+    now, inflow = "arg_max(balance_after, n)", f"nullif(sum({_CREDIT}) * 30 / greatest(max(ago), 30), 0)"
+    functions = {"mean": "avg", "std": "stddev_samp", "min": "min", "max": "max"}
+    yield "balance_now", now
+    yield from ((f"balance_{short}", f"{function}(balance_after)") for short, function in functions.items())
+    for short, windows in (("min", BALANCE_MIN_WINDOWS), ("mean", BALANCE_MEAN_WINDOWS)):
+        for days in (each for each in windows if each < history_days):
+            yield f"balance_{short}_{days}d", f"{functions[short]}(balance_after) filter (ago <= {days})"
+    yield "balance_now_to_inflow", f"{now} / {inflow}"
+    yield "balance_mean_to_inflow", f"avg(balance_after) / {inflow}"
+    if history_days > 90:
+        yield "balance_min_90d_to_inflow", f"min(balance_after) filter (ago <= 90) / {inflow}"
+    yield "balance_variation", "stddev_samp(balance_after) / nullif(avg(balance_after), 0)"
+    yield "drawdown", "max(peak - balance_after)"
+    yield "drawdown_share", f"max(peak - balance_after) / nullif({_GROSS}, 0)"
 
 
 def _cycles() -> Iterator[tuple[str, str]]:
@@ -206,7 +230,9 @@ def _crossed(levels: Iterable[str], history_days: int) -> Iterator[tuple[str, st
 
 
 def _over(numbers: list[str], history_days: int) -> Iterator[tuple[str, str]]:
-    sums = {"turnover": _GROSS, "net": "sum(Amount)"}
+    sums = {"turnover": _GROSS, "net": "sum(Amount)"} | {
+        name: sql for name, sql in _balances(history_days) if name in {"balance_now", "balance_min"}
+    }
     for month in range(min(3, history_days // 30)):
         sums |= {
             f"debit_month_{month}": _month(_DEBIT, month),

@@ -16,13 +16,14 @@ from credit_model.data.suggest import suggest
 from credit_model.data.transactions import COLUMNS
 
 _RESERVED = (
+    "opening_balance",
     "bad",
     "known_at",
     "part",
     "decision",
     "fairness_group",
     "defaulted",
-)  # columns of labelled decisions
+)  # of labelled decisions, and what every model may read of them
 _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
 
 
@@ -42,6 +43,11 @@ class Attribute:
     def dtype(self) -> pl.DataType:
         """The type of its column: Float64 or String."""
         return _KINDS[self.kind]
+
+
+OPENING_BALANCE = Attribute(
+    "opening_balance", "number"
+)  # read where features need it; no attribute of any model
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The feature catalogue of one model.
 
-There are three layers, each computed from the one before: columns of a transaction (``aggregates.ROWS``), aggregates of a
+There are three layers, each computed from the one before: columns of a transaction (``aggregates.rows``), aggregates of a
 decision's transactions, and features. A model computes only the columns and aggregates that its own features read.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from credit_model.data.decisions import Attribute
 from credit_model.features import families, learned
-from credit_model.features.aggregates import CROSSED, aggregates
+from credit_model.features.aggregates import CROSSED, aggregates, rows
 from credit_model.features.expression import Expression
 from credit_model.features.feature import Feature
 from credit_model.features.learned import APPLICATION
@@ -27,6 +27,7 @@ class Catalogue:
         levels: frequent levels of each categorical column, learned at training.
         attributes: attributes of the application, such as the income stated.
         ratios: pairs of numbers, attributes or features by name, whose quotients are features too.
+        balance_column: whether balances are the column ``Balance``, as training had it; else they are running sums.
 
     Raises:
         ValueError: an attribute has the name of a feature or of an aggregate.
@@ -45,6 +46,7 @@ class Catalogue:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: tuple[Attribute, ...] = ()
     ratios: tuple[tuple[str, str], ...] = ()
+    balance_column: bool = False
 
     def __post_init__(self) -> None:
         others = (
@@ -75,6 +77,11 @@ class Catalogue:
         """The aggregates that features are computed from, by name."""
         return aggregates(self.history_days, self.levels)
 
+    @cached_property
+    def rows(self) -> tuple[dict[str, Expression], ...]:
+        """The columns of a transaction that aggregates are written in, layer upon layer."""
+        return rows(balance_column=self.balance_column)
+
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of the attributes that are numbers."""
@@ -89,15 +96,16 @@ class Catalogue:
             "levels": levels,
             "attributes": attributes,
             "ratios": self.ratios,
+            "balance_column": self.balance_column,
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Catalogue":
-        """The inverse of ``to_dict``."""
+        """The inverse of ``to_dict``; older plain data have no balance column."""
         attributes = tuple(Attribute(**attribute) for attribute in plain["attributes"])
         levels = {column: tuple(names) for column, names in plain["levels"].items()}
         ratios = tuple((upper, lower) for upper, lower in plain.get("ratios", ()))
-        return cls(plain["history_days"], levels, attributes, ratios)
+        return cls(plain["history_days"], levels, attributes, ratios, plain.get("balance_column", False))
 
 
 def documentation() -> str:
@@ -128,7 +136,9 @@ def documentation() -> str:
 
 
 _INTRODUCTION = (
-    "Every feature of a decision, from the transactions in its observation window alone. `{column}` stands for each of "
+    "Every feature of a decision, from the transactions in its observation window alone; the balance also counts from the one "
+    "at the window's start, which earlier transactions or `opening_balance` tell, or is the column `Balance`, where training "
+    "had it. `{column}` stands for each of "
     "ProductCategory, ProductId, ProviderId, ChannelId and PricingStrategy, `{level}` for each of its frequent levels, "
     "learned at training; `crossed` are ProductCategory, ChannelId and ProductId taken together; windows as long as the "
     "history or longer are not built; `loan_amount` and `income` stand for "

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from itertools import chain, pairwise
 
 from credit_model.features.aggregates import (
+    BALANCE_MEAN_WINDOWS,
+    BALANCE_MIN_WINDOWS,
     CATEGORIES,
     LATEST_TEXTS,
     MONTH_DAYS,
@@ -11,7 +13,7 @@ from credit_model.features.aggregates import (
     WINDOWS,
     months,
 )
-from credit_model.features.expression import col
+from credit_model.features.expression import col, when
 from credit_model.features.feature import Feature, ratio
 
 
@@ -31,7 +33,7 @@ def general(history_days: int) -> Iterator[Feature]:
     """
     return chain(
         *(_published(), _rfm(), _windows(history_days), _months(history_days), _debits_and_credits()),
-        *(_balance(), _cycles(), _regularity(), _habits()),
+        *(_balance(history_days), _cycles(), _regularity(), _habits()),
     )
 
 
@@ -43,8 +45,8 @@ def _published() -> Iterator[Feature]:
     for name in LATEST_TEXTS:
         yield Feature(name, f"{name} of the latest transaction", "latest", col(f"latest_{name}"))
     calendar = {"hour": "hour of the day, 0-23", "dayofweek": "day of the week, Monday is 0"}
-    when = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
-    for part, meaning in (calendar | when).items():
+    date = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
+    for part, meaning in (calendar | date).items():
         name = f"transaction_{part}"
         yield Feature(
             name, f"{meaning}, of the latest transaction", "latest", col(name), default=part in calendar
@@ -171,22 +173,48 @@ def _debits_and_credits() -> Iterator[Feature]:
         yield Feature(f"recency_{side}", f"days since the last {side}", "recency", col(f"recency_{side}"))
 
 
-def _balance() -> Iterator[Feature]:
-    """The running sum of signed amounts: what the customer has paid in, less what was paid out to them."""
-    monetary = col("monetary")
-    for name, meaning in {"lowest": "lowest", "highest": "highest"}.items():
-        feature = f"balance_{name}"
-        yield Feature(feature, f"{meaning} running balance, in currency units", "balance", col(feature))
-    yield Feature("drawdown", "largest fall of the running balance from a peak", "balance", col("drawdown"))
+_INFLOW_DAYS = 30.0  # credits are stated for so many, and spread over no fewer
+
+
+def _balance(history_days: int) -> Iterator[Feature]:
+    """The account's balance after each transaction, in the customer's favour."""
+    for name, meaning in _balance_statistics(history_days).items():
+        yield Feature(name, f"{meaning}, in currency units", "balance", col(name))
+    days = when(col("tenure") > _INFLOW_DAYS, col("tenure"), _INFLOW_DAYS)
+    inflow = col("credit") * _INFLOW_DAYS / days
+    over_inflow = {"now": "balance after the latest transaction", "mean": "mean balance"}
+    if history_days > 90:
+        over_inflow["min_90d"] = "lowest balance of the last 90 days"
+    for name, meaning in over_inflow.items():
+        share = ratio(col(f"balance_{name}"), inflow)
+        yield Feature(
+            f"balance_{name}_to_inflow",
+            f"{meaning} over the credits of 30 days (of the window, spread over its tenure or 30 days)",
+            "balance",
+            share,
+        )
+    variation = ratio(col("balance_std"), col("balance_mean"))
     yield Feature(
-        "balance_share",
-        "running balance over gross turnover",
-        "balance",
-        ratio(col("total_transaction_amount"), monetary),
+        "balance_variation", "standard deviation of the balance over its mean", "balance", variation
     )
-    yield Feature(
-        "drawdown_share", "drawdown over gross turnover", "balance", ratio(col("drawdown"), monetary)
-    )
+    share = ratio(col("drawdown"), col("monetary"))
+    yield Feature("drawdown_share", "drawdown over gross turnover", "balance", share)
+
+
+def _balance_statistics(history_days: int) -> dict[str, str]:
+    known = {
+        "balance_now": "balance after the latest transaction",
+        "balance_mean": "mean balance after each transaction",
+        "balance_std": "standard deviation of the balance",
+        "balance_min": "lowest balance",
+        "balance_max": "highest balance",
+    }
+    lowest = {f"balance_min_{days}d": ("lowest", days) for days in BALANCE_MIN_WINDOWS}
+    mean = {f"balance_mean_{days}d": ("mean", days) for days in BALANCE_MEAN_WINDOWS}
+    for name, (statistic, days) in (lowest | mean).items():
+        if days < history_days:
+            known[name] = f"{statistic} balance of the last {days} days"
+    return known | {"drawdown": "largest fall of the balance from a peak"}
 
 
 def _cycles() -> Iterator[Feature]:

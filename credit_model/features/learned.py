@@ -117,6 +117,8 @@ def _over_attributes(attributes: Sequence[Attribute], history_days: int) -> Iter
     sums: dict[str, tuple[str, Expression]] = {
         "turnover": ("sum of Value", col("monetary")),
         "net": ("sum of the signed amounts", col("total_transaction_amount")),
+        "balance_now": ("balance after the latest transaction", col("balance_now")),
+        "balance_min": ("lowest balance", col("balance_min")),
     }
     for month in months(history_days)[:3]:
         for side in ("debit", "credit"):

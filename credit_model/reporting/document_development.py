@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from credit_model.reporting import tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
+from credit_model.scoring.scorer import Scorer
 from credit_model.training.workflow import TrainingResult
 
 
@@ -73,7 +74,24 @@ def features(result: TrainingResult) -> Section:
         f"{result.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
         "Calendar features that would let the model learn when instead of who are off."
     )
-    return Section("Features", [text, Table(used, "Features that the model reads")])
+    blocks: list[Block] = [text, *_balance(result.trained.scorer)]
+    return Section("Features", [*blocks, Table(used, "Features that the model reads")])
+
+
+def _balance(scorer: Scorer) -> list[str]:
+    """What a model that reads the account's balance needs of who asks."""
+    if not scorer.plan.needs_balance:
+        return []
+    told = "Every answer names the source of the balance as balance_basis."
+    if scorer.catalogue.balance_column:
+        return [
+            f"The model reads the account's balance from the column Balance: send it with the transactions. {told}"
+        ]
+    need = (
+        "The model reads the account's balance, which counts from before the observation window: send all transactions before "
+        f"the decision, or opening_balance, the balance at the window's start. {told}"
+    )
+    return [need]
 
 
 def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:

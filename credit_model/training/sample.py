@@ -7,7 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from credit_model.data import cells, files
-from credit_model.data.decisions import Attribute, learn_attributes, read_decisions
+from credit_model.data.decisions import OPENING_BALANCE, Attribute, learn_attributes, read_decisions
 from credit_model.data.formats import AS_READ, Formats, row
 from credit_model.data.outcomes import KNOWN_AT, counted, observed
 from credit_model.data.suggest import suggest
@@ -72,7 +72,8 @@ class Sample:
     """Labelled decisions and how to train on them.
 
     Attributes:
-        decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, the group where one is named.
+        decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, ``opening_balance`` where it is
+            given, the group where one is named.
         recipe: how to train on them.
         outcome_days: length of the performance window in days.
         proxy: the proxy label; None with real outcomes.
@@ -142,7 +143,8 @@ def observed_sample(
     table = labels.decisions
     if attributes is None:
         attributes = learn_attributes(table, settings.attributes)
-    read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
+    scalars = attributes + ((OPENING_BALANCE,) if OPENING_BALANCE.name in table.columns else ())
+    read = read_decisions({c: table[c] for c in table.columns}, table.height, scalars)
     _check_attributes(read.faults)
     decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, settings.group, attributes)))
     recipe = replace(

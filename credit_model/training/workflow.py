@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from credit_model import metrics
 from credit_model.data import files, outcomes
+from credit_model.data.decisions import OPENING_BALANCE
 from credit_model.data.doubts import refuse_doubtful
 from credit_model.data.formats import AS_READ, attributes
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
@@ -202,7 +203,8 @@ def _outcomes(settings: Settings) -> pl.DataFrame:
         AS_READ.said(settings.date_format, settings.decimal).of_numbers(()),
     )
     table = files.filled(files.read(path, settings.columns, outcomes.OUTCOME_COLUMNS, formats=formats), path)
-    return attributes(table, settings.attributes, settings.decimal, files.place(path))
+    numbers = (*settings.attributes, OPENING_BALANCE.name)
+    return attributes(table, numbers, settings.decimal, files.place(path))
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:

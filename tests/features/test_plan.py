@@ -1,6 +1,7 @@
 """Laws of the only road from transactions to features."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -17,6 +18,7 @@ from credit_model.training.dataset import learn_levels
 from processes import ROOT
 from raw_tables import AS_OF, CATALOGUE, DECISIONS, tables
 
+BALANCES = {n for n in CATALOGUE.features if FeaturePlan(CATALOGUE, (n,)).needs_opening}
 CALENDAR = {"transaction_day", "transaction_month", "transaction_year", "transaction_week"}
 
 
@@ -27,13 +29,17 @@ def features(
 
 
 @given(raw=tables, extra=tables)
-def test_what_lies_outside_the_window_changes_nothing(raw: pl.DataFrame, extra: pl.DataFrame) -> None:
+def test_what_lies_outside_the_window_changes_nothing_but_balances(
+    raw: pl.DataFrame, extra: pl.DataFrame
+) -> None:
     later = extra.select(raw.columns).with_columns(pl.col("TransactionStartTime") + timedelta(days=70))
     older = extra.select(raw.columns).with_columns(
         pl.col("TransactionStartTime") - timedelta(days=60, minutes=1)
     )
     at_once = extra.select(raw.columns).head(1).with_columns(TransactionStartTime=pl.lit(AS_OF))
-    assert features(pl.concat([raw, later, older, at_once])).equals(features(raw))
+    assert features(pl.concat([raw, later, at_once])).equals(features(raw))
+    with_older = features(pl.concat([raw, older]))
+    assert with_older.drop(BALANCES).equals(features(raw).drop(BALANCES))
 
 
 @given(raw=tables, seed=st.integers(0, 99))
@@ -62,7 +68,6 @@ def test_the_currencys_unit_leaves_ratios_alone(raw: pl.DataFrame, factor: float
         name for name, f in CATALOGUE.features.items() if "currency units" in f.meaning or f.topic == "latest"
     }
     money |= {name for name in plain.columns if name.startswith(("debit_", "credit_")) and name.endswith("d")}
-    money |= {"drawdown"}
     ratios = [name for name in plain.columns if name not in money]
     assert scaled.select(ratios).equals(plain.select(ratios))
 
@@ -79,7 +84,7 @@ def test_whole_weeks_change_only_the_calendar(raw: pl.DataFrame, weeks: int) -> 
 
 @given(raw=tables, wanted=st.sets(st.sampled_from(sorted(CATALOGUE.features)), min_size=1, max_size=6))
 def test_a_plan_of_some_features_computes_what_all_would(raw: pl.DataFrame, wanted: set[str]) -> None:
-    known = history(tidy_table(raw), DECISIONS, CATALOGUE.history_days).frame
+    known = history(tidy_table(raw), DECISIONS, CATALOGUE.history_days, opening=True).frame
     some = FeaturePlan(CATALOGUE, sorted(wanted)).compute(known, DECISIONS)
     assert some.select(sorted(wanted)).equals(features(raw).select(sorted(wanted)))
 
@@ -139,7 +144,11 @@ def test_levels_are_learned_from_decisions_not_from_rows() -> None:
 
 
 def test_the_catalogue_survives_json() -> None:
-    assert Catalogue.from_dict(CATALOGUE.to_dict()) == CATALOGUE
+    for catalogue in (CATALOGUE, replace(CATALOGUE, balance_column=True)):
+        assert Catalogue.from_dict(catalogue.to_dict()) == catalogue
+    older = CATALOGUE.to_dict()
+    del older["balance_column"]
+    assert Catalogue.from_dict(older) == CATALOGUE
 
 
 def test_the_document_is_the_catalogue() -> None:

@@ -95,6 +95,10 @@ def _shift_and_fill(values: npt.NDArray[Any], places: int, value: Any) -> npt.ND
     return np.concatenate([np.full(places, value), values[:-places]])
 
 
+def _highest_so_far(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(values == values, np.fmax.accumulate(values), np.nan)  # noqa: PLR0124, NaN is null
+
+
 def _drop_nulls(values: npt.NDArray[Any] | Texts) -> Any:
     if isinstance(values, Texts):
         return values._replace(codes=values.codes[values.codes != values.places.get(None, -1)])
@@ -200,7 +204,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "joined": _joined,
     "exp": _exp,
     "cum_sum": np.cumsum,
-    "cum_max": np.maximum.accumulate,
+    "cum_max": _highest_so_far,
     "arg_true": np.flatnonzero,
     "dt.hour": _hour,
     "dt.weekday": _weekday,
