@@ -178,6 +178,19 @@ def fairness(result: TrainingResult) -> Section:
     )
 
 
+def gates(result: TrainingResult) -> Section:
+    """What was asked of the model before it may become champion."""
+    text = (
+        "A failed gate keeps the version from becoming champion, unless a person forces it, which is recorded with the reason. "
+        "A warning does not. Limits allow for the sample: a gate fails where the interval of its figure is beyond the limit."
+    )
+    blocks: list[Block] = [text, Table(tables.gates(result), "Gates")]
+    if result.trained.attributes:
+        caption = "What hangs on each attribute: information value, AUC out of fold lost without it (empty: not above the limit)"
+        blocks.append(Table(tables.attributes(result), caption))
+    return Section("Gates", blocks)
+
+
 def _four_fifths(found: Fairness) -> Note:
     """The rule of thumb of the Uniform Guidelines (29 CFR 1607.4 D), whatever the sample size."""
     if found.four_fifths is None:

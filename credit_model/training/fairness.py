@@ -203,8 +203,9 @@ def _disparity_table(values: Mapping[str, float], lots: list[dict[str, float]]) 
         reach = np.quantile(distances, _LEVEL, method="higher") + _ROUNDING if len(distances) else 1.0
         chance = (1 + (distances >= abs(value - EVEN[name]) - _ROUNDING).sum()) / (1 + len(distances))
         rows.append((name, value, max(value - reach, 0.0), min(value + reach, 1.0), float(chance)))
-    columns = dict.fromkeys(("value", "low", "high", "chance"), pl.Float64)
-    return pl.DataFrame(rows, schema={"measure": pl.String} | columns, orient="row")
+    schema: dict[str, type[pl.DataType]] = {"measure": pl.String}
+    schema |= dict.fromkeys(("value", "low", "high", "chance"), pl.Float64)
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _pooled(group: pl.Series) -> np.ndarray:
