@@ -109,7 +109,7 @@ def figures(
     tested = test_probability[dataset.modelled & ~np.isnan(test_probability)]
     if len(tested):
         measures["test_spread"] = spread(tested)
-    return measures | _over_time(dataset, probability, probability if ranked is None else ranked)
+    return measures | over_time(dataset, probability, probability if ranked is None else ranked)
 
 
 def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
@@ -140,7 +140,7 @@ def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
     }
 
 
-def _over_time(dataset: Dataset, probability: FloatArray, ranked: FloatArray) -> dict[str, float]:
+def over_time(dataset: Dataset, probability: FloatArray, ranked: FloatArray) -> dict[str, float]:
     """Drift of the probability from the training part to the test part, and Home Credit's stability by week.
 
     Both parts are judged out of fold by the same fits: two models differ without any drift.

@@ -129,7 +129,9 @@ def judged(given: Lender) -> tuple[Gate, ...]:
     probability = cross_fitted(given.margin, bad, fold)
     calibrator = fit_calibrator(given.margin[train], bad[train])
     tested = np.where(test, calibrator.probability(given.test_margin), np.nan)
-    figures = evaluation.figures(dataset, recipe.bands, probability, tested, recipe, served)
+    later = evaluation.measure(dataset, tested, test, recipe.bands, recipe)
+    figures = {f"test_{name}": value for name, value in later.items()}
+    figures |= evaluation.over_time(dataset, probability, served)
     figures |= lift_over(
         given.yardstick[train], given.margin[train], bad[train], dataset.customers[train], recipe.seed
     )
@@ -137,6 +139,7 @@ def judged(given: Lender) -> tuple[Gate, ...]:
         "train_bads": float(bad[train].sum()),
         "train_goods": float((1 - bad[train]).sum()),
         "served_spread": evaluation.spread(served),
+        "test_spread": evaluation.spread(tested[test]),
     }
     weights = leaks.attribute_weights(
         dataset.features.filter(pl.Series(train)),

@@ -238,9 +238,7 @@ FAULTS: dict[str, Callable[[Lender], Lender]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_fails_its_gate(name: str) -> None:
-    sound = lender(1, 3_000)
-    assert not stopped(judged(sound))
-    (gate,) = (gate for gate in judged(FAULTS[name](sound)) if gate.name == name)
+    (gate,) = (gate for gate in judged(FAULTS[name](lender(1, 1_500))) if gate.name == name)
     assert gate.state == "failed", gate
     assert gate.figure is not None
     assert gate.limit is not None
@@ -248,18 +246,15 @@ def test_a_planted_fault_fails_its_gate(name: str) -> None:
 
 @pytest.mark.parametrize("fault", [an_attribute_from_after_the_outcome, an_attribute_that_the_model_lives_on])
 def test_a_planted_leak_is_named_until_it_is_confirmed(fault: Callable[[Lender], Lender]) -> None:
-    leaking = fault(lender(1, 3_000))
-    for recipe, state in (
-        (leaking.recipe, "failed"),
-        (replace(leaking.recipe, confirmed=("income",)), "warning"),
-    ):
-        found = judged(replace(leaking, recipe=recipe))
-        (gate,) = (gate for gate in found if gate.name == "no suspected leak")
+    leaking = fault(lender(1, 1_500))
+    vouched = replace(leaking, recipe=replace(leaking.recipe, confirmed=("income",)))
+    for given, state in ((leaking, "failed"), (vouched, "warning")):
+        (gate,) = (gate for gate in judged(given) if gate.name == "no suspected leak")
         assert gate.state == state
         assert "the attribute income" in gate.sentence
 
 
 def test_sound_models_of_lenders_whose_bad_rate_moves_are_not_stopped() -> None:
-    results = [judged(lender(number, 1_000)) for number in range(24)]
+    results = [judged(lender(number, 1_000 + 100 * number)) for number in range(1, 11)]
     failed = [gate.sentence for found in results for gate in found if gate.state == "failed"]
-    assert sum(map(stopped, results)) <= 2, failed
+    assert sum(map(stopped, results)) <= 1, failed

@@ -23,8 +23,9 @@ from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import evaluation, gates, train, workflow
 from credit_model.training.baselines import Baseline, baselines
+from credit_model.training.calibration import cross_fitted
 from credit_model.training.candidates import CANDIDATES, best_point
-from credit_model.training.cross_validation import Cases
+from credit_model.training.cross_validation import Cases, cross_validated
 from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import Recipe, observed_sample, proxy_sample
 from credit_model.training.train import Trained
@@ -115,6 +116,42 @@ def test_a_feature_that_copies_the_label_is_named(kind: str, tmp_path: Path) -> 
     outcome = workflow.run(given)
     assert any("the feature sneaky alone" in reason for reason in outcome.failed_gates)
     assert not any("age" in reason for reason in outcome.failed_gates)
+
+
+@pytest.mark.parametrize(("confirm", "state"), [((), "failed"), (("late",), "warning")])
+def test_the_outcome_plus_noise_is_a_suspected_leak_until_it_is_confirmed(
+    confirm: tuple[str, ...], state: str, tmp_path: Path
+) -> None:
+    table = outcomes_of(800)
+    late = table["defaulted"] + np.random.default_rng(1).normal(0, 1, 800)
+    table.with_columns(late=late).write_csv(tmp_path / "o.csv")
+    given = Settings(
+        outcomes=str(tmp_path / "o.csv"), attributes=("age", "late"), candidate="scorecard", confirm=confirm
+    )
+    outcome = workflow.run(given)
+    found = [gate for gate in outcome.gates if gate.name == "no suspected leak"]
+    assert [(gate.state, "the attribute late" in gate.sentence) for gate in found] == [(state, True)]
+    assert found[0].sentence in "\n".join(outcome.summary)
+    assert tables.gates(outcome).filter(pl.col("state") == state)["sentence"].str.contains("late").any()
+    assert tables.attributes(outcome)["confirmed"].to_list() == [False, bool(confirm)]
+
+
+def test_only_an_attribute_can_be_confirmed(tmp_path: Path) -> None:
+    outcomes_of(100).write_csv(tmp_path / "o.csv")
+    given = Settings(outcomes=str(tmp_path / "o.csv"), attributes=("age",), confirm=("agee",))
+    with pytest.raises(ValueError, match=r"confirm: agee is none of the attributes; did you mean age\?"):
+        workflow.run(given)
+
+
+def test_the_calibrator_of_a_probability_out_of_fold_had_not_seen_it() -> None:
+    trained, recipe = scorecard()
+    rows = trained.dataset.modelled
+    cases = Cases.of(trained.dataset, rows)
+    fold, parameters = cases.fold(recipe.seed), trained.comparison["scorecard"].parameters
+    margin = cross_validated("scorecard", cases, parameters, fold, recipe, lambda _: None).margin
+    expected = cross_fitted(margin, cases.bad, fold, linear=True)
+    np.testing.assert_allclose(trained.probability[rows], expected)
+    assert trained.figures["grouped_roc_auc"] == pytest.approx(metrics.roc_auc(cases.bad, margin))
 
 
 def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
@@ -214,7 +251,12 @@ def test_with_ten_bads_nothing_is_claimed() -> None:
     trained = train.train(prepared, prepared, recipe)
     assert "test_roc_auc" not in trained.figures
     assert trained.figures["test_bads"] < metrics.LEAST_CASES
-    assert any("not estimable" in reason for reason in failed(recipe, trained.figures))
+    reasons = failed(recipe, trained.figures)
+    assert any("not estimable" in reason for reason in reasons)
+    assert any(
+        f"has {trained.figures['train_bads']:.0f} bad and" in reason and "at least 20 of each" in reason
+        for reason in reasons
+    )
 
 
 def test_with_four_bads_nothing_is_trained() -> None:
