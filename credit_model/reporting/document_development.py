@@ -94,7 +94,7 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     if result.baselines:
         rows = [
             {
-                "baseline": b.name.replace("_", " "),
+                "baseline": b.words,
                 "AUC": b.roc_auc,
                 "lift, low": b.lift[0],
                 "lift, high": b.lift[1],

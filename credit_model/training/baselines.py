@@ -31,6 +31,11 @@ class Baseline:
     roc_auc: float
     lift: tuple[float, float]
 
+    @property
+    def words(self) -> str:
+        """Its name for a reader; an attribute is called what its column is."""
+        return self.name.replace("_", " ") if self.name in OWN else self.name
+
 
 def baselines(
     transactions: Tidy, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int

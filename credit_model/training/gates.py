@@ -5,13 +5,13 @@ whole interval of its figure is beyond the limit, so that all of them together s
 (``scripts/trials/gates.py`` measures how few), base rates that move from month to month included.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
 from credit_model import metrics
 from credit_model.settings import lists
-from credit_model.training.baselines import CUSTOMER_BASE, RECENCY, Baseline
+from credit_model.training.baselines import ANY_HISTORY, CUSTOMER_BASE, RECENCY, Baseline
 from credit_model.training.leaks import MOST_INFORMATION, MOST_LOSS, AttributeWeight
 from credit_model.training.sample import Recipe
 
@@ -23,6 +23,7 @@ LEAST_LIFT = 0.02
 CALIBRATED, NEARLY_CALIBRATED = (0.8, 1.25), (0.67, 1.5)
 LEAST_SPREAD = 0.1
 DRIFT = 0.25
+_BETTER = "better than {} alone"
 _FEW = f"the test part has fewer than {metrics.LEAST_CASES} of a class"
 
 
@@ -68,6 +69,7 @@ def judge(
         *_discrimination(figures),
         *_copies(separations),
         *map(_baseline, baselines),
+        *_without_baseline({baseline.name for baseline in baselines}),
         _yardstick(figures, recipe.candidate),
         _calibration(figures),
         _spread(figures),
@@ -144,8 +146,8 @@ def _copies(separations: Mapping[str, float]) -> tuple[Gate, ...]:
 
 def _baseline(baseline: Baseline) -> Gate:
     """What is free must not be better; of recency and the customer base, a model that may gain next to nothing fails too."""
-    alone = baseline.name.replace("_", " ")
-    name, (low, high) = f"better than {alone} alone", baseline.lift
+    alone, (low, high) = baseline.words, baseline.lift
+    name = _BETTER.format(alone)
     least = LEAST_LIFT if baseline.name in {RECENCY, CUSTOMER_BASE} else 0.0
     said = f"AUC of {alone} alone {baseline.roc_auc:.3f} on the test part; of the model {low:+.3f} to {high:+.3f} more"
     if low > 0:
@@ -154,6 +156,16 @@ def _baseline(baseline: Baseline) -> Gate:
         return Gate(name, "warning", high, least, f"{said}, which reaches 0: not clearly better")
     return Gate(
         name, "failed", high, least, f"{said}, not above {least:g}: not clearly better than {alone} alone"
+    )
+
+
+def _without_baseline(measured: Set[str]) -> tuple[Gate, ...]:
+    reasons = dict.fromkeys((RECENCY, CUSTOMER_BASE), f"{_FEW} with a history")
+    reasons[ANY_HISTORY] = f"{_FEW}, or all of it or none has a history"
+    return tuple(
+        _not_assessed(_BETTER.format(name.replace("_", " ")), reason)
+        for name, reason in reasons.items()
+        if name not in measured
     )
 
 
@@ -256,7 +268,7 @@ def _leaks(attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...]) 
 def _suspect(name: str, attribute: AttributeWeight, confirmed: tuple[str, ...]) -> Gate:
     information, loss = attribute.information_value, attribute.loss
     said = f"the attribute {attribute.name} has an information value of {information:.2f} (limit {MOST_INFORMATION:g})"
-    said += "" if loss is None else f", and without it AUC is {loss:.3f} lower (limit {MOST_LOSS:g})"
+    said += "" if loss is None else f", and without it AUC changes by {-loss:+.3f} (limit -{MOST_LOSS:g})"
     informs = information > MOST_INFORMATION
     figure, limit = (information, MOST_INFORMATION) if informs else (loss, MOST_LOSS)
     if attribute.name in confirmed:
@@ -272,4 +284,4 @@ def _state(*, failed: bool) -> State:
 
 
 def _not_assessed(name: str, reason: str) -> Gate:
-    return Gate(name, "not assessed", None, None, f"not assessed: {reason}")
+    return Gate(name, "not assessed", None, None, reason)

@@ -68,7 +68,7 @@ def _candidate(name: str, trained: Trained) -> str:
 
 def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...]) -> list[str]:
     lines = [
-        f"{baseline.name.replace('_', ' ')} alone, out of time: {baseline.roc_auc:.4f}; the model's lift over it: "
+        f"{baseline.words} alone, out of time: {baseline.roc_auc:.4f}; the model's lift over it: "
         f"{baseline.lift[0]:+.4f} to {baseline.lift[1]:+.4f}"
         for baseline in beaten
     ]
