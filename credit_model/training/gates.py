@@ -20,6 +20,7 @@ Figures = Mapping[str, float]
 
 REFUSED_AUC, CHANCE = 0.98, 0.5
 LEAST_LIFT = 0.02
+MOST_BELOW = -0.002
 CALIBRATED, NEARLY_CALIBRATED = (0.8, 1.25), (0.67, 1.5)
 LEAST_SPREAD = 0.1
 DRIFT = 0.25
@@ -175,13 +176,16 @@ def _yardstick(figures: Figures, candidate: str) -> Gate:
     low, high = figures["lift_over_yardstick_low"], figures["lift_over_yardstick_high"]
     said = (
         f"AUC out of fold {model:.3f}, of the yardstick, a plain boosted model, {plain:.3f}; "
-        f"difference {low:+.3f} to {high:+.3f}, "
+        f"difference {low:+.4f} to {high:+.4f}, "
     )
     if high >= 0:
-        return Gate(name, "passed", high, 0.0, f"{said}not below 0")
+        return Gate(name, "passed", high, MOST_BELOW, f"{said}not below 0")
+    if high >= MOST_BELOW:
+        return Gate(name, "warning", high, MOST_BELOW, f"{said}below 0; {MOST_BELOW:g} is allowed")
     if candidate != "auto":
-        return Gate(name, "warning", high, 0.0, f"{said}below 0; candidate={candidate} was asked for")
-    return Gate(name, "failed", high, 0.0, f"{said}below 0")
+        asked = f"candidate={candidate} was asked for"
+        return Gate(name, "warning", high, MOST_BELOW, f"{said}below {MOST_BELOW:g}; {asked}")
+    return Gate(name, "failed", high, MOST_BELOW, f"{said}below {MOST_BELOW:g}")
 
 
 def _calibration(figures: Figures) -> Gate:

@@ -66,6 +66,7 @@ ASKED, GIVEN = replace(RECIPE, candidate="scorecard"), replace(RECIPE, costs_giv
 SAME = replace(RECIPE, target="same_window")
 DEAR = {"test_expected_cost": 0.7, "test_excess_cost": 0.2, "test_excess_cost_low": 0.1}
 NEAR = DEAR | {"test_excess_cost_low": -0.1}
+A_TRIFLE = {"lift_over_yardstick_low": -0.005, "lift_over_yardstick_high": -0.001}
 BELOW = {"lift_over_yardstick_low": -0.05, "lift_over_yardstick_high": -0.01}
 FLAT = {"served_spread": 0.004}
 
@@ -89,8 +90,9 @@ FLAT = {"served_spread": 0.004}
         (DEAR, GIVEN, "failed", ["cost 0.700", "0.500", "more than none"]),
         (DEAR, RECIPE, "warning", ["cost 0.700", "0.500", "give cost_false_negative"]),
         (NEAR, GIVEN, "warning", ["cost 0.700", "0.500"]),
-        (BELOW, RECIPE, "failed", ["0.760", "0.750", "yardstick", "below 0"]),
-        (BELOW, ASKED, "warning", ["yardstick", "below 0", "candidate=scorecard was asked for"]),
+        (BELOW, RECIPE, "failed", ["0.760", "0.750", "yardstick", "-0.0500 to -0.0100", "below -0.002"]),
+        (A_TRIFLE, RECIPE, "warning", ["-0.0050 to -0.0010", "-0.002 is allowed"]),
+        (BELOW, ASKED, "warning", ["yardstick", "below -0.002", "candidate=scorecard was asked for"]),
     ],
 )
 def test_each_gate_binds_and_names_figure_and_limit(
