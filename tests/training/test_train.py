@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from credit_model import metrics
 from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
 from credit_model.reporting import tables
 from credit_model.serving.batch import score_tables
+from credit_model.settings.kinds import Levels
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import evaluation, gates, train, workflow
@@ -134,6 +136,24 @@ def test_the_outcome_plus_noise_is_a_suspected_leak_until_it_is_confirmed(
     assert found[0].sentence in "\n".join(outcome.summary)
     assert tables.gates(outcome).filter(pl.col("state") == state)["sentence"].str.contains("late").any()
     assert tables.attributes(outcome)["confirmed"].to_list() == [False, bool(confirm)]
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        ({}, False),
+        ({"cost_false_negative": 10.0}, False),
+        ({"cost_false_negative": 12.0}, True),
+        ({"cost_false_positive": 2.0}, True),
+        ({"threshold": 0.3}, True),
+        ({"threshold": 0.3, "bands": Levels(("low", "high"), (0.3,), ("approve", "review"))}, True),
+    ],
+)
+def test_costs_are_the_readers_own_where_they_differ_from_the_defaults(
+    own: dict[str, Any], given: bool
+) -> None:
+    settings = Settings(outcomes="x", attributes=("age",), **own)
+    assert observed_sample(settings, outcomes_of(100)).recipe.costs_given == given
 
 
 def test_only_an_attribute_can_be_confirmed(tmp_path: Path) -> None:
