@@ -11,6 +11,7 @@ from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.reporting.tables import decision_table
 from credit_model.scoring.reasons import reason
 from credit_model.training.evaluation import by_period
+from credit_model.training.fairness import FOUR_FIFTHS, Fairness
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
@@ -159,8 +160,9 @@ def fairness(result: TrainingResult) -> Section:
         return Section("Fairness", [Note(text, "warning")])
     note = (
         "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
-        "brackets: 95 % intervals, resampling customers. Even groups, too, show some difference by chance: one whose interval "
-        "reaches 0 is not shown to be any."
+        "brackets: 95 % intervals, resampling customers. The widest difference between groups is never quite none: the "
+        "interval of a disparity is as wide as chance makes it between groups drawn by lot, so that one which excludes "
+        "evenness is seen by chance in 5 of 100 cases; chance is the share of lots that are as uneven."
     )
     disparities = result.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
     return Section(
@@ -171,8 +173,31 @@ def fairness(result: TrainingResult) -> Section:
             Table(
                 disparities, "Disparities (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
             ),
+            _four_fifths(result.fairness),
         ],
     )
+
+
+def gates(result: TrainingResult) -> Section:
+    """What was asked of the model before it may become champion."""
+    text = (
+        "A failed gate keeps the version from becoming champion, unless a person forces it, which is recorded with the reason. "
+        "A warning does not. Limits allow for the sample: a gate fails where the interval of its figure is beyond the limit."
+    )
+    blocks: list[Block] = [text, Table(tables.gates(result), "Gates")]
+    if result.trained.attributes:
+        caption = "What hangs on each attribute: information value, AUC out of fold lost without it (empty: not above the limit)"
+        blocks.append(Table(tables.attributes(result), caption))
+    return Section("Gates", blocks)
+
+
+def _four_fifths(found: Fairness) -> Note:
+    """The rule of thumb of the Uniform Guidelines (29 CFR 1607.4 D), whatever the sample size."""
+    if found.four_fifths is None:
+        return Note("Four-fifths rule: not assessable, nobody is approved.", "warning")
+    ratio = found.disparities.filter(pl.col("measure") == "demographic_parity_ratio")["value"].item()
+    said = f"Four-fifths rule: the lowest approval rate is {ratio:.3f} of the highest; the limit is {FOUR_FIFTHS:g}."
+    return Note(said, "note" if found.four_fifths else "warning")
 
 
 def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from credit_model.data.suggest import suggest
 from credit_model.settings.kinds import (
     COLUMN_NAMES,
     DATE_FORMAT,
+    FLAG,
     LEVELS,
     MEMORY,
     MOMENT,
@@ -137,6 +138,9 @@ class Settings:
     search: str = _parameter(
         choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"
     )
+    confirm: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "attributes that look like a leak and are known at the decision all the same"
+    )
     group: str | None = _parameter(
         TEXT, None, "train", "column of the outcomes to compare treatment by; never a feature"
     )
@@ -155,6 +159,13 @@ class Settings:
     version: str | None = _parameter(
         TEXT, None, "promote", "version or alias to promote; the challenger where not given"
     )
+    force: bool = _parameter(
+        FLAG,
+        False,
+        "promote",
+        "promote a version whose gates failed; who did, why and over which is recorded",
+    )
+    reason: str | None = _parameter(TEXT, None, "promote", "why a version is promoted by force")
     model: str = _parameter(
         TEXT, "models:/credit-risk@champion", _SCORING, "an MLflow URI, or the folder of a model"
     )
@@ -292,6 +303,12 @@ def _check(command: str, settings: Settings) -> None:
     _check_columns(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
+    if settings.force and not (settings.reason or "").strip():
+        raise ValueError(
+            "force: a version with failed gates is promoted for a reason only; give --reason TEXT"
+        )
+    if settings.reason is not None and not settings.force:
+        raise ValueError("reason: it is that of a promotion by force; give --force too, or leave it out")
     if settings.customers_table is None and settings.snapshot is not None:
         raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
     if settings.customers_table is not None and settings.target != "rfm_proxy":

@@ -184,6 +184,7 @@ def _tag(name: str, registered: int, version: str, result: TrainingResult) -> No
         "candidate": result.used["candidate"],
         "gates": "failed" if result.failed_gates else "passed",
         "gates_failed": "; ".join(result.failed_gates) or "none",
+        "gates_warned": "; ".join(result.warned_gates) or "none",
     }
     for key, value in tags.items():
         client.set_model_version_tag(name, str(registered), key, value)

@@ -40,6 +40,8 @@ class Recipe:
         columns: contract name -> column name of the files, kept in the model.
         formats: how cells of the files are written, kept in the model.
         seed: of everything random.
+        costs_given: whether costs, a threshold or bands were asked for.
+        confirmed: attributes that a person vouches for, though they look like a leak.
     """
 
     history_days: int
@@ -57,6 +59,8 @@ class Recipe:
     columns: Mapping[str, str] = field(default_factory=dict)
     formats: Formats = AS_READ
     seed: int = 42
+    costs_given: bool = False
+    confirmed: tuple[str, ...] = ()
 
 
 OBSERVED_HISTORY, OBSERVED_OUTCOME = 365, 30
@@ -199,6 +203,8 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         columns=settings.columns,
         formats=AS_READ.said(settings.date_format, settings.decimal),
         seed=settings.seed,
+        costs_given=_costs_given(settings),
+        confirmed=settings.confirm,
     )
 
 
@@ -210,6 +216,27 @@ def _pairs(ratios: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
             raise ValueError(f"ratios: {text!r} is no quotient; write two names, such as bill/limit_bal")
         pairs.append((upper, lower))
     return tuple(pairs)
+
+
+def _costs_given(settings: Settings) -> bool:
+    """Whether what an error costs, or what follows from it, is the user's own and not the default."""
+    own, default = (
+        (each.cost_false_negative, each.cost_false_positive, each.threshold, each.bands)
+        for each in (settings, Settings())
+    )
+    return own != default
+
+
+def check_confirmed(recipe: Recipe) -> None:
+    """Refuse to confirm what is no attribute.
+
+    Raises:
+        ValueError: a name is none of the attributes.
+    """
+    names = [attribute.name for attribute in recipe.attributes]
+    for name in recipe.confirmed:
+        if name not in names:
+            raise ValueError(f"confirm: {name} is none of the attributes; {suggest(name, names)}")
 
 
 def _bands(settings: Settings, costs: tuple[float, float], target: str) -> Bands:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from credit_model.data.transactions import Tidy
+from credit_model.training.baselines import Baseline
 from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.dataset import PARTS, Dataset
-from credit_model.training.gates import Baseline
 from credit_model.training.sample import Sample
 from credit_model.training.train import Trained
 
@@ -45,6 +45,8 @@ def _result(trained: Trained, figures: Mapping[str, float]) -> list[str]:
     if trained.dataset.invalid:
         lines.append(f"left out: {trained.dataset.invalid} decisions whose transactions are at fault")
     lines += [_candidate(name, trained) for name in trained.comparison]
+    plain = trained.yardstick
+    lines.append(f"yardstick, a plain boosted model: AUC {plain.mean:.4f} ± {plain.standard_error:.4f}")
     lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features")
     lines.append(f"AUC out of fold, all decisions, grouped by customer: {auc(figures, 'grouped')}")
     lines.append(f"AUC out of time, trained on the earlier part alone: {auc(figures, 'test')}")
@@ -66,7 +68,7 @@ def _candidate(name: str, trained: Trained) -> str:
 
 def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...]) -> list[str]:
     lines = [
-        f"{baseline.name.replace('_', ' ')} alone, out of time: {baseline.roc_auc:.4f}; the model's lift over it: "
+        f"{baseline.words} alone, out of time: {baseline.roc_auc:.4f}; the model's lift over it: "
         f"{baseline.lift[0]:+.4f} to {baseline.lift[1]:+.4f}"
         for baseline in beaten
     ]

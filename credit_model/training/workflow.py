@@ -16,13 +16,15 @@ from credit_model.data.formats import AS_READ, attributes
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
-from credit_model.training import feature_table, gates, history_length, rfm_proxy, train
+from credit_model.training import baselines, feature_table, gates, history_length, leaks, rfm_proxy, train
+from credit_model.training.baselines import Baseline
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
 from credit_model.training.dataset import PARTS, Dataset, build_dataset
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
-from credit_model.training.sample import GROUP, Sample, observed_sample, proxy_sample
+from credit_model.training.gates import Gate
+from credit_model.training.sample import GROUP, Sample, check_confirmed, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
 
@@ -38,18 +40,28 @@ class TrainingResult:
         fairness: how it treats the groups, where one was named.
         figures: every metric by name.
         summary: lines for the reader.
-        failed_gates: why this model must not be promoted; empty where nothing speaks against it.
+        gates: what was asked of the model, and whether it passed.
         used: parameters as they were decided.
     """
 
     trained: Trained
     sample: Sample
-    baselines: tuple[gates.Baseline, ...]
+    baselines: tuple[Baseline, ...]
     fairness: Fairness | None
     figures: Mapping[str, float]
     summary: tuple[str, ...]
-    failed_gates: tuple[str, ...]
+    gates: tuple[Gate, ...]
     used: Mapping[str, object]
+
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Why this model must not be promoted; empty where nothing speaks against it."""
+        return gates.sentences(self.gates, "failed")
+
+    @property
+    def warned_gates(self) -> tuple[str, ...]:
+        """What to look at, though it does not stop the model."""
+        return gates.sentences(self.gates, "warning")
 
 
 def run(settings: Settings) -> TrainingResult:
@@ -61,6 +73,7 @@ def run(settings: Settings) -> TrainingResult:
     table = None if settings.features is None else feature_table.read(settings.features)
     transactions = _transactions(settings)
     sample = _sample(settings, transactions) if table is None else _tabled_sample(settings, table)
+    check_confirmed(sample.recipe)
     customers = _customers(settings, transactions, sample)
     with _progress() as advance:
         if settings.history_days is None and table is None and settings.target == "observed":
@@ -88,19 +101,21 @@ def read(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
 
 
 def _result(
-    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[gates.Baseline, ...]
+    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[Baseline, ...]
 ) -> TrainingResult:
     dataset, recipe = trained.dataset, sample.recipe
     figures = dict(trained.figures) | _proxy_figures(transactions, sample, trained) | _lifts(beaten)
-    copied = gates.copies(dataset.features.filter(pl.Series(dataset.modelled)), dataset.bad[dataset.modelled])
+    rows = dataset.modelled
+    alone = leaks.separations(dataset.features.filter(pl.Series(rows)), dataset.bad[rows])
+    judged = gates.judge(recipe, figures, alone, beaten, trained.attributes)
     return TrainingResult(
         trained,
         sample,
         beaten,
         _fairness(trained, recipe.seed),
         {name: float(value) for name, value in figures.items() if np.isfinite(value)},
-        summary(transactions, sample, trained, figures, beaten),
-        tuple(gates.failed(recipe.target, figures, copied, beaten)),
+        (*summary(transactions, sample, trained, figures, beaten), *gates.lines(judged)),
+        judged,
         _used(sample, trained),
     )
 
@@ -137,11 +152,11 @@ def _dataset(transactions: Tidy, table: FeatureTable | None, sample: Sample, par
 
 def _baselines(
     transactions: Tidy, table: FeatureTable | None, sample: Sample, trained: Trained
-) -> tuple[gates.Baseline, ...]:
+) -> tuple[Baseline, ...]:
     judged = (trained.dataset, trained.test_probability, sample.recipe, sample.outcome_days)
     if table is None:
-        return gates.baselines(transactions, *judged)
-    return gates.baselines_of(table.measured(trained.dataset.decisions), *judged)
+        return baselines.baselines(transactions, *judged)
+    return baselines.baselines_of(table.measured(trained.dataset.decisions), *judged)
 
 
 @contextmanager
@@ -219,9 +234,10 @@ def _used(sample: Sample, trained: Trained) -> dict[str, object]:
     }
 
 
-def _lifts(beaten: tuple[gates.Baseline, ...]) -> dict[str, float]:
+def _lifts(beaten: tuple[Baseline, ...]) -> dict[str, float]:
+    """Those whose names are the package's own; an attribute's name may be none that MLflow takes."""
     lifts = {}
-    for baseline in beaten:
+    for baseline in (each for each in beaten if each.name in baselines.OWN):
         lifts[f"test_{baseline.name}_roc_auc"] = baseline.roc_auc
         lifts[f"test_lift_over_{baseline.name}_low"] = baseline.lift[0]
         lifts[f"test_lift_over_{baseline.name}_high"] = baseline.lift[1]
