@@ -16,14 +16,14 @@ from credit_model.data.suggest import suggest
 from credit_model.data.transactions import COLUMNS
 
 _RESERVED = (
-    "opening_balance",
     "bad",
     "known_at",
     "part",
     "decision",
     "fairness_group",
     "defaulted",
-)  # of labelled decisions, and what every model may read of them
+    "opening_balance",
+)  # columns of labelled decisions, and of the history before them
 _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
 
 
@@ -45,9 +45,8 @@ class Attribute:
         return _KINDS[self.kind]
 
 
-OPENING_BALANCE = Attribute(
-    "opening_balance", "number"
-)  # read where features need it; no attribute of any model
+# No attribute of any model: it is read where features need the balance at the start of the observation window.
+OPENING_BALANCE = Attribute("opening_balance", "number")
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _ROWS: tuple[dict[str, Expression], ...] = (
         "hour": _TIME.hour().cast(pl.Float64),
         "weekday": _TIME.weekday(),
         "day": _TIME.date(),
-        "balance_after": col("opening") - _AMOUNT.cum_sum().over("decision"),
+        "balance_after": col("opening_balance") - _AMOUNT.cum_sum().over("decision"),
         CROSSED: joined(*map(col, CROSSED_PARTS)),
     },
     {
@@ -54,11 +54,11 @@ def rows(*, balance_column: bool) -> tuple[dict[str, Expression], ...]:
 
     Args:
         balance_column: whether the balance after a transaction is the column ``Balance``; else it is the balance at the
-            window's start (``opening``) less the amounts up to the transaction.
+            window's start (``opening_balance``) less the amounts up to the transaction.
 
     Example:
         >>> list(rows(balance_column=False)[0]["balance_after"].columns())
-        ['opening', 'Amount']
+        ['opening_balance', 'Amount']
         >>> list(rows(balance_column=True)[0]["balance_after"].columns())
         ['Balance']
     """

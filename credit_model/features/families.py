@@ -181,12 +181,11 @@ def _balance(history_days: int) -> Iterator[Feature]:
     for name, meaning in _balance_statistics(history_days).items():
         yield Feature(name, f"{meaning}, in currency units", "balance", col(name))
     days = when(col("tenure") > _INFLOW_DAYS, col("tenure"), _INFLOW_DAYS)
-    inflow = col("credit") * _INFLOW_DAYS / days
     over_inflow = {"now": "balance after the latest transaction", "mean": "mean balance"}
     if history_days > 90:
         over_inflow["min_90d"] = "lowest balance of the last 90 days"
     for name, meaning in over_inflow.items():
-        share = ratio(col(f"balance_{name}"), inflow)
+        share = ratio(col(f"balance_{name}") * days, col("credit") * _INFLOW_DAYS)
         yield Feature(
             f"balance_{name}_to_inflow",
             f"{meaning} over the credits of 30 days (of the window, spread over its tenure or 30 days)",

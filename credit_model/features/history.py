@@ -32,8 +32,8 @@ class History:
 
     Attributes:
         frame: one row per transaction in the observation window of a decision: the tidy columns, ``decision`` (row number
-            of the decision, from 0) and ``as_of``; sorted by decision, then in the total order ``ORDER``. With ``opening``,
-            the balance at the window's start, where it was asked for.
+            of the decision, from 0) and ``as_of``; sorted by decision, then in the total order ``ORDER``. With
+            ``opening_balance``, the balance at the window's start, where it was asked for.
         faults: one row per decision, field and problem, with the ``count`` of transactions at fault; a decision with any
             is invalid.
 
@@ -128,7 +128,7 @@ def _openings(earlier: pl.DataFrame, inside: pl.DataFrame, decisions: pl.DataFra
     if OPENING_BALANCE.name in decisions.columns:
         stated = decisions[OPENING_BALANCE.name]
         openings = stated.zip_with(stated.is_not_null(), openings)
-    return openings.gather(inside["decision"]).alias("opening")
+    return openings.gather(inside["decision"]).alias(OPENING_BALANCE.name)
 
 
 def _first_copies(rows: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:

@@ -93,7 +93,7 @@ class FeaturePlan:
     @cached_property
     def needs_opening(self) -> bool:
         """Whether the balance at the window's start is needed, and so the transactions before the window."""
-        return "opening" in self._needed
+        return OPENING_BALANCE.name in self._needed
 
     @cached_property
     def scalars(self) -> tuple[Attribute, ...]:
@@ -130,7 +130,7 @@ class FeaturePlan:
     @cached_property
     def _needed(self) -> list[str]:
         """The columns of a history that anything is computed from."""
-        available = {*SCHEMA, "as_of", "decision", "opening"}
+        available = {*SCHEMA, "as_of", "decision", OPENING_BALANCE.name}
         read = _columns(self.aggregates).union(*map(_columns, self.rows))
         return list(available & (read | {"decision"}))
 

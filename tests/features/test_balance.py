@@ -92,7 +92,7 @@ def row(days_ago: float, amount: object, **more: object) -> dict[str, object]:
 
 def opening(rows: list[dict[str, object]], currency: str | None = None) -> float:
     """Of the one decision that has a transaction in its window."""
-    (found,) = with_history(pl.DataFrame(rows, strict=False), currency).frame["opening"]
+    (found,) = with_history(pl.DataFrame(rows, strict=False), currency).frame["opening_balance"]
     return float(found)
 
 

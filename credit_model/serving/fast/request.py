@@ -54,7 +54,7 @@ class Sight:
     @property
     def needs_opening(self) -> bool:
         """Whether the balance at the window's start is read."""
-        return "opening" in self.inputs
+        return OPENING_BALANCE.name in self.inputs
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ def _given(
     given["decision"] = np.zeros(len(order))
     if sight.needs_opening:
         (earlier,) = np.nonzero(moments < start)
-        given["opening"] = _opening(numbers["Amount"], earlier, in_order) if stated is None else stated
+        counted = _opening(numbers["Amount"], earlier, in_order) if stated is None else stated
+        given[OPENING_BALANCE.name] = counted
     for name in sight.inputs & texts.keys():
         levels = coded(texts[name])
         given[name] = levels._replace(codes=levels.codes[order])

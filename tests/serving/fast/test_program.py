@@ -22,7 +22,7 @@ def given_by(known: pl.DataFrame, moment: datetime) -> dict[str, object]:
         column.name: coded(column.to_list()) if column.dtype == pl.String else column.to_physical().to_numpy()
         for column in known
     }
-    columns["opening"] = known["opening"][0]
+    columns["opening_balance"] = known["opening_balance"][0]
     return columns | APPLICATION | {"as_of": (moment - datetime(1970, 1, 1)).total_seconds() * 1e6}
 
 
