@@ -160,9 +160,9 @@ def fairness(result: TrainingResult) -> Section:
         return Section("Fairness", [Note(text, "warning")])
     note = (
         "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
-        "brackets: 95 % intervals, resampling customers. The widest difference between groups is never quite none: the "
-        "interval of a disparity is as wide as chance makes it between groups drawn by lot, so that one which excludes "
-        "evenness is seen by chance in 5 of 100 cases; chance is the share of lots that are as uneven."
+        "brackets: 95 % intervals, resampling customers. Some difference between groups arises by chance alone: the interval of "
+        "a disparity comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is "
+        "the share of random assignments with a disparity as large."
     )
     disparities = result.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
     return Section(
@@ -186,7 +186,7 @@ def gates(result: TrainingResult) -> Section:
     )
     blocks: list[Block] = [text, Table(tables.gates(result), "Gates")]
     if result.trained.attributes:
-        caption = "What hangs on each attribute: information value, AUC out of fold lost without it (empty: not above the limit)"
+        caption = "Attributes: information value, AUC out of fold lost without it (empty: below the limit together with others)"
         blocks.append(Table(tables.attributes(result), caption))
     return Section("Gates", blocks)
 

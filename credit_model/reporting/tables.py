@@ -83,7 +83,7 @@ def gates(result: TrainingResult) -> pl.DataFrame:
 
 
 def attributes(result: TrainingResult) -> pl.DataFrame:
-    """What hangs on each attribute: information value, AUC lost without it (null: not much), and whether a person vouches."""
+    """One row per attribute: information value, AUC lost without it (null: not measured alone), whether it is confirmed."""
     confirmed = result.sample.recipe.confirmed
     rows = [(a.name, a.information_value, a.loss, a.name in confirmed) for a in result.trained.attributes]
     schema = {"attribute": pl.String, "information_value": pl.Float64, "auc_lost_without": pl.Float64}

@@ -76,8 +76,8 @@ def fairness(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> F
     Args:
         group: text, one per decision; never a feature of the model.
         judged: the decisions.
-        seed: of the resampling and of the lots.
-        times: number of resamples, and of lots.
+        seed: of the resampling and of the random assignments.
+        times: number of resamples, and of random assignments.
     """
     names, place = np.unique(_pooled(group), return_inverse=True)
     cell = place * 8 + _cells(judged)
@@ -94,21 +94,21 @@ def fairness(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> F
 
 
 def disparities(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> pl.DataFrame:
-    """The disparities of ``Fairness``: how far apart the groups are, and whether chance alone could do it.
+    """The disparities of ``Fairness``, with intervals from groups assigned at random.
 
     Args:
         group: text, one per decision.
         judged: the decisions.
-        seed: of the lots.
-        times: number of lots.
+        seed: of the random assignments.
+        times: number of random assignments.
     """
     names, place = np.unique(_pooled(group), return_inverse=True)
     cells, once = _cells(judged), np.ones(len(place), dtype=np.intp)
-    found, *lots = (
+    found, *random = (
         _disparities(_rates(_counts(drawn * 8 + cells, once, len(names))))
-        for drawn in (place, *_by_lot(place, judged.customers, seed, times))
+        for drawn in (place, *_shuffled(place, judged.customers, seed, times))
     )
-    return _disparity_table(found, lots)
+    return _disparity_table(found, random)
 
 
 def _cells(judged: Judged) -> IntArray:
@@ -176,8 +176,10 @@ def _table(rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=dict.fromkeys(numbers, pl.Float64)).fill_nan(None)
 
 
-def _by_lot(place: IntArray, customers: npt.NDArray[np.object_], seed: int, times: int) -> Iterator[IntArray]:
-    """Groups drawn by lot: every customer gets the groups of another, decision by decision."""
+def _shuffled(
+    place: IntArray, customers: npt.NDArray[np.object_], seed: int, times: int
+) -> Iterator[IntArray]:
+    """Groups assigned at random: every customer gets the groups of another customer."""
     _, owner, decisions = np.unique(customers.astype(str), return_inverse=True, return_counts=True)
     order = np.argsort(owner, kind="stable")
     first = np.cumsum(decisions) - decisions
@@ -189,17 +191,17 @@ def _by_lot(place: IntArray, customers: npt.NDArray[np.object_], seed: int, time
         yield place[order][first[other] + position % decisions[other]]
 
 
-def _disparity_table(values: Mapping[str, float], lots: list[dict[str, float]]) -> pl.DataFrame:
-    """Each disparity with an interval as wide as chance makes it.
+def _disparity_table(values: Mapping[str, float], random: list[dict[str, float]]) -> pl.DataFrame:
+    """Each disparity with its interval, from the same disparity of groups assigned at random.
 
-    The widest of differences is above none even between groups drawn by lot. How far these lots lie from evenness, 95 % of
-    them, is how far the truth may lie from the figure.
+    The largest difference between groups is above 0 even where the groups mean nothing. The interval reaches as far from the
+    disparity as 95 % of the random assignments lie from equal treatment.
     """
     rows = []
     for name, value in values.items():
         if np.isnan(value):
             continue
-        distances = np.array([abs(lot[name] - EVEN[name]) for lot in lots if not np.isnan(lot[name])])
+        distances = np.array([abs(one[name] - EVEN[name]) for one in random if not np.isnan(one[name])])
         reach = np.quantile(distances, _LEVEL, method="higher") + _ROUNDING if len(distances) else 1.0
         chance = (1 + (distances >= abs(value - EVEN[name]) - _ROUNDING).sum()) / (1 + len(distances))
         rows.append((name, value, max(value - reach, 0.0), min(value + reach, 1.0), float(chance)))

@@ -1,6 +1,6 @@
-"""Where a label may leak into the features: one that copies it, and attributes that a person must vouch for.
+"""Leaks of the label into the features: a feature that copies it, and attributes that a person must confirm.
 
-Features of transactions come from before the decision by construction; an attribute is as honest as the file it stands in.
+Features of transactions use only what happened before the decision; an attribute may have been filled in after the outcome.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _CHANCE = 0.5
 
 @dataclass(frozen=True)
 class AttributeWeight:
-    """What hangs on one attribute.
+    """How much the label and the model depend on one attribute.
 
     Attributes:
         name: of the attribute.
@@ -35,7 +35,7 @@ class AttributeWeight:
 
     @property
     def suspected(self) -> bool:
-        """Whether so much hangs on it that it may have been filled in after the outcome."""
+        """Whether it predicts so well that it may have been filled in after the outcome."""
         return self.information_value > MOST_INFORMATION or (self.loss or 0.0) > MOST_LOSS
 
 
@@ -46,7 +46,7 @@ def attribute_weights(
     catalogue: Catalogue,
     refit: Callable[[pl.DataFrame], FloatArray],
 ) -> tuple[AttributeWeight, ...]:
-    """What hangs on each attribute; nothing is said with fewer than 20 of a class.
+    """How much depends on each attribute; empty where a class has fewer than 20 cases.
 
     Args:
         table: features of the compared decisions.

@@ -41,7 +41,7 @@ class Recipe:
         formats: how cells of the files are written, kept in the model.
         seed: of everything random.
         costs_given: whether costs, a threshold or bands were asked for.
-        confirmed: attributes that a person vouches for, though they look like a leak.
+        confirmed: attributes that look like a leak and that a person has confirmed.
     """
 
     history_days: int

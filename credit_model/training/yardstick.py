@@ -1,4 +1,4 @@
-"""The yardstick: one plain boosted model over every feature, untuned; a model that loses to it is not worth its trouble.
+"""The yardstick: one plain boosted model over every feature, untuned; a model must not rank worse than it does.
 
 It is fitted on the folds of the candidates, compared and shown, and never served.
 """
@@ -20,7 +20,7 @@ from credit_model.training.fit_trees import grow
 def fit_yardstick(
     table: pl.DataFrame, bad: BadArray, seed: int, _directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
-    """Boosted trees of a table as it is: no choice of inputs, no direction, no search; a level is the number of its rank."""
+    """Boosted trees of a table as it is: no choice of inputs, no direction, no search; a level is its rank by frequency."""
     parameters = {
         "max_depth": params["depth"],
         "eta": params["rate"],
