@@ -23,11 +23,18 @@ from processes import ROOT, TrainedModel, run, serving
 pytestmark = pytest.mark.slow
 
 
+def with_regions(table: pl.DataFrame) -> pl.DataFrame:
+    """The applications with a column that is no attribute: two large regions and one of five."""
+    place = pl.int_range(pl.len())
+    large = pl.when(place % 3 == 0).then(pl.lit("north")).otherwise(pl.lit("south"))
+    return table.with_columns(region=pl.when(place < 5).then(pl.lit("island")).otherwise(large))
+
+
 @pytest.fixture(scope="module")
 def lender(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     folder = tmp_path_factory.mktemp("applications")
     table, _ = applications(3000, seed=1)
-    table.write_csv(folder / "outcomes.csv")
+    with_regions(table).write_csv(folder / "outcomes.csv")
     model = TrainedModel("models:/apply/1", f"sqlite:///{folder / 'mlflow.db'}", folder, "")
     command = ["-m", "credit_model", "train", "--outcomes", str(folder / "outcomes.csv"), "--name", "apply"]
     done = run(
@@ -36,7 +43,7 @@ def lender(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
             "--attributes",
             ",".join(ATTRIBUTES),
             "--group",
-            "home_ownership",
+            "region",
             "--candidate",
             "scorecard",
         ],
@@ -190,8 +197,8 @@ def test_the_group_is_compared_and_no_feature(lender: TrainedModel, loaded: PyFu
     run_id = client.get_model_version("apply", "1").run_id
     folder = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="fairness.csv")
     table = pl.read_csv(folder)
-    outcomes = applications(3000, seed=1)[0]
-    counted = dict(outcomes.group_by("home_ownership").agg(pl.len()).iter_rows())
+    outcomes = with_regions(applications(3000, seed=1)[0])
+    counted = dict(outcomes.group_by("region").agg(pl.len()).iter_rows())
     small = sum(count for count in counted.values() if count < 20)
     expected = {name: count for name, count in counted.items() if count >= 20}
     expected |= {"(small groups)": small} if small else {}
