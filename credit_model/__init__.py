@@ -27,19 +27,24 @@ else:
             ImportError: what it needs is not installed, or this is the code of a served model, which carries no training.
         """
         from importlib import import_module
+        from pathlib import Path
 
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = _HOMES[name].split(".")
+        # An installation that can be edited would find in its own folder what an artifact's code does not carry.
+        if not Path(__file__).parent.joinpath(*home[1:]).with_suffix(".py").exists():
+            raise _missing(name, "is not here: this is the code of a served model, which carries no training")
         try:
             return getattr(import_module(_HOMES[name]), name)
         except ModuleNotFoundError as fault:
-            why = f"needs {fault.name}"
-            if fault.name == _HOMES[name]:
-                why = "is not here: this is the code of a served model, which carries no training"
-            raise ImportError(
-                f"credit_model.{name} {why}; pip install '.[train]' in a clone of the repository, "
-                f"or pip install 'credit_model-{__version__}-py3-none-any.whl[train]'"
-            ) from fault
+            raise _missing(name, f"needs {fault.name}") from fault
+
+    def _missing(name: str, why: str) -> ImportError:
+        return ImportError(
+            f"credit_model.{name} {why}; pip install '.[train]' in a clone of the repository, "
+            f"or pip install 'credit_model-{__version__}-py3-none-any.whl[train]'"
+        )
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
