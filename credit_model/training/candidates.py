@@ -80,7 +80,7 @@ class CrossValidation:
         return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
 
 
-_BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
+_BOOSTED = {"trees": 400, "rate": 0.02, "depth": None, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
 CANDIDATES = {
@@ -121,16 +121,16 @@ CANDIDATES = {
             "xgboost",
             3,
             fit_xgboost,
-            _BOOSTED | {"inputs": 60},
-            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            _BOOSTED | {"inputs": 100},
+            {"depth": (None, 1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
-        Candidate("blend", 5, fit_blend, {"xgboost": _BOOSTED | {"inputs": 60}, "forest": _FOREST}, {}),
+        Candidate("blend", 5, fit_blend, {"xgboost": _BOOSTED | {"inputs": 100}, "forest": _FOREST}, {}),
         Candidate(
             "lightgbm",
             6,
             fit_lightgbm,
-            _BOOSTED | {"inputs": 60},
-            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            _BOOSTED | {"inputs": 100},
+            {"depth": (None, 1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
             on_request=True,
         ),
     )
