@@ -97,7 +97,12 @@ def _balance(scorer: Scorer) -> list[str]:
 def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the candidates and the baselines."""
     trained = result.trained
-    won = "The simplest whose loss to the best, fold by fold, is within one standard error of that difference is served"
+    won = (
+        "The simplest whose loss to the best, fold by fold, is within one standard error of that difference and at most "
+        f"{result.sample.recipe.tolerance:g} is served"
+    )
+    if not trained.choosable:
+        won = "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"
     if result.sample.recipe.candidate != "auto":
         won = "The one that was asked for is served"
     text = (
@@ -119,7 +124,7 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
             }
             for b in result.baselines
         ]
-        caption = "Baselines on the same decisions out of time; lift of the model, 95 % interval, customers resampled"
+        caption = f"Baselines on the same decisions, {trained.tested}; lift of the model, 95 % interval, customers resampled"
         blocks.append(Table(pl.DataFrame(rows), caption))
     else:
         blocks.append(

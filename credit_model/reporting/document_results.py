@@ -31,9 +31,9 @@ _MEASURES = {
 
 
 def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Section on the measures, out of fold and out of time."""
+    """Section on the measures, out of fold and on the test part."""
     figures = result.figures
-    parts = {"out of fold": "grouped", "out of time": "test"}
+    parts = {"out of fold": "grouped", result.trained.tested: "test"}
     rows = [
         {"measure": text} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
         for name, text in _MEASURES.items()
@@ -44,7 +44,8 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
         for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")
     ]
     text = (
-        f"Out of fold: {auc(figures, 'grouped')}. Out of time: {auc(figures, 'test')}. With history only: "
+        f"Out of fold: {auc(figures, 'grouped')}. {result.trained.tested.capitalize()}: {auc(figures, 'test')}. "
+        "With history only: "
         f"{auc(figures, 'grouped_with_history')} and {auc(figures, 'test_with_history')}."
     )
     blocks: list[Block] = [
@@ -64,7 +65,7 @@ def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
     text = (
         f"The margin becomes a probability by a {kind} calibration, fitted on out-of-fold margins. "
         f"Observed over expected: {_number(result, 'grouped_calibration_in_the_large')} out of fold, "
-        f"{_number(result, 'test_calibration_in_the_large')} out of time; slope "
+        f"{_number(result, 'test_calibration_in_the_large')} {trained.tested}; slope "
         f"{_number(result, 'grouped_calibration_slope')} and {_number(result, 'test_calibration_slope')} (1 is calibrated)."
     )
     blocks: list[Block] = [

@@ -101,7 +101,10 @@ def _purpose(result: TrainingResult, identity: Identity) -> Section:
         f"decision at a moment: a probability of {_target(result)}, a score, a band, a decision and its reasons. It is meant "
         "for buy-now-pay-later and similar unsecured credit of one lender in one currency"
         + (f" ({result.trained.dataset.currency})." if result.trained.dataset.currency else "."),
-        f"Out of time it ranks with AUC {auc(figures, 'test')}; out of fold, grouped by customer, {auc(figures, 'grouped')}.",
+        (
+            f"{result.trained.tested.capitalize()} it ranks with AUC {auc(figures, 'test')}; out of fold, grouped by customer, "
+            f"{auc(figures, 'grouped')}."
+        ),
     ]
     if result.failed_gates:
         blocks.append(Note("Gates failed: " + "; ".join(result.failed_gates) + ".", "warning"))

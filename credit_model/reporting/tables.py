@@ -52,7 +52,7 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
 
 
 def comparison(trained: Trained) -> pl.DataFrame:
-    """One row per candidate and for the yardstick, the best first: cross-validated AUC, loss to the best, AUC out of time.
+    """One row per candidate and for the yardstick, the best first: cross-validated AUC, loss to the best, AUC on the test part.
 
     The AUC and the loss have standard errors over the folds.
     """
@@ -65,12 +65,12 @@ def comparison(trained: Trained) -> pl.DataFrame:
             "standard_error": result.standard_error,
             "loss": result.loss_to(best)[0],
             "loss_standard_error": result.loss_to(best)[1],
-            "auc_out_of_time": trained.test_auc.get(name),
+            "auc_test": trained.test_auc.get(name),
             "chosen": name == trained.winner,
         }
         for name, result in results.items()
     ]
-    table = pl.DataFrame(rows, schema_overrides={"auc_out_of_time": pl.Float64})
+    table = pl.DataFrame(rows, schema_overrides={"auc_test": pl.Float64})
     return table.sort("auc", descending=True, maintain_order=True)
 
 

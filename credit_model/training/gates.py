@@ -189,7 +189,7 @@ def _yardstick(figures: Figures, candidate: str) -> Gate:
 
 
 def _calibration(figures: Figures) -> Gate:
-    name, ratio = "calibration out of time", figures.get("test_calibration_in_the_large")
+    name, ratio = "calibration of the test part", figures.get("test_calibration_in_the_large")
     if ratio is None:
         return _not_assessed(name, _FEW)
     low, high = (figures[f"test_calibration_in_the_large_{end}"] for end in ("low", "high"))

@@ -62,6 +62,11 @@ class Recipe:
     costs_given: bool = False
     confirmed: tuple[str, ...] = ()
 
+    @property
+    def tested(self) -> str:
+        """What the test part is, in words: ``out of time`` or ``out of customer``."""
+        return f"out of {self.apart}"
+
 
 OBSERVED_HISTORY, OBSERVED_OUTCOME = 365, 30
 SILENCE = 0.99

@@ -52,13 +52,15 @@ class Trained:
             all decisions.
         trials: cross-validation of every point that a search tried, by candidate; empty without a search.
         winner: name of the candidate that the scorer holds.
+        choosable: whether the training part had 20 cases of each class, so that candidates were chosen on it alone.
+        tested: what the test part is: ``out of time`` or ``out of customer``.
         yardstick: cross-validation of the plain boosted model, on the decisions and folds of the comparison.
         attributes: how much the winner depends on each attribute.
         probability: of bad for each decision, out of fold (folds grouped by customer), shape (n,); the calibrator of a fold
             was fitted on the other folds.
         test_probability: of bad for the test part, by the recipe fitted on the training part alone, shape (n,); NaN
             elsewhere.
-        test_auc: out of time, by candidate, where the test part has 20 cases of each class.
+        test_auc: of the test part, by candidate, where the test part has 20 cases of each class.
         figures: measures by name, as ``evaluation.figures`` gives them, and those of the comparison.
     """
 
@@ -68,6 +70,8 @@ class Trained:
     comparison: Mapping[str, CrossValidation]
     trials: Mapping[str, tuple[CrossValidation, ...]]
     winner: str
+    choosable: bool
+    tested: str
     yardstick: CrossValidation
     attributes: tuple[AttributeWeight, ...]
     probability: FloatArray
@@ -141,6 +145,8 @@ def train(
         comparison,
         trials,
         winner,
+        choosable,
+        recipe.tested,
         yardstick,
         _attribute_weights(all_known, compared, best, recipe, advance),
         probability,

@@ -230,7 +230,7 @@ def an_attribute_that_the_model_lives_on(given: Lender) -> Lender:
 
 
 FAULTS: dict[str, Callable[[Lender], Lender]] = {
-    "calibration out of time": three_times_the_bads,
+    "calibration of the test part": three_times_the_bads,
     "spread of the probability": one_probability,
     "stability of the score": another_population,
     "worth its errors": a_careless_threshold,
