@@ -16,7 +16,7 @@ from credit_model.models.lightgbm_trees import LightGbmTrees
 from credit_model.models.xgboost_trees import Trees, codes_of, encode
 
 LEAST_LEVEL = 10
-MANY = 1_000  # cases of the rarer class from which a third split in a row is told from chance
+MANY = 3_000  # cases of the rarer class from which a third split in a row is told from chance
 SCOUTS = 3  # a third of a forest is enough to see which features gain
 _ONE_THREAD = {
     "nthread": 1,
