@@ -127,7 +127,9 @@ class Settings:
         NAMES, (), "train", "features to switch on that the catalogue has switched off"
     )
     candidate: str = _parameter(
-        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "blend", "lightgbm"),
+        choice(
+            "auto", "scorecard", "logistic", "tree", "forest", "xgboost", "deep_xgboost", "blend", "lightgbm"
+        ),
         "auto",
         "train",
         "the model to serve: auto is the simplest that loses no more than tolerance and a standard error to the best",

@@ -80,7 +80,8 @@ class CrossValidation:
         return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
 
 
-_BOOSTED = {"trees": 400, "rate": 0.02, "depth": None, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
+_BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
+_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 150}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
 CANDIDATES = {
@@ -111,8 +112,15 @@ CANDIDATES = {
             {"depth": (3, 4, 5, 6), "leaf": (0.02, 0.05, 0.1)},
         ),
         Candidate(
-            "forest",
+            "deep_xgboost",
             4,
+            fit_xgboost,
+            _DEEPER,
+            {"depth": (3, 4), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+        ),
+        Candidate(
+            "forest",
+            5,
             fit_forest,
             _FOREST,
             {"depth": (4, 6, 9), "leaf": (0.004, 0.01, 0.03), "columns": (0.05, 0.2)},
@@ -122,15 +130,15 @@ CANDIDATES = {
             3,
             fit_xgboost,
             _BOOSTED | {"inputs": 100},
-            {"depth": (None, 1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
-        Candidate("blend", 5, fit_blend, {"xgboost": _BOOSTED | {"inputs": 100}, "forest": _FOREST}, {}),
+        Candidate("blend", 6, fit_blend, {"xgboost": _BOOSTED | {"inputs": 100}, "forest": _FOREST}, {}),
         Candidate(
             "lightgbm",
-            6,
+            7,
             fit_lightgbm,
             _BOOSTED | {"inputs": 100},
-            {"depth": (None, 1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
             on_request=True,
         ),
     )

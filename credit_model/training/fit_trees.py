@@ -16,7 +16,6 @@ from credit_model.models.lightgbm_trees import LightGbmTrees
 from credit_model.models.xgboost_trees import Trees, codes_of, encode
 
 LEAST_LEVEL = 10
-MANY = 3_000  # cases of the rarer class from which a third split in a row is told from chance
 SCOUTS = 3  # a third of a forest is enough to see which features gain
 _ONE_THREAD = {
     "nthread": 1,
@@ -34,7 +33,7 @@ def fit_xgboost(
     features the ``inputs`` that gained most are kept, and the trees are grown again on them: each costs time in serving.
     """
     parameters = {
-        "max_depth": _depth(params, bad),
+        "max_depth": params["depth"],
         "eta": params["rate"],
         "subsample": 0.5,
         "lambda": params["l2"],
@@ -87,8 +86,8 @@ def _grow_lightgbm(
     inputs, levels = tuple(table.columns), _levels(table)
     parameters = {
         "objective": "binary",
-        "max_depth": _depth(params, bad),
-        "num_leaves": 2 ** _depth(params, bad),
+        "max_depth": params["depth"],
+        "num_leaves": 2 ** params["depth"],
         "learning_rate": params["rate"],
         "bagging_fraction": 0.5,
         "bagging_freq": 1,
@@ -105,12 +104,6 @@ def _grow_lightgbm(
     }
     data = lightgbm.Dataset(encode(table, inputs, codes_of(levels)), label=bad, params={"verbosity": -1})
     return LightGbmTrees(inputs, levels, lightgbm.train(parameters, data, num_boost_round=params["trees"]))
-
-
-def _depth(params: Mapping[str, Any], bad: BadArray) -> int:
-    """The depth asked for; else 2, and 3 where both classes have many cases."""
-    many = min(int(bad.sum()), int(len(bad) - bad.sum())) >= MANY
-    return int(params["depth"] or (3 if many else 2))
 
 
 def _one_round(bad: BadArray, params: Mapping[str, Any]) -> dict[str, Any]:

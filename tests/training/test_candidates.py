@@ -111,7 +111,9 @@ def test_one_seed_gives_the_same_files(name: str, tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "second" / path.relative_to(tmp_path / "first")).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["scorecard", "tree", "forest", "xgboost", "blend", "lightgbm"])
+@pytest.mark.parametrize(
+    "name", ["scorecard", "tree", "forest", "xgboost", "deep_xgboost", "blend", "lightgbm"]
+)
 @given(low=st.floats(-4, 4), step=st.floats(0, 4))
 def test_risk_never_falls_where_it_is_known_to_rise(
     fitted: Mapping[str, Classifier], name: str, low: float, step: float
@@ -252,12 +254,9 @@ def test_the_kinds_that_are_served(fitted: Mapping[str, Classifier]) -> None:
     assert isinstance(fitted["scorecard"], Scorecard)
     assert isinstance(fitted["logistic"], Linear)
     assert {name for name, candidate in CANDIDATES.items() if candidate.on_request} == {"lightgbm"}
-    assert all(isinstance(fitted[name], Trees) for name in ("tree", "forest", "xgboost"))
-    assert {name for name in NAMES if fitted[name].requirements == ("xgboost-cpu",)} == {
-        "tree",
-        "forest",
-        "blend",
-    }
+    assert all(isinstance(fitted[name], Trees) for name in ("tree", "forest", "xgboost", "deep_xgboost"))
+    by_xgboost = {name for name in NAMES if fitted[name].requirements == ("xgboost-cpu",)}
+    assert by_xgboost == {"tree", "forest", "deep_xgboost", "blend"}
     assert fitted["xgboost"].requirements == ()
 
 

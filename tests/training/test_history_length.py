@@ -28,9 +28,9 @@ def test_another_length_is_taken_where_it_gains_more_than_two_errors() -> None:
 
 
 def planted(days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Customers of whom those are bad who paid much so many days before their decision."""
+    """Customers of whom those are bad who bought something else, for as much, so many days before their decision."""
     random = np.random.default_rng(5)
-    count = 400
+    count = 600
     as_of = [START + timedelta(days=1_000 + int(day)) for day in random.integers(0, 60, count)]
     bad = random.uniform(size=count) < 0.4
     names = [f"c{number}" for number in range(count)]
@@ -38,12 +38,14 @@ def planted(days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         {
             "CustomerId": names,
             "TransactionStartTime": [moment - timedelta(days=days) for moment in as_of],
-            "Amount": np.where(bad, 900.0, 100.0) * random.uniform(0.5, 1.5, count),
+            "Amount": random.uniform(50, 60, count),
+            "ProductCategory": np.where(bad, "loan", "airtime"),
         }
     )
     recent = old.with_columns(
         TransactionStartTime=pl.Series([moment - timedelta(days=3) for moment in as_of]),
         Amount=pl.Series(random.uniform(50, 60, count)),
+        ProductCategory=pl.lit("tv"),
     )
     outcomes = pl.DataFrame({"CustomerId": names, "as_of": as_of, "defaulted": bad.astype(int)})
     return pl.concat([old, recent]), outcomes
