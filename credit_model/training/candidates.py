@@ -81,7 +81,7 @@ class CrossValidation:
 
 
 _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
-_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 150}
+_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 80}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
 CANDIDATES = {
@@ -129,15 +129,21 @@ CANDIDATES = {
             "xgboost",
             3,
             fit_xgboost,
-            _BOOSTED | {"inputs": 100},
+            _BOOSTED | {"inputs": 80},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
-        Candidate("blend", 6, fit_blend, {"xgboost": _BOOSTED | {"inputs": 100}, "forest": _FOREST}, {}),
+        Candidate(
+            "blend",
+            6,
+            fit_blend,
+            {"xgboost": _BOOSTED | {"inputs": 60}, "forest": _FOREST | {"inputs": 60}},
+            {},
+        ),
         Candidate(
             "lightgbm",
             7,
             fit_lightgbm,
-            _BOOSTED | {"inputs": 100},
+            _BOOSTED | {"inputs": 80},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
             on_request=True,
         ),
