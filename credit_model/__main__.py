@@ -7,7 +7,8 @@ Exit codes: 0 done, 2 bad input (one sentence on standard error), 1 anything els
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
 from credit_model import __version__
@@ -62,11 +63,12 @@ def _train(settings: Settings) -> int:
 
 
 def _promote(settings: Settings) -> int:
-    """Make a registered version the champion, if it passes the gates."""
+    """Make a registered version the champion, if it passed its gates, or by force for a reason."""
     from credit_model.operations.promote import promote
     from credit_model.tracking import registry
 
-    print(promote(settings.name, settings.version or registry.CHALLENGER))
+    reason = settings.reason if settings.force else None
+    print(promote(settings.name, settings.version or registry.CHALLENGER, reason))
     return 0
 
 
@@ -118,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if {"--help", "-h"} & set(rest):
             print(_help(command))
             return 0
-        return _run(command, resolve(command, _pairs(rest)))
+        return _run(command, resolve(command, _pairs(rest, _flags(command))))
     except (ValueError, OSError) as fault:
         print(f"credit_model: {_sentence(fault)}", file=sys.stderr)
         return _BAD_INPUT
@@ -150,21 +152,32 @@ def _check_apart(command: str, settings: Settings) -> None:
         read.append(path)
 
 
-def _pairs(words: Sequence[str]) -> dict[str, str]:
-    """Read ``--name value`` and ``--name=value``."""
+def _flags(command: str) -> frozenset[str]:
+    """The parameters of a command whose name alone means yes."""
+    taken = parameters(command).items() if command in _HANDLERS else ()
+    return frozenset(name for name, parameter in taken if parameter.metadata["kind"].flag)
+
+
+def _pairs(words: Sequence[str], flags: Container[str] = ()) -> dict[str, str]:
+    """Read ``--name value``, ``--name=value``, and ``--name`` alone of a flag."""
     pairs: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
         if not word.startswith("--"):
             quoted = ", and a pattern of files in quotes" if Path(word).is_file() else ""
             raise ValueError(f"{word!r} is not a parameter; write --name value{quoted}")
         name, equals, value = word[2:].partition("=")
         if name in pairs:
             raise ValueError(f"--{name} is given twice; give it once")
-        text = value if equals else next(rest, None)
-        if text is None:
-            raise ValueError(f"--{name} has no value; give one after it")
-        pairs[name] = text
+        alone = not rest or rest[0].startswith("--")
+        if not equals and alone and name in flags:
+            value = "yes"
+        elif not equals:
+            if not rest:
+                raise ValueError(f"--{name} has no value; give one after it")
+            value = rest.popleft()
+        pairs[name] = value
     return pairs
 
 

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from credit_model.features.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
+from credit_model.features.aggregates import (
+    BALANCE_MEAN_WINDOWS,
+    BALANCE_MIN_WINDOWS,
+    CATEGORIES,
+    CROSSED,
+    CROSSED_PARTS,
+    LATEST_TEXTS,
+    NET_WINDOWS,
+    WINDOWS,
+)
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.learned import PUBLISHED_LEVELS
 
@@ -12,25 +21,34 @@ _TURNS = {"turnaround": "Amount >= 0 and after_credit", "redraw": "Amount < 0 an
 
 
 def known(history_days: int) -> str:
-    """A query of the rows that count for each row of ``decisions``: ``decision``, ``CustomerId``, ``as_of``, attributes."""
+    """A query of the rows that count for each row of ``decisions``, and of the ``opening`` balance before them.
+
+    ``decisions`` have ``decision``, ``CustomerId``, ``as_of``, ``opening_balance`` and attributes.
+    """
     return f"""
-      select d.* exclude (CustomerId), t.*
-      from decisions d join (select distinct * from transactions) t on t.CustomerId = d.CustomerId
-      where t.TransactionStartTime < d.as_of and t.TransactionStartTime >= d.as_of - interval {history_days} day
+      with sent as (select distinct * from transactions), paired as (
+        select d.* exclude (CustomerId), t.*,
+               t.TransactionStartTime >= d.as_of - interval {history_days} day as inside
+        from decisions d join sent t on t.CustomerId = d.CustomerId where t.TransactionStartTime < d.as_of
+      )
+      select *, coalesce(opening_balance, 0 - sum(case when inside then 0 else Amount end) over (partition by decision))
+        as opening
+      from paired qualify inside
     """
 
 
-def query(rows: str, columns: Mapping[str, str]) -> str:
+def query(rows: str, columns: Mapping[str, str], *, balance_column: bool = False) -> str:
     """A query of one row per ``decision`` of a query of rows, such as ``known``; columns are SQL by name."""
+    balance = "Balance" if balance_column else "opening - sum(Amount) over (w rows unbounded preceding)"
     named = ", ".join(f'{sql} as "{name}"' for name, sql in columns.items())
     return f"""
       with known as ({rows}), ranked as (
         select *, (epoch_us(as_of) - epoch_us(TransactionStartTime)) / 86400e6 as ago, row_number() over w as n,
                (epoch_us(TransactionStartTime) - lag(epoch_us(TransactionStartTime)) over w) / 86400e6 as gap,
-               sum(Amount) over (w rows unbounded preceding) as balance, lag(Amount < 0) over w as after_credit
+               {balance} as balance_after, lag(Amount < 0) over w as after_credit
         from known window w as (partition by decision order by TransactionStartTime, TransactionId)
       ), peaked as (
-        select *, max(balance) over (partition by decision order by n rows unbounded preceding) as peak,
+        select *, max(balance_after) over (partition by decision order by n rows unbounded preceding) as peak,
                count(*) over (partition by decision) - n as later
         from ranked
       )
@@ -62,10 +80,15 @@ def _features(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield from amounts().items()
     yield from _whole_window().items()
     yield from _sequences().items()
+    yield from _balances(catalogue.history_days)
     yield from _cycles()
     yield from _windows([days for days in WINDOWS if days < catalogue.history_days])
-    yield from _levels(catalogue.levels)
+    yield from _months(catalogue.history_days)
+    yield from _levels({column: names for column, names in catalogue.levels.items() if column != CROSSED})
+    yield from _crossed(catalogue.levels.get(CROSSED, ()), catalogue.history_days)
     yield from _application([attribute.name for attribute in catalogue.attributes])
+    numbers = [attribute.name for attribute in catalogue.attributes if attribute.kind == "number"]
+    yield from _over(numbers, catalogue.history_days)
 
 
 def _latest() -> dict[str, str]:
@@ -116,11 +139,6 @@ def _whole_window() -> dict[str, str]:
 
 def _sequences() -> dict[str, str]:
     return {
-        "balance_lowest": "min(balance)",
-        "balance_highest": "max(balance)",
-        "drawdown": "max(peak - balance)",
-        "balance_share": f"sum(Amount) / nullif({_GROSS}, 0)",
-        "drawdown_share": f"max(peak - balance) / nullif({_GROSS}, 0)",
         "gap_mean": "avg(gap)",
         "gap_std": "stddev_samp(gap)",
         "gap_max": "max(gap)",
@@ -128,6 +146,23 @@ def _sequences() -> dict[str, str]:
         "gap_variation": "stddev_samp(gap) / nullif(avg(gap), 0)",
         "overdue": "min(ago) / nullif(avg(gap), 0)",
     }
+
+
+def _balances(history_days: int) -> Iterator[tuple[str, str]]:
+    now, inflow = "arg_max(balance_after, n)", f"nullif(sum({_CREDIT}) * 30 / greatest(max(ago), 30), 0)"
+    functions = {"mean": "avg", "std": "stddev_samp", "min": "min", "max": "max"}
+    yield "balance_now", now
+    yield from ((f"balance_{short}", f"{function}(balance_after)") for short, function in functions.items())
+    for short, windows in (("min", BALANCE_MIN_WINDOWS), ("mean", BALANCE_MEAN_WINDOWS)):
+        for days in (each for each in windows if each < history_days):
+            yield f"balance_{short}_{days}d", f"{functions[short]}(balance_after) filter (ago <= {days})"
+    yield "balance_now_to_inflow", f"{now} / {inflow}"
+    yield "balance_mean_to_inflow", f"avg(balance_after) / {inflow}"
+    if history_days > 90:
+        yield "balance_min_90d_to_inflow", f"min(balance_after) filter (ago <= 90) / {inflow}"
+    yield "balance_variation", "stddev_samp(balance_after) / nullif(avg(balance_after), 0)"
+    yield "drawdown", "max(peak - balance_after)"
+    yield "drawdown_share", f"max(peak - balance_after) / nullif({_GROSS}, 0)"
 
 
 def _cycles() -> Iterator[tuple[str, str]]:
@@ -160,6 +195,52 @@ def _windows(windows: list[int]) -> Iterator[tuple[str, str]]:
     for short, long in pairwise(windows):
         pace = f"count(*) filter (ago <= {short}) * {long} / nullif(count(*) filter (ago <= {long}) * {short}, 0)"
         yield f"count_{short}d_to_{long}d", pace
+
+
+def _month(side: str, month: int) -> str:
+    return f"sum(case when ago >= {30 * month} and ago < {30 * month + 30} then {side} else 0 end)"
+
+
+def _months(history_days: int) -> Iterator[tuple[str, str]]:
+    last = min(6, history_days // 30) - 1
+    for month in range(last + 1):
+        debit, credit = (_month(side, month) for side in (_DEBIT, _CREDIT))
+        yield f"credit_to_debit_month_{month}", f"{credit} / nullif({debit}, 0)"
+        if month:
+            yield f"debit_month_{month}", debit
+            yield f"credit_month_{month}", credit
+        if month < last:
+            yield f"debit_month_{month}_to_{month + 1}", f"{debit} / nullif({_month(_DEBIT, month + 1)}, 0)"
+            yield (
+                f"credit_month_{month}_to_{month + 1}",
+                f"{credit} / nullif({_month(_CREDIT, month + 1)}, 0)",
+            )
+
+
+def _crossed(levels: Iterable[str], history_days: int) -> Iterator[tuple[str, str]]:
+    for level in levels:
+        key, here = f"crossed_{level}", f"concat_ws('+', {', '.join(CROSSED_PARTS)}) = '{level}'"
+        yield f"count_{key}", f"count(*) filter ({here})"
+        yield f"share_{key}", f"count(*) filter ({here}) / count(*)"
+        yield f"average_value_{key}", f"avg(Value) filter ({here})"
+        yield f"recency_{key}", f"min(ago) filter ({here})"
+        yield f"recent_share_{key}", f"coalesce(sum(exp(-ago / 60)) filter ({here}), 0) / sum(exp(-ago / 60))"
+        if history_days > 90:
+            yield f"count_90d_{key}", f"count(*) filter ({here} and ago <= 90)"
+
+
+def _over(numbers: list[str], history_days: int) -> Iterator[tuple[str, str]]:
+    sums = {"turnover": _GROSS, "net": "sum(Amount)"} | {
+        name: sql for name, sql in _balances(history_days) if name in {"balance_now", "balance_min"}
+    }
+    for month in range(min(3, history_days // 30)):
+        sums |= {
+            f"debit_month_{month}": _month(_DEBIT, month),
+            f"credit_month_{month}": _month(_CREDIT, month),
+        }
+    for number in numbers:
+        for name, total in sums.items():
+            yield f"{name}_to_{number}", f"{total} / nullif(any_value({number}), 0)"
 
 
 def _levels(levels: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:

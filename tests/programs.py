@@ -1,4 +1,6 @@
-"""Every feature as a plan and as a program."""
+"""Every feature as a plan and as a program, with balances as running sums and as a column."""
+
+from dataclasses import replace
 
 from credit_model.data.decisions import Attribute
 from credit_model.features.catalogue import Catalogue
@@ -16,8 +18,11 @@ EVERYTHING = Catalogue(60, CATALOGUE.levels, ATTRIBUTES)
 APPLICATION = {"loan_amount": 500.0, "income": float("nan"), "hour": "late"}
 
 
-PLAN = FeaturePlan(EVERYTHING, tuple(EVERYTHING.features))
-PROGRAM = program_of(PLAN)
+PLAN, COLUMN_PLAN = (
+    FeaturePlan(replace(EVERYTHING, balance_column=column), tuple(EVERYTHING.features))
+    for column in (False, True)
+)
+PROGRAM, COLUMN_PROGRAM = program_of(PLAN), program_of(COLUMN_PLAN)
 
 
 def without_nan(value: Value) -> Value:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from credit_model.features.catalogue import Catalogue
 
 AS_OF = datetime(2019, 3, 1, 12)
-CATALOGUE = Catalogue(60, {"ProductCategory": ("airtime", "tv"), "ChannelId": ("c1",)})
+CATALOGUE = Catalogue(
+    60, {"ProductCategory": ("airtime", "tv"), "ChannelId": ("c1",), "crossed": ("airtime+c1", "tv+c2")}
+)
 
 transaction = st.fixed_dictionaries(
     {

@@ -149,6 +149,10 @@ def test_a_defect_is_not_taken_for_bad_input(monkeypatch: pytest.MonkeyPatch, fa
     [
         (["trian"], "did you mean train?"),
         (["train", "seed=3"], "'seed=3' is not a parameter; write --name value"),
+        (["promote", "--force"], "promoted for a reason only; give --reason TEXT"),
+        (["promote", "--force", "--reason", " "], "promoted for a reason only; give --reason TEXT"),
+        (["promote", "--force=perhaps", "--reason", "x"], "force: 'perhaps' is neither yes nor no"),
+        (["promote", "--reason", "x"], "give --force too, or leave it out"),
         (["train", "--seed"], "--seed has no value"),
         (["train", "--seed", "1", "--seed", "2"], "--seed is given twice"),
         (["train", "--sed", "1"], "did you mean seed?"),
@@ -168,6 +172,18 @@ def test_a_command_line_that_cannot_be_read(
     assert said in err
     assert (out, err.count("\n")) == ("", 1)
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "force", [["--force"], ["--force", "yes"], ["--force=true"], ["--reason", "late", "--force"]]
+)
+def test_force_alone_means_yes(monkeypatch: pytest.MonkeyPatch, force: list[str]) -> None:
+    asked = []
+    planted(monkeypatch, "operations.promote", promote=lambda *words: asked.append(words))
+    reason = [] if "--reason" in force else ["--reason", "late"]
+    assert main(["promote", *force, *reason]) == 0
+    assert main(["promote", "--force", "", "--reason", ""]) == 0
+    assert [reason for _, _, reason in asked] == ["late", None]
 
 
 def test_a_value_may_look_like_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ _RESERVED = (
     "decision",
     "fairness_group",
     "defaulted",
-)  # columns of labelled decisions
+    "opening_balance",
+)  # columns of labelled decisions, and of the history before them
 _KINDS: dict[str, pl.DataType] = {"number": pl.Float64(), "category": pl.String()}
 
 
@@ -42,6 +43,10 @@ class Attribute:
     def dtype(self) -> pl.DataType:
         """The type of its column: Float64 or String."""
         return _KINDS[self.kind]
+
+
+# No attribute of any model: it is read where features need the balance at the start of the observation window.
+OPENING_BALANCE = Attribute("opening_balance", "number")
 
 
 @dataclass(frozen=True)

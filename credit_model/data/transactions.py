@@ -1,6 +1,7 @@
 """The contract of transactions (columns, signs, units), and the reading of a table into a tidy frame and its faults.
 
 ``Amount`` is signed, in the currency's major unit: positive is a debit from the customer, negative a credit to them.
+``Balance`` is the account's balance after the transaction, in the same unit and in the customer's favour.
 Times are in UTC. A tidy frame has every column of ``SCHEMA`` and one row per row of its source, in the same order, with null
 where a cell was missing or unreadable (a number of 2^53 or more in a text column keeps its text). Each cell that is unreadable,
 or missing though required, is a fault.
@@ -32,6 +33,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "AccountId": pl.String(),
     "SubscriptionId": pl.String(),
     "FraudResult": pl.Float64(),
+    "Balance": pl.Float64(),
 }
 COLUMNS = tuple(SCHEMA)
 

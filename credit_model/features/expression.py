@@ -11,6 +11,7 @@ from typing import Union
 
 import polars as pl
 
+JOINT = "+"
 Operand = Union["Expression", str, float, bool, type[pl.DataType], None]
 
 
@@ -63,6 +64,7 @@ class Expression:
     over = _method("over")
     shift = _method("shift")
     shift_and_fill = _method("shift_and_fill")
+    exp = _method("exp")
     cum_sum = _method("cum_sum")
     cum_max = _method("cum_max")
     arg_true = _method("arg_true")
@@ -113,6 +115,20 @@ def col(name: str) -> Expression:
     return Expression("col", (name,))
 
 
+def joined(*texts: Expression) -> Expression:
+    """Join the texts of each row with a plus between them; null ones are left out.
+
+    Args:
+        texts: columns of text.
+
+    Example:
+        >>> table = pl.DataFrame({"category": ["airtime", "tv"], "channel": ["web", None]})
+        >>> table.select(joined(col("category"), col("channel")).to_polars()).to_series().to_list()
+        ['airtime+web', 'tv']
+    """
+    return Expression("joined", texts)
+
+
 def when(condition: Expression, then: Operand, otherwise: Operand = None) -> Expression:
     """Choose a value row by row: ``then`` where the condition holds, else ``otherwise``, which is null by default.
 
@@ -127,5 +143,6 @@ def when(condition: Expression, then: Operand, otherwise: Operand = None) -> Exp
 FUNCTIONS: dict[str, Callable[..., pl.Expr]] = {
     "col": pl.col,
     "when": lambda condition, then, otherwise: pl.when(condition).then(then).otherwise(otherwise),
+    "joined": lambda *texts: pl.concat_str(texts, separator=JOINT, ignore_nulls=True),
     "shift_and_fill": lambda rows, places, value: rows.shift(places, fill_value=value),
 }

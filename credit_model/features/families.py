@@ -3,8 +3,17 @@
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
-from credit_model.features.aggregates import CATEGORIES, LATEST_TEXTS, NET_WINDOWS, WINDOWS
-from credit_model.features.expression import col
+from credit_model.features.aggregates import (
+    BALANCE_MEAN_WINDOWS,
+    BALANCE_MIN_WINDOWS,
+    CATEGORIES,
+    LATEST_TEXTS,
+    MONTH_DAYS,
+    NET_WINDOWS,
+    WINDOWS,
+    months,
+)
+from credit_model.features.expression import col, when
 from credit_model.features.feature import Feature, ratio
 
 
@@ -23,8 +32,8 @@ def general(history_days: int) -> Iterator[Feature]:
         (True, False)
     """
     return chain(
-        *(_published(), _rfm(), _windows(history_days), _debits_and_credits(), _balance()),
-        *(_cycles(), _regularity(), _habits()),
+        *(_published(), _rfm(), _windows(history_days), _months(history_days), _debits_and_credits()),
+        *(_balance(history_days), _cycles(), _regularity(), _habits()),
     )
 
 
@@ -36,8 +45,8 @@ def _published() -> Iterator[Feature]:
     for name in LATEST_TEXTS:
         yield Feature(name, f"{name} of the latest transaction", "latest", col(f"latest_{name}"))
     calendar = {"hour": "hour of the day, 0-23", "dayofweek": "day of the week, Monday is 0"}
-    when = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
-    for part, meaning in (calendar | when).items():
+    date = {"day": "day of the month", "month": "month, 1-12", "year": "year", "week": "ISO week of the year"}
+    for part, meaning in (calendar | date).items():
         name = f"transaction_{part}"
         yield Feature(
             name, f"{meaning}, of the latest transaction", "latest", col(name), default=part in calendar
@@ -111,6 +120,35 @@ def _windows(history_days: int) -> Iterator[Feature]:
         )
 
 
+def _months(history_days: int) -> Iterator[Feature]:
+    """Debits and credits month by month, back from the decision; those of the latest month are among the windows."""
+    topics = {"debit": "amount", "credit": "credits"}
+    span = months(history_days)
+    for month in span:
+        when = f"{MONTH_DAYS * month} to {MONTH_DAYS * (month + 1)} days before the decision"
+        for side, topic in topics.items():
+            meaning = f"sum of {side}s {when}"
+            if month:
+                yield Feature(
+                    f"{side}_month_{month}",
+                    f"{meaning}, in currency units",
+                    topic,
+                    col(f"{side}_month_{month}"),
+                )
+            if month + 1 in span:
+                pace = ratio(col(f"{side}_month_{month}"), col(f"{side}_month_{month + 1}"))
+                yield Feature(
+                    f"{side}_month_{month}_to_{month + 1}",
+                    f"{meaning} over that of the {MONTH_DAYS} days before",
+                    "trend",
+                    pace,
+                )
+        both = ratio(col(f"credit_month_{month}"), col(f"debit_month_{month}"))
+        yield Feature(
+            f"credit_to_debit_month_{month}", f"sum of credits over sum of debits {when}", "credits", both
+        )
+
+
 def _debits_and_credits() -> Iterator[Feature]:
     count, credits_ = col("transaction_count"), col("credits")
     for side, topic in (("debit", "amount"), ("credit", "credits")):
@@ -135,22 +173,47 @@ def _debits_and_credits() -> Iterator[Feature]:
         yield Feature(f"recency_{side}", f"days since the last {side}", "recency", col(f"recency_{side}"))
 
 
-def _balance() -> Iterator[Feature]:
-    """The running sum of signed amounts: what the customer has paid in, less what was paid out to them."""
-    monetary = col("monetary")
-    for name, meaning in {"lowest": "lowest", "highest": "highest"}.items():
-        feature = f"balance_{name}"
-        yield Feature(feature, f"{meaning} running balance, in currency units", "balance", col(feature))
-    yield Feature("drawdown", "largest fall of the running balance from a peak", "balance", col("drawdown"))
+_INFLOW_DAYS = 30.0  # credits are stated for so many, and spread over no fewer
+
+
+def _balance(history_days: int) -> Iterator[Feature]:
+    """The account's balance after each transaction, in the customer's favour."""
+    for name, meaning in _balance_statistics(history_days).items():
+        yield Feature(name, f"{meaning}, in currency units", "balance", col(name))
+    days = when(col("tenure") > _INFLOW_DAYS, col("tenure"), _INFLOW_DAYS)
+    over_inflow = {"now": "balance after the latest transaction", "mean": "mean balance"}
+    if history_days > 90:
+        over_inflow["min_90d"] = "lowest balance of the last 90 days"
+    for name, meaning in over_inflow.items():
+        share = ratio(col(f"balance_{name}") * days, col("credit") * _INFLOW_DAYS)
+        yield Feature(
+            f"balance_{name}_to_inflow",
+            f"{meaning} over the credits of 30 days (of the window, spread over its tenure or 30 days)",
+            "balance",
+            share,
+        )
+    variation = ratio(col("balance_std"), col("balance_mean"))
     yield Feature(
-        "balance_share",
-        "running balance over gross turnover",
-        "balance",
-        ratio(col("total_transaction_amount"), monetary),
+        "balance_variation", "standard deviation of the balance over its mean", "balance", variation
     )
-    yield Feature(
-        "drawdown_share", "drawdown over gross turnover", "balance", ratio(col("drawdown"), monetary)
-    )
+    share = ratio(col("drawdown"), col("monetary"))
+    yield Feature("drawdown_share", "drawdown over gross turnover", "balance", share)
+
+
+def _balance_statistics(history_days: int) -> dict[str, str]:
+    known = {
+        "balance_now": "balance after the latest transaction",
+        "balance_mean": "mean balance after each transaction",
+        "balance_std": "standard deviation of the balance",
+        "balance_min": "lowest balance",
+        "balance_max": "highest balance",
+    }
+    lowest = {f"balance_min_{days}d": ("lowest", days) for days in BALANCE_MIN_WINDOWS}
+    mean = {f"balance_mean_{days}d": ("mean", days) for days in BALANCE_MEAN_WINDOWS}
+    for name, (statistic, days) in (lowest | mean).items():
+        if days < history_days:
+            known[name] = f"{statistic} balance of the last {days} days"
+    return known | {"drawdown": "largest fall of the balance from a peak"}
 
 
 def _cycles() -> Iterator[Feature]:

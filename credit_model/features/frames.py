@@ -36,15 +36,16 @@ def customer_features(
 ) -> AnyFrame:
     """Compute every feature of every decision, as training and serving do.
 
-    Only transactions in the observation window, ``[as_of - history_days, as_of)``, count. Faulty cells raise nothing: a decision
+    Only transactions in the observation window, ``[as_of - history_days, as_of)``, count; earlier ones are added up to the
+    balance at its start, unless a decision states that as ``opening_balance``. Faulty cells raise nothing: a decision
     that cannot be computed keeps its row, with ``status`` ``invalid`` and a ``message``.
 
     Args:
         transactions: raw transactions: ``CustomerId``, ``TransactionStartTime`` (UTC where it says no zone), ``Amount`` (positive
             is a debit from the customer, negative a credit to them) and the optional columns of the contract; others are
             ignored.
-        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; without it, one decision for every customer of
-            the transactions, sorted by ``CustomerId``.
+        decisions: ``CustomerId``, ``as_of``, the catalogue's attributes and ``opening_balance``, where stated; without it, one
+            decision for every customer of the transactions, sorted by ``CustomerId``.
         as_of: the ``as_of`` of decisions that give none, a datetime or ISO-8601 text; without it they are invalid.
         history_days: length of the observation window in days, where no catalogue is given.
         catalogue: how the features are defined, such as that of a trained model: ``result.trained.scorer.catalogue``; by
@@ -77,8 +78,8 @@ def customer_features(
         )
     raw = rename(in_polars(transactions, _TRANSACTIONS), columns, REQUIRED, _TRANSACTIONS)
     whom = _everybody(raw) if decisions is None else in_polars(decisions, _DECISIONS)
-    asked = _asked(whom, catalogue, _moment(as_of), columns)
-    table = computed(tidy_table(raw), asked, FeaturePlan(catalogue, tuple(catalogue.features)))
+    plan = FeaturePlan(catalogue, tuple(catalogue.features))
+    table = computed(tidy_table(raw), _asked(whom, plan, _moment(as_of), columns), plan)
     return _like(transactions, table) if decisions is None else _like(decisions, table, indexed=True)
 
 
@@ -95,13 +96,13 @@ def _everybody(transactions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _asked(
-    decisions: pl.DataFrame, catalogue: Catalogue, as_of: datetime | None, columns: Mapping[str, str]
+    decisions: pl.DataFrame, plan: FeaturePlan, as_of: datetime | None, columns: Mapping[str, str]
 ) -> Decisions:
-    attributes = [attribute.name for attribute in catalogue.attributes]
+    attributes = [attribute.name for attribute in plan.catalogue.attributes]
     needed = ["CustomerId", *(["as_of"] if as_of is None else []), *attributes]
     table = rename(decisions, columns, needed, _DECISIONS)
     cells = {name: table[name] for name in table.columns}
-    return read_decisions(cells, table.height, catalogue.attributes, as_of)
+    return read_decisions(cells, table.height, plan.scalars, as_of)
 
 
 def _moment(as_of: datetime | str | None) -> datetime | None:

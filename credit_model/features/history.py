@@ -2,7 +2,8 @@
 
 A transaction counts when its ``TransactionStartTime`` lies in ``[as_of - history_days, as_of)``: closed at the start, open at
 the decision. The others are dropped first, so that they change neither a feature nor a fault. A time that cannot be read might
-lie in the window, and is a fault.
+lie in the window, and is a fault. Where a feature needs the balance at the window's start, earlier transactions are added up to
+it, and still change nothing else.
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from credit_model.data.decisions import OPENING_BALANCE
 from credit_model.data.faults import NO_FAULTS, tally, together
 from credit_model.data.transactions import COLUMNS, REQUIRED, Tidy
 
-_TIME = "TransactionStartTime"
+_TIME, _IDENTITY = "TransactionStartTime", ["decision", "TransactionId"]
 ORDER = (
     "decision",
     _TIME,
@@ -30,7 +32,8 @@ class History:
 
     Attributes:
         frame: one row per transaction in the observation window of a decision: the tidy columns, ``decision`` (row number
-            of the decision, from 0) and ``as_of``; sorted by decision, then in the total order ``ORDER``.
+            of the decision, from 0) and ``as_of``; sorted by decision, then in the total order ``ORDER``. With
+            ``opening_balance``, the balance at the window's start, where it was asked for.
         faults: one row per decision, field and problem, with the ``count`` of transactions at fault; a decision with any
             is invalid.
 
@@ -51,16 +54,23 @@ class History:
 
 
 def history(
-    transactions: Tidy, decisions: pl.DataFrame, history_days: int, currency: str | None = None
+    transactions: Tidy,
+    decisions: pl.DataFrame,
+    history_days: int,
+    currency: str | None = None,
+    *,
+    opening: bool = False,
 ) -> History:
     """Cut, check, deduplicate and sort the transactions of every decision.
 
     Args:
         transactions: tidy transactions; where their frame has a column ``decision``, each belongs to the decision of that
             row number, otherwise to every decision of its ``CustomerId``.
-        decisions: ``CustomerId`` and ``as_of`` (UTC), one row per decision.
+        decisions: ``CustomerId``, ``as_of`` (UTC) and, where decisions state it, ``opening_balance``, one row per decision.
         history_days: length of the observation window in days.
         currency: the only currency allowed; with None each decision may have any one currency.
+        opening: whether the balance at the window's start is asked for, in the customer's favour: ``opening_balance`` where
+            the decision states it, else minus the sum of the amounts before the window.
 
     Returns:
         The history. A transaction sent twice with the same content counts once; copies that conflict, a currency that is
@@ -77,9 +87,10 @@ def history(
         >>> history(tidy_table(paid), decisions, history_days=30).frame["Amount"].to_list()
         [20.0, 30.0]
     """
-    window = timedelta(days=history_days)
-    inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= pl.col("as_of") - window)
-    frame = _with_moments(transactions.frame, decisions).filter(inside)
+    start = pl.col("as_of") - timedelta(days=history_days)
+    inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= start)
+    known = _with_moments(transactions.frame, decisions)
+    frame = known.filter(inside)
     faults: list[pl.DataFrame] = []
     if transactions.faults.height:
         frame = frame.drop_nulls(REQUIRED)
@@ -89,7 +100,11 @@ def history(
     faults.append(_currency_faults(frame, currency))
     frame, conflicts = _deduplicated(frame)
     faults.append(conflicts)
-    return History(_sorted(frame), together(faults))
+    frame = _sorted(frame)
+    if opening:
+        earlier = _in_currency(known.filter(pl.col(_TIME) < start), frame, currency)
+        frame = frame.with_columns(_openings(earlier, frame, decisions))
+    return History(frame, together(faults))
 
 
 def _with_moments(
@@ -105,20 +120,53 @@ def _with_moments(
     return transactions.join(moments, on="CustomerId", nulls_equal=nulls_equal)
 
 
+def _openings(earlier: pl.DataFrame, inside: pl.DataFrame, decisions: pl.DataFrame) -> pl.Series:
+    """The balance at the window's start, for each row inside; amounts are added one after the other, in the total order."""
+    counted = _first_copies(_sorted(earlier.drop_nulls("Amount")), inside)
+    sums = counted.group_by("decision", maintain_order=True).agg(pl.col("Amount").cum_sum().last())
+    openings = pl.zeros(decisions.height, eager=True).scatter(sums["decision"], 0 - sums["Amount"])
+    if OPENING_BALANCE.name in decisions.columns:
+        stated = decisions[OPENING_BALANCE.name]
+        openings = stated.zip_with(stated.is_not_null(), openings)
+    return openings.gather(inside["decision"]).alias(OPENING_BALANCE.name)
+
+
+def _first_copies(rows: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    """Sorted rows before the window without copies: the first one counts, or the one inside the window, there."""
+    if _all_different(pl.concat([rows["TransactionId"], inside["TransactionId"]])):
+        return rows
+    unnamed = pl.col("TransactionId").is_null()
+    first = rows.filter(unnamed | pl.struct(_IDENTITY).is_first_distinct())
+    return first.join(inside.select(_IDENTITY), on=_IDENTITY, how="anti", maintain_order="left")
+
+
+def _in_currency(earlier: pl.DataFrame, inside: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+    """Rows before the window without those in another currency than the model's, or else than that of the window."""
+    codes = earlier["CurrencyCode"]
+    if codes.null_count() == len(codes) or (currency is not None and (codes == currency).all()):
+        return earlier
+    own = inside.group_by("decision").agg(own=pl.col("CurrencyCode").drop_nulls().first())
+    expected = pl.coalesce(pl.lit(currency, pl.String), "own")
+    other = (pl.col("CurrencyCode") != expected).fill_null(value=False)
+    return earlier.join(own, on="decision", how="left").filter(~other).drop("own")
+
+
+def _all_different(names: pl.Series) -> bool:
+    unknown = names.null_count()
+    return names.n_unique() - bool(unknown) == len(names) - unknown
+
+
 def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    named = frame["TransactionId"]
-    unknown = named.null_count()
-    if named.n_unique() - bool(unknown) == len(named) - unknown:
+    if _all_different(frame["TransactionId"]):
         return frame, NO_FAULTS
-    identity = ["decision", "TransactionId"]
     repeated = frame.select(
-        pl.struct(identity).is_duplicated() & pl.col("TransactionId").is_not_null()
+        pl.struct(_IDENTITY).is_duplicated() & pl.col("TransactionId").is_not_null()
     ).to_series()
     if not repeated.any():
         return frame, NO_FAULTS
     versions = frame.filter(repeated).unique()
-    conflicts = versions.select(identity).filter(pl.struct(identity).is_duplicated()).unique()
-    kept = pl.concat([frame.filter(~repeated), versions.unique(identity, keep="any")])
+    conflicts = versions.select(_IDENTITY).filter(pl.struct(_IDENTITY).is_duplicated()).unique()
+    kept = pl.concat([frame.filter(~repeated), versions.unique(_IDENTITY, keep="any")])
     return kept, tally(conflicts, "TransactionId", "with conflicting copies")
 
 

@@ -42,7 +42,7 @@ def computed(transactions: Tidy, asked: Decisions, plan: FeaturePlan) -> pl.Data
         >>> table.select("CustomerId", "status", "recency").rows()
         [('C-1', 'computed', 2.0), ('C-2', 'no_history', None)]
     """
-    past = history(transactions, asked.frame, plan.catalogue.history_days)
+    past = history(transactions, asked.frame, plan.catalogue.history_days, opening=plan.needs_opening)
     features = plan.compute(past.frame, asked.frame)
     said = messages(together([asked.faults, past.faults]))
     head = _head(asked.frame, past, said, features["transaction_count"])

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import polars as pl
 
+from credit_model.data.decisions import OPENING_BALANCE, Attribute
 from credit_model.data.transactions import SCHEMA, Tidy
-from credit_model.features.aggregates import ROWS
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.expression import Expression, col
 from credit_model.features.history import history
@@ -18,7 +18,8 @@ def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Ca
 
     Args:
         transactions: tidy transactions.
-        decisions: ``CustomerId``, ``as_of`` (UTC) and the catalogue's attributes, one row per decision.
+        decisions: ``CustomerId``, ``as_of`` (UTC), the catalogue's attributes and, where decisions state it,
+            ``opening_balance``, one row per decision.
         catalogue: how the features are defined; its ``history_days`` is the length of the observation window.
 
     Returns:
@@ -35,8 +36,9 @@ def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Ca
         >>> table.select("transaction_count", "recency", "debit", "credit").rows()
         [(2.0, 2.0, 1000.0, 50.0), (0.0, None, None, None)]
     """
-    rows = history(transactions, decisions, catalogue.history_days)
-    return FeaturePlan(catalogue, tuple(catalogue.features)).compute(rows.frame, decisions)
+    plan = FeaturePlan(catalogue, tuple(catalogue.features))
+    rows = history(transactions, decisions, catalogue.history_days, opening=plan.needs_opening)
+    return plan.compute(rows.frame, decisions)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,21 @@ class FeaturePlan:
         return table.select(features)
 
     @cached_property
+    def needs_balance(self) -> bool:
+        """Whether a feature is of the account's balance."""
+        return any("balance_after" in layer for layer in self.rows)
+
+    @cached_property
+    def needs_opening(self) -> bool:
+        """Whether the balance at the window's start is needed, and so the transactions before the window."""
+        return OPENING_BALANCE.name in self._needed
+
+    @cached_property
+    def scalars(self) -> tuple[Attribute, ...]:
+        """What is read of a decision beside its customer and time: attributes, and ``opening_balance`` where it is needed."""
+        return self.catalogue.attributes + ((OPENING_BALANCE,) if self.needs_opening else ())
+
+    @cached_property
     def _layers(self) -> list[list[pl.Expr]]:
         layers = [*self.rows, self.aggregates, self.features]
         return [[e.to_polars().alias(name) for name, e in layer.items()] for layer in layers]
@@ -104,7 +121,7 @@ class FeaturePlan:
         """The columns of a transaction that the aggregates read, layer by layer."""
         wanted = _columns(self.aggregates)
         layers: list[dict[str, Expression]] = []
-        for layer in reversed(ROWS):
+        for layer in reversed(self.catalogue.rows):
             needed = _only(layer, wanted)
             wanted |= _columns(needed)
             layers.insert(0, needed)
@@ -113,7 +130,7 @@ class FeaturePlan:
     @cached_property
     def _needed(self) -> list[str]:
         """The columns of a history that anything is computed from."""
-        available = {*SCHEMA, "as_of", "decision"}
+        available = {*SCHEMA, "as_of", "decision", OPENING_BALANCE.name}
         read = _columns(self.aggregates).union(*map(_columns, self.rows))
         return list(available & (read | {"decision"}))
 

@@ -40,14 +40,15 @@ def _standing(name: str, registered: int, result: TrainingResult, *, champion: b
     uri = f"models:/{name}/{registered}"
     aliases = f"{CHALLENGER} and {CHAMPION}" if champion else CHALLENGER
     score = f"python -m credit_model score --model {uri} --transactions FILE --output FILE"
+    promote = f"python -m credit_model promote --name {name} --version {registered}"
     lines = [f"registered as {name} version {registered}, {aliases}: {uri}"]
     if result.failed_gates:
         return [
             *lines,
             f"gates failed: {'; '.join(result.failed_gates)}",
             f"so it does not become {CHAMPION}; to try it all the same: {score}",
+            f"to make it the {CHAMPION} all the same, which is recorded: {promote} --force --reason TEXT",
         ]
     if champion:
         return [*lines, f"gates passed; to score with it: {score}"]
-    promote = f"python -m credit_model promote --name {name} --version {registered}"
     return [*lines, f"gates passed; to try it: {score}", f"to make it the {CHAMPION}: {promote}"]

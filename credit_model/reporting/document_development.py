@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from credit_model.reporting import tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
+from credit_model.scoring.scorer import Scorer
 from credit_model.training.workflow import TrainingResult
 
 
@@ -73,18 +74,41 @@ def features(result: TrainingResult) -> Section:
         f"{result.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
         "Calendar features that would let the model learn when instead of who are off."
     )
-    return Section("Features", [text, Table(used, "Features that the model reads")])
+    blocks: list[Block] = [text, *_balance(result.trained.scorer)]
+    return Section("Features", [*blocks, Table(used, "Features that the model reads")])
+
+
+def _balance(scorer: Scorer) -> list[str]:
+    """What a model that reads the account's balance needs of who asks."""
+    if not scorer.plan.needs_balance:
+        return []
+    told = "Every answer names the source of the balance as balance_basis."
+    if scorer.catalogue.balance_column:
+        return [
+            f"The model reads the account's balance from the column Balance: send it with the transactions. {told}"
+        ]
+    need = (
+        "The model reads the account's balance, which counts from before the observation window: send all transactions before "
+        f"the decision, or opening_balance, the balance at the window's start. {told}"
+    )
+    return [need]
 
 
 def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the candidates and the baselines."""
     trained = result.trained
-    won = "The simplest whose loss to the best, fold by fold, is within one standard error of that difference is served"
+    won = (
+        "The simplest whose loss to the best, fold by fold, is within one standard error of that difference and at most "
+        f"{result.sample.recipe.tolerance:g} is served"
+    )
+    if not trained.choosable:
+        won = "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"
     if result.sample.recipe.candidate != "auto":
         won = "The one that was asked for is served"
     text = (
         f"Every candidate was compared on the same five folds, grouped by customer. {won}: {trained.winner}. The scorecard is "
-        "the interpretable primary, reported whatever wins."
+        "the interpretable primary, reported whatever wins. The yardstick is a plain boosted model over every feature, untuned "
+        "and never served: what is chosen must not lose to it."
     )
     blocks: list[Block] = [text, Table(tables.comparison(trained), "Candidates")]
     blocks.append(
@@ -93,14 +117,14 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     if result.baselines:
         rows = [
             {
-                "baseline": b.name.replace("_", " "),
+                "baseline": b.words,
                 "AUC": b.roc_auc,
                 "lift, low": b.lift[0],
                 "lift, high": b.lift[1],
             }
             for b in result.baselines
         ]
-        caption = "Baselines on the same decisions out of time; lift of the model, 95 % interval, customers resampled"
+        caption = f"Baselines on the same decisions, {trained.tested}; lift of the model, 95 % interval, customers resampled"
         blocks.append(Table(pl.DataFrame(rows), caption))
     else:
         blocks.append(

@@ -11,6 +11,7 @@ from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.reporting.tables import decision_table
 from credit_model.scoring.reasons import reason
 from credit_model.training.evaluation import by_period
+from credit_model.training.fairness import FOUR_FIFTHS, Fairness
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
@@ -30,9 +31,9 @@ _MEASURES = {
 
 
 def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Section on the measures, out of fold and out of time."""
+    """Section on the measures, out of fold and on the test part."""
     figures = result.figures
-    parts = {"out of fold": "grouped", "out of time": "test"}
+    parts = {"out of fold": "grouped", result.trained.tested: "test"}
     rows = [
         {"measure": text} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
         for name, text in _MEASURES.items()
@@ -43,7 +44,8 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
         for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")
     ]
     text = (
-        f"Out of fold: {auc(figures, 'grouped')}. Out of time: {auc(figures, 'test')}. With history only: "
+        f"Out of fold: {auc(figures, 'grouped')}. {result.trained.tested.capitalize()}: {auc(figures, 'test')}. "
+        "With history only: "
         f"{auc(figures, 'grouped_with_history')} and {auc(figures, 'test_with_history')}."
     )
     blocks: list[Block] = [
@@ -63,7 +65,7 @@ def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
     text = (
         f"The margin becomes a probability by a {kind} calibration, fitted on out-of-fold margins. "
         f"Observed over expected: {_number(result, 'grouped_calibration_in_the_large')} out of fold, "
-        f"{_number(result, 'test_calibration_in_the_large')} out of time; slope "
+        f"{_number(result, 'test_calibration_in_the_large')} {trained.tested}; slope "
         f"{_number(result, 'grouped_calibration_slope')} and {_number(result, 'test_calibration_slope')} (1 is calibrated)."
     )
     blocks: list[Block] = [
@@ -159,8 +161,9 @@ def fairness(result: TrainingResult) -> Section:
         return Section("Fairness", [Note(text, "warning")])
     note = (
         "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
-        "brackets: 95 % intervals, resampling customers. Even groups, too, show some difference by chance: one whose interval "
-        "reaches 0 is not shown to be any."
+        "brackets: 95 % intervals, resampling customers. Some difference between groups arises by chance alone: the interval of "
+        "a disparity comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is "
+        "the share of random assignments with a disparity as large."
     )
     disparities = result.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
     return Section(
@@ -171,8 +174,31 @@ def fairness(result: TrainingResult) -> Section:
             Table(
                 disparities, "Disparities (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
             ),
+            _four_fifths(result.fairness),
         ],
     )
+
+
+def gates(result: TrainingResult) -> Section:
+    """What was asked of the model before it may become champion."""
+    text = (
+        "A failed gate keeps the version from becoming champion, unless a person forces it, which is recorded with the reason. "
+        "A warning does not. Limits allow for the sample: a gate fails where the interval of its figure is beyond the limit."
+    )
+    blocks: list[Block] = [text, Table(tables.gates(result), "Gates")]
+    if result.trained.attributes:
+        caption = "Attributes: information value, AUC out of fold lost without it (empty: below the limit together with others)"
+        blocks.append(Table(tables.attributes(result), caption))
+    return Section("Gates", blocks)
+
+
+def _four_fifths(found: Fairness) -> Note:
+    """The rule of thumb of the Uniform Guidelines (29 CFR 1607.4 D), whatever the sample size."""
+    if found.four_fifths is None:
+        return Note("Four-fifths rule: not assessable, nobody is approved.", "warning")
+    ratio = found.disparities.filter(pl.col("measure") == "demographic_parity_ratio")["value"].item()
+    said = f"Four-fifths rule: the lowest approval rate is {ratio:.3f} of the highest; the limit is {FOUR_FIFTHS:g}."
+    return Note(said, "note" if found.four_fifths else "warning")
 
 
 def _with_intervals(table: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ risk management (SR 26-2, which replaced SR 11-7), technical documentation (EU A
 (Regulation B, 12 CFR 1002.9). Every claim stands beside its number.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ _FOUND_IN = (
         "Performance, Calibration, Stability",
     ),
     ("Conceptual soundness", "SR 26-2", "Label, Features, Scorecard"),
-    ("Outcomes analysis and benchmarking", "SR 26-2", "Candidates, Performance"),
+    ("Outcomes analysis and benchmarking", "SR 26-2", "Candidates, Performance, Gates"),
     ("Ongoing monitoring", "SR 26-2; AI Act Annex IV 9", "Monitoring plan"),
     ("Specific principal reasons", "Regulation B, 12 CFR 1002.9", "Reasons"),
     ("Non-discrimination", "AI Act Annex IV 2, 3; Regulation B", "Fairness"),
@@ -82,6 +83,7 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
         document_results.reasons(result, pictures),
         document_results.decisions(result, pictures),
         document_results.fairness(result),
+        document_results.gates(result),
         monitoring_plan(result),
         _reproduce(result, identity),
         _sign_off(),
@@ -99,13 +101,17 @@ def _purpose(result: TrainingResult, identity: Identity) -> Section:
         f"decision at a moment: a probability of {_target(result)}, a score, a band, a decision and its reasons. It is meant "
         "for buy-now-pay-later and similar unsecured credit of one lender in one currency"
         + (f" ({result.trained.dataset.currency})." if result.trained.dataset.currency else "."),
-        f"Out of time it ranks with AUC {auc(figures, 'test')}; out of fold, grouped by customer, {auc(figures, 'grouped')}.",
+        (
+            f"{result.trained.tested.capitalize()} it ranks with AUC {auc(figures, 'test')}; out of fold, grouped by customer, "
+            f"{auc(figures, 'grouped')}."
+        ),
     ]
     if result.failed_gates:
         blocks.append(Note("Gates failed: " + "; ".join(result.failed_gates) + ".", "warning"))
     else:
-        beaten = "each baseline" if result.baselines else "chance (no baseline could be estimated)"
-        blocks.append(Note(f"Every gate passed: no leak found, better than {beaten} out of time.", "note"))
+        blocks.append(Note(f"No gate failed; of {len(result.gates)}, {_counted(result)}.", "note"))
+    if result.warned_gates:
+        blocks.append(Note("Warnings: " + "; ".join(result.warned_gates) + ".", "warning"))
     if result.sample.proxy is not None:
         blocks.append(Note(_PROXY, "warning"))
     blocks.append(
@@ -183,6 +189,13 @@ def _sign_off() -> Section:
     roles = ("Model developer", "Independent validator", "Model owner", "Data protection", "Approval")
     frame = pl.DataFrame({"role": roles, "name": "", "date": "", "finding": "", "signature": ""})
     return Section("Sign-off", [Table(frame, "To be filled in by the reviewers")])
+
+
+def _counted(result: TrainingResult) -> str:
+    """How many gates are in each state."""
+    states = Counter(str(gate.state) for gate in result.gates)
+    texts = {"passed": "passed", "warning": "warn", "not assessed": "could not be assessed"}
+    return ", ".join(f"{states[state]} {text}" for state, text in texts.items() if states[state])
 
 
 def _target(result: TrainingResult) -> str:

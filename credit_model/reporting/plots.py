@@ -103,7 +103,7 @@ def importance(trained: Trained) -> Figure:
 
 
 def candidates(trained: Trained) -> Figure:
-    """Cross-validated AUC of the candidates, with one standard error, and their AUC out of time."""
+    """Cross-validated AUC of the candidates, with one standard error, and their AUC on the test part."""
     names = sorted(trained.comparison, key=lambda name: trained.comparison[name].mean)
     means = [trained.comparison[name].mean for name in names]
     errors = [trained.comparison[name].standard_error for name in names]
@@ -113,8 +113,8 @@ def candidates(trained: Trained) -> Figure:
     )
     tested = [name for name in names if name in trained.test_auc]
     if tested:
-        out_of_time = [trained.test_auc[name] for name in tested]
-        axes.plot(out_of_time, tested, "D", color=_BAD, markerfacecolor="none", label="out of time")
+        aucs = [trained.test_auc[name] for name in tested]
+        axes.plot(aucs, tested, "D", color=_BAD, markerfacecolor="none", label=trained.tested)
     axes.set_ylim(-0.5, len(names) - 0.5)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
     axes.set_title(f"Candidates: {trained.winner} is served")

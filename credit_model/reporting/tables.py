@@ -20,6 +20,7 @@ from credit_model.training import costs
 from credit_model.training.evaluation import by_period
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
+from credit_model.training.yardstick import YARDSTICK
 
 
 def documents(result: TrainingResult) -> Mapping[str, str]:
@@ -31,12 +32,15 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
         "summary.txt": "\n".join(result.summary) + "\n",
         "features.csv": csv_text(features(trained)),
         "comparison.csv": csv_text(comparison(trained)),
+        "gates.csv": csv_text(gates(result)),
         "calibration_by_period.csv": csv_text(by_period(trained.dataset, trained.probability)),
         "decisions_by_band.csv": csv_text(decision_table(trained.scorer.bands, probability, bad)),
         "cost_curve.csv": csv_text(costs.cost_curve(probability, bad, *recipe.costs)),
         "scorecard/points.csv": csv_text(points(trained)),
         "scorecard/points.html": _points_page(trained, recipe.scale),
     } | _binnings(trained.scorecard)
+    if trained.attributes:
+        texts["attributes.csv"] = csv_text(attributes(result))
     if result.fairness is not None:
         texts["fairness.csv"] = csv_text(result.fairness.table)
         texts["disparities.csv"] = csv_text(result.fairness.disparities)
@@ -48,10 +52,11 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
 
 
 def comparison(trained: Trained) -> pl.DataFrame:
-    """One row per candidate, the best first: cross-validated AUC, loss to the best, AUC out of time, and which one was chosen.
+    """One row per candidate and for the yardstick, the best first: cross-validated AUC, loss to the best, AUC on the test part.
 
     The AUC and the loss have standard errors over the folds.
     """
+    results = {**trained.comparison, YARDSTICK.name: trained.yardstick}
     best = max(trained.comparison.values(), key=lambda result: result.mean)
     rows = [
         {
@@ -60,13 +65,29 @@ def comparison(trained: Trained) -> pl.DataFrame:
             "standard_error": result.standard_error,
             "loss": result.loss_to(best)[0],
             "loss_standard_error": result.loss_to(best)[1],
-            "auc_out_of_time": trained.test_auc.get(name),
+            "auc_test": trained.test_auc.get(name),
             "chosen": name == trained.winner,
         }
-        for name, result in trained.comparison.items()
+        for name, result in results.items()
     ]
-    table = pl.DataFrame(rows, schema_overrides={"auc_out_of_time": pl.Float64})
+    table = pl.DataFrame(rows, schema_overrides={"auc_test": pl.Float64})
     return table.sort("auc", descending=True, maintain_order=True)
+
+
+def gates(result: TrainingResult) -> pl.DataFrame:
+    """One row per gate: gate, state, figure, limit (null where there is none) and sentence."""
+    rows = [(gate.name, gate.state, gate.figure, gate.limit, gate.sentence) for gate in result.gates]
+    numbers = {"figure": pl.Float64, "limit": pl.Float64}
+    schema = {"gate": pl.String, "state": pl.String} | numbers | {"sentence": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def attributes(result: TrainingResult) -> pl.DataFrame:
+    """One row per attribute: information value, AUC lost without it (null: not measured alone), whether it is confirmed."""
+    confirmed = result.sample.recipe.confirmed
+    rows = [(a.name, a.information_value, a.loss, a.name in confirmed) for a in result.trained.attributes]
+    schema = {"attribute": pl.String, "information_value": pl.Float64, "auc_lost_without": pl.Float64}
+    return pl.DataFrame(rows, schema=schema | {"confirmed": pl.Boolean}, orient="row")
 
 
 def features(trained: Trained) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from credit_model.data.decisions import Decisions
+from credit_model.data.decisions import OPENING_BALANCE, Attribute, Decisions
 from credit_model.data.faults import messages, together
 from credit_model.data.formats import AS_READ, Formats
 from credit_model.data.transactions import Tidy
@@ -44,6 +44,8 @@ ANSWER: dict[str, pl.DataType] = {
     "target": pl.String(),
     "model_version": pl.String(),
 }
+BALANCE_BASIS = "balance_basis"  # of the models that read a balance: what it was counted from
+BALANCE_COLUMN, STATED, GIVEN_ROWS = "balance_column", "opening_balance", "given_rows"
 
 
 @dataclass(frozen=True)
@@ -103,17 +105,18 @@ class Scorer:
             decisions: the decisions, with the catalogue's attributes.
 
         Returns:
-            One row per decision, in order, with the columns of ``ANSWER``. Faulty data make a decision ``invalid``; they
-            raise nothing.
+            One row per decision, in order, with the columns of ``answer_schema``. Faulty data make a decision ``invalid``;
+            they raise nothing.
         """
         return self.answer_history(self.history(transactions, decisions), decisions)
 
     def history(self, transactions: Tidy, decisions: Decisions) -> History:
         """The transactions in the observation window of each decision, and what is wrong with them."""
-        return history(transactions, decisions.frame, self.catalogue.history_days, self.currency)
+        days, opening = self.catalogue.history_days, self.plan.needs_opening
+        return history(transactions, decisions.frame, days, self.currency, opening=opening)
 
     def answer_history(self, history: History, decisions: Decisions) -> pl.DataFrame:
-        """Score decisions by their history; returns one row per decision, in order, with the columns of ``ANSWER``."""
+        """Score decisions by their history: one row per decision, in order, with the columns of ``answer_schema``."""
         features = self.plan.compute(history.frame, decisions.frame)
         message = _messages(history, decisions)
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
@@ -126,6 +129,27 @@ class Scorer:
     def plan(self) -> FeaturePlan:
         """The computation of the features that the classifier reads."""
         return FeaturePlan(self.catalogue, self.classifier.inputs)
+
+    @cached_property
+    def answer_schema(self) -> dict[str, pl.DataType]:
+        """The fields of this model's answers: ``ANSWER``, and ``BALANCE_BASIS`` where it reads a balance."""
+        return ANSWER | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
+
+    def balance_basis(self, *, opening_stated: bool) -> str:
+        """What the balance of a decision is counted from, which may have stated its ``opening_balance``."""
+        if self.catalogue.balance_column:
+            return BALANCE_COLUMN
+        return STATED if opening_stated else GIVEN_ROWS
+
+    @property
+    def scalars(self) -> tuple[Attribute, ...]:
+        """What the model reads of a decision beside its customer and time."""
+        return self.plan.scalars
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the scalars that are numbers."""
+        return tuple(scalar.name for scalar in self.scalars if scalar.kind == "number")
 
     def _probability_and_reasons(
         self, features: pl.DataFrame, status: np.ndarray
@@ -177,7 +201,18 @@ class Scorer:
             "target": [self.target] * len(status),
             "model_version": [self.version] * len(status),
         }
-        return pl.DataFrame(columns, schema=ANSWER)
+        if self.plan.needs_balance:
+            columns[BALANCE_BASIS] = self._balance_bases(decisions, pl.Series(judged))
+        return pl.DataFrame(columns, schema=self.answer_schema)
+
+    def _balance_bases(self, decisions: pl.DataFrame, judged: pl.Series) -> pl.Series:
+        """``balance_basis`` of decisions; null where they were not judged by their transactions."""
+        stated, given = (pl.lit(self.balance_basis(opening_stated=known)) for known in (True, False))
+        name = OPENING_BALANCE.name
+        known = pl.col(name).is_not_null() if name in decisions.columns else pl.lit(value=False)
+        return decisions.select(
+            pl.when(judged).then(pl.when(known).then(stated).otherwise(given))
+        ).to_series()
 
     def save(self, folder: Path, jobs: Mapping[str, Any] | None = None) -> str:
         """Write the scorer as plain files with a manifest of their hashes; returns the version.

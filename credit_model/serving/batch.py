@@ -18,10 +18,11 @@ import polars as pl
 from credit_model.data import files
 from credit_model.data.cells import read, texts
 from credit_model.data.decisions import Decisions, read_decisions
+from credit_model.data.iso_time import EARLIEST
 from credit_model.data.partitions import ROWS_AT_ONCE, Pieces, pieces
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.features.history import History
-from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
 from credit_model.serving.jobs import Job
 
@@ -38,18 +39,19 @@ def score_tables(
     Args:
         scorer: the fitted scorer.
         transactions: tidy transactions.
-        decisions: one row per decision: ``CustomerId`` and, where the table has them, ``as_of`` and attributes.
+        decisions: one row per decision: ``CustomerId`` and, where the table has them, ``as_of``, attributes and
+            ``opening_balance``.
         as_of: the ``as_of`` of decisions that give none, in UTC.
 
     Returns:
-        One row per decision, in order, with the columns of ``scorer.ANSWER``.
+        One row per decision, in order, with the columns of ``scorer.answer_schema``.
     """
     columns = {name: decisions[name] for name in decisions.columns}
-    judged = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
+    judged = read_decisions(columns, decisions.height, scorer.scalars, as_of)
     history, threads = scorer.history(transactions, judged), pl.thread_pool_size()
     with ThreadPoolExecutor(threads) as pool:
         answers = pool.map(lambda part: scorer.answer_history(*part), _parts(history, judged, threads))
-        return pl.concat([pl.DataFrame(schema=ANSWER), *answers])
+        return pl.concat([pl.DataFrame(schema=scorer.answer_schema), *answers])
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _decisions(job: Job, scorer: Scorer) -> pl.DataFrame | None:
 
 
 def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datetime, datetime]:
-    """The span of all observation windows: no decision reads a transaction outside it."""
+    """What decisions read: all observation windows, and where a balance is counted, everything before them."""
     moments = pl.Series([job.moment])
     if asked is not None and "as_of" in asked.columns:
         columns = {name: asked[name] for name in ("CustomerId", "as_of")}
@@ -142,6 +144,8 @@ def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datet
     first, last = moments.min(), moments.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return job.moment, job.moment
+    if scorer.plan.needs_opening:
+        return EARLIEST, last
     return first - timedelta(days=scorer.catalogue.history_days), last
 
 

@@ -114,7 +114,7 @@ class Job:
         every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in columns)])
         only = COLUMNS if transactions else None
         said = scorer.formats.said(self.date_format, self.decimal)
-        formats = said if transactions else said.of_numbers(scorer.catalogue.numbers)
+        formats = said if transactions else said.of_numbers(scorer.numbers)
         return files.scan(path, {**scorer.columns, **self.columns}, every, only, formats)
 
     def read_decisions(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.DataFrame":
@@ -127,7 +127,7 @@ class Job:
 
         with files.reading(path):
             table = files.filled(self.scan(path, scorer, needed).collect(), path)
-        doubts.warn(table, scorer.catalogue.numbers, files.place(path))
+        doubts.warn(table, scorer.numbers, files.place(path))
         return table
 
     def scan_transactions(self, scorer: "Scorer") -> "pl.LazyFrame":

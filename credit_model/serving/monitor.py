@@ -24,8 +24,6 @@ from credit_model.data.decisions import read_decisions
 from credit_model.data.outcomes import OUTCOME_COLUMNS, observed
 from credit_model.data.partitions import ROWS_AT_ONCE, pieces
 from credit_model.data.transactions import Tidy, tidy_table
-from credit_model.features.history import history
-from credit_model.features.plan import FeaturePlan
 from credit_model.scoring.reference import SCORE, Counts, Distribution, Reference
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import batch, jobs
@@ -270,9 +268,9 @@ def _asked(job: Job, scorer: Scorer) -> pl.DataFrame | None:
 
 def _features(scorer: Scorer, transactions: Tidy, decisions: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     columns = {name: decisions[name] for name in decisions.columns}
-    asked = read_decisions(columns, decisions.height, scorer.catalogue.attributes, as_of)
-    rows = history(transactions, asked.frame, scorer.catalogue.history_days, scorer.currency)
-    return FeaturePlan(scorer.catalogue, scorer.classifier.inputs).compute(rows.frame, asked.frame)
+    asked = read_decisions(columns, decisions.height, scorer.scalars, as_of)
+    rows = scorer.history(transactions, asked)
+    return scorer.plan.compute(rows.frame, asked.frame)
 
 
 def _row(name: str, known: Distribution, now: Counts, chance: float) -> dict[str, object]:

@@ -19,14 +19,11 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import AnyType, Array, Object, Property
 
-from credit_model.data.decisions import Attribute
 from credit_model.data.iso_time import read_iso
 from credit_model.data.transactions import COLUMNS
-from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.scoring.scorer import Scorer
 from credit_model.serving.fast.answer import short_way
 from credit_model.serving.request import UnreadableRequestError, read_request
-
-_NAMES = pd.Index(list(ANSWER))
 
 
 class RefusedRequestError(MlflowException):
@@ -61,6 +58,7 @@ class CreditModel(PythonModel):
         """Read the scorer from the model's artifacts."""
         _keep_text_as_it_comes()
         self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
+        self.fields = pd.Index(list(self.scorer.answer_schema))
         self.short_way = short_way(self.scorer, os.environ)
 
     def predict(
@@ -78,7 +76,7 @@ class CreditModel(PythonModel):
         try:
             as_of = _moment(params.get("as_of"))
             arrays_only = bool(params.get("one_row_per_decision")) or _in_spark_task()
-            return to_pandas(self._answers(model_input, as_of, arrays_only=arrays_only))
+            return to_pandas(self._answers(model_input, as_of, arrays_only=arrays_only), self.fields)
         except UnreadableRequestError as refusal:
             raise RefusedRequestError(str(refusal)) from None
 
@@ -87,17 +85,17 @@ class CreditModel(PythonModel):
             plain = self.short_way.answer(table, as_of)
             if plain is not None:
                 return {name: [cell] for name, cell in plain.items()}
-        request = read_request(table, as_of, self.scorer.catalogue.attributes, arrays_only=arrays_only)
+        request = read_request(table, as_of, self.scorer.scalars, arrays_only=arrays_only)
         answer = self.scorer.answer(request.transactions, request.decisions)
         return answer.to_dict(as_series=False)
 
 
-def to_pandas(answer: Mapping[str, list[Any]]) -> pd.DataFrame:
+def to_pandas(answer: Mapping[str, list[Any]], fields: pd.Index) -> pd.DataFrame:
     """The answer as a pandas table, with None and never NaN for a missing value, because JSON has no NaN."""
     cells = np.empty((len(answer["status"]), len(answer)), dtype=object)
     for place, column in enumerate(answer.values()):
         cells[:, place] = _objects(column)
-    return pd.DataFrame(cells, columns=_NAMES, dtype=object)
+    return pd.DataFrame(cells, columns=fields, dtype=object)
 
 
 def _objects(column: list[Any]) -> np.ndarray:
@@ -107,22 +105,22 @@ def _objects(column: list[Any]) -> np.ndarray:
     return objects
 
 
-def signature(attributes: tuple[Attribute, ...]) -> ModelSignature:
+def signature(scorer: Scorer) -> ModelSignature:
     """The signature: every input by name, optional and of any type; the model's own validation decides what is required."""
-    names = [*COLUMNS, "as_of", *(attribute.name for attribute in attributes)]
+    names = [*COLUMNS, "as_of", *(scalar.name for scalar in scorer.scalars)]
     any_type = AnyType()  # type: ignore[no-untyped-call]
     inputs = Schema([ColSpec(any_type, name=name, required=False) for name in names])
-    outputs = Schema([ColSpec(_output_type(name), name=name) for name in ANSWER])
+    outputs = Schema([ColSpec(_output_type(kind), name=name) for name, kind in scorer.answer_schema.items()])
     as_of = ParamSpec("as_of", DataType.string, default=None)
     one_row = ParamSpec("one_row_per_decision", DataType.boolean, default=False)
     return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row]))
 
 
-def _output_type(name: str) -> DataType | Array:
-    if isinstance(ANSWER[name], pl.List):
+def _output_type(kind: pl.DataType) -> DataType | Array:
+    if isinstance(kind, pl.List):
         return Array(Object([Property("code", DataType.string), Property("text", DataType.string)]))
     types = {pl.Float64: DataType.double, pl.Int64: DataType.long, pl.String: DataType.string}
-    return types[type(ANSWER[name])]
+    return types[type(kind)]
 
 
 def _moment(as_of: str | None) -> datetime:

@@ -16,7 +16,14 @@ import pandas as pd
 import polars as pl
 
 from credit_model.data.cells import Cells, Column, read, texts, times, unwrapped
-from credit_model.data.decisions import Attribute, Decisions, read_decisions, reader_for, row_faults
+from credit_model.data.decisions import (
+    OPENING_BALANCE,
+    Attribute,
+    Decisions,
+    read_decisions,
+    reader_for,
+    row_faults,
+)
 from credit_model.data.faults import together
 from credit_model.data.transactions import COLUMNS, REQUIRED, Tidy, tidy
 
@@ -50,7 +57,8 @@ def read_request(
     Args:
         table: one row per decision or one row per transaction; columns outside the contract are ignored.
         as_of: the ``as_of`` of rows that give none, in UTC.
-        attributes: the model's application attributes.
+        attributes: the scalars that the model reads of a decision; with attributes of an application among them, a decision
+            may come without transactions.
         arrays_only: refuse one row per transaction.
 
     Raises:
@@ -63,7 +71,8 @@ def read_request(
         )
     if not height:
         raise UnreadableRequestError("the request has no rows; send at least one")
-    without_transactions = bool(attributes) and not {"TransactionStartTime", "Amount"} & columns.keys()
+    application = any(attribute != OPENING_BALANCE for attribute in attributes)
+    without_transactions = application and not {"TransactionStartTime", "Amount"} & columns.keys()
     absent = [name for name in REQUIRED if name not in columns]
     if absent and not (without_transactions and "CustomerId" in columns):
         raise UnreadableRequestError(f"the request lacks the required column {', '.join(absent)}; add it")

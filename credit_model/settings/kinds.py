@@ -28,12 +28,14 @@ class Kind:
         write: from the typed value to a text that reads as the same value.
         unset: the text that stands for None.
         mlflow_type: its type in an MLproject file.
+        flag: on the command line the name alone means yes.
     """
 
     read: Callable[[Raw], Any]
     write: Callable[[Any], str] = str
     unset: str = ""
     mlflow_type: str = "string"
+    flag: bool = False
 
 
 class Levels(NamedTuple):
@@ -95,6 +97,17 @@ def choice(*options: str) -> Kind:
         return text
 
     return Kind(read)
+
+
+def _read_flag(raw: Raw) -> bool:
+    text = _text(raw, "yes or no").lower()
+    if text not in {"yes", "no", "true", "false"}:
+        raise ValueError(f"{text!r} is neither yes nor no; give one of them")
+    return text in {"yes", "true"}
+
+
+def _write_flag(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _numeric(read: Callable[[Raw], Any], *, auto: bool) -> Kind:
@@ -168,6 +181,7 @@ def _read_date_format(raw: Raw) -> str:
     return read_date_format(_text(raw, "a format of dates"))
 
 
+FLAG = Kind(_read_flag, _write_flag, flag=True)
 TEXT = Kind(lambda raw: _text(raw, "one text"))
 NAMES = Kind(_read_names, lists.join)
 COLUMN_NAMES = Kind(_read_columns, lists.join_pairs)

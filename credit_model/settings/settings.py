@@ -16,6 +16,7 @@ from credit_model.data.suggest import suggest
 from credit_model.settings.kinds import (
     COLUMN_NAMES,
     DATE_FORMAT,
+    FLAG,
     LEVELS,
     MEMORY,
     MOMENT,
@@ -98,6 +99,9 @@ class Settings:
     attributes: tuple[str, ...] = _parameter(
         NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
     )
+    ratios: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "attributes and features to divide, as features too: bill/limit_bal,net/income"
+    )
     label: str = _parameter(
         choice("auto", "rfm_proxy", "same_window", "observed"),
         "auto",
@@ -113,17 +117,31 @@ class Settings:
     split: str = _parameter(
         choice("time", "random"), "time", "train", "how the test part is set apart: the latest, or by lot"
     )
+    test_share: float | None = _parameter(
+        number(below=1.0, auto=True),
+        None,
+        "train",
+        "share of real outcomes in the test part: auto is 0.3 by time, 0.2 by lot",
+    )
     include: tuple[str, ...] = _parameter(
         NAMES, (), "train", "features to switch on that the catalogue has switched off"
     )
     candidate: str = _parameter(
-        choice("auto", "scorecard", "logistic", "tree", "forest", "xgboost", "lightgbm"),
+        choice(
+            "auto", "scorecard", "logistic", "tree", "forest", "xgboost", "deep_xgboost", "blend", "lightgbm"
+        ),
         "auto",
         "train",
-        "the model to serve: auto is the simplest within one standard error of the best, lightgbm never",
+        "the model to serve: auto is the simplest that loses no more than tolerance and a standard error to the best",
+    )
+    tolerance: float = _parameter(
+        number(below=1.0), 0.002, "train", "the most AUC that a simpler candidate may lose to the best"
     )
     search: str = _parameter(
         choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"
+    )
+    confirm: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "attributes that look like a leak and are known at the decision all the same"
     )
     group: str | None = _parameter(
         TEXT, None, "train", "column of the outcomes to compare treatment by; never a feature"
@@ -143,6 +161,13 @@ class Settings:
     version: str | None = _parameter(
         TEXT, None, "promote", "version or alias to promote; the challenger where not given"
     )
+    force: bool = _parameter(
+        FLAG,
+        False,
+        "promote",
+        "promote a version whose gates failed; who did, why and over which is recorded",
+    )
+    reason: str | None = _parameter(TEXT, None, "promote", "why a version is promoted by force")
     model: str = _parameter(
         TEXT, "models:/credit-risk@champion", _SCORING, "an MLflow URI, or the folder of a model"
     )
@@ -280,6 +305,12 @@ def _check(command: str, settings: Settings) -> None:
     _check_columns(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
+    if settings.force and not (settings.reason or "").strip():
+        raise ValueError(
+            "force: a version with failed gates is promoted for a reason only; give --reason TEXT"
+        )
+    if settings.reason is not None and not settings.force:
+        raise ValueError("reason: it is that of a promotion by force; give --force too, or leave it out")
     if settings.customers_table is None and settings.snapshot is not None:
         raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
     if settings.customers_table is not None and settings.target != "rfm_proxy":

@@ -57,6 +57,13 @@ def make_champion(name: str, version: str) -> None:
     client.set_registered_model_alias(name, CHAMPION, version)
 
 
+def record_force(version: ModelVersion, who: str, reason: str, failed: str) -> None:
+    """Keep with a version who promoted it though its gates failed, why, and over which gates."""
+    tags = {"forced_by": who, "forced_reason": reason, "forced_over": failed}
+    for key, value in tags.items():
+        MlflowClient().set_model_version_tag(version.name, version.version, key, value)
+
+
 def fetched(uri: str) -> Path:
     """The folder of a model's files, downloaded unless they are on this machine.
 

@@ -120,7 +120,7 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
             python_model=pyfunc.__file__,
             artifacts={"scorer": str(scorer), "model_document": str(document)},
             code_paths=[str(_carried_code(Path(folder)))],
-            signature=pyfunc.signature(trained.scorer.catalogue.attributes),
+            signature=pyfunc.signature(trained.scorer),
             input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
             pip_requirements=requirements(trained.scorer),
             registered_model_name=settings.name,
@@ -184,6 +184,7 @@ def _tag(name: str, registered: int, version: str, result: TrainingResult) -> No
         "candidate": result.used["candidate"],
         "gates": "failed" if result.failed_gates else "passed",
         "gates_failed": "; ".join(result.failed_gates) or "none",
+        "gates_warned": "; ".join(result.warned_gates) or "none",
     }
     for key, value in tags.items():
         client.set_model_version_tag(name, str(registered), key, value)

@@ -26,6 +26,25 @@ def fit_calibrator(margin: FloatArray, bad: npt.NDArray[np.int8], *, linear: boo
     return _sigmoid(margin, bad) if linear or rarer < ISOTONIC_LEAST else _isotonic(margin, bad)
 
 
+def cross_fitted(
+    margin: FloatArray, bad: npt.NDArray[np.int8], fold: npt.NDArray[np.int64], *, linear: bool = False
+) -> FloatArray:
+    """The probability of every case by a calibrator fitted on the other folds alone, shape (n,).
+
+    Args:
+        margin: (n,) out-of-fold margins.
+        bad: (n,) 0 or 1.
+        fold: (n,) fold of each case.
+        linear: as of ``fit_calibrator``.
+    """
+    probability = np.empty(len(margin))
+    for held_out in np.unique(fold):
+        inside = fold == held_out
+        calibrator = fit_calibrator(margin[~inside], bad[~inside], linear=linear)
+        probability[inside] = calibrator.probability(margin[inside])
+    return probability
+
+
 def _isotonic(margin: FloatArray, bad: npt.NDArray[np.int8]) -> Calibrator:
     from sklearn.isotonic import IsotonicRegression
 

@@ -1,7 +1,7 @@
 """The candidate classifiers, their parameters, and how they are compared.
 
 Cross-validation is grouped by customer. The simplest candidate within one standard error of the best wins (Breiman et al.,
-Classification and Regression Trees, 1984).
+Classification and Regression Trees, 1984), if it also loses no more than a tolerance: with few folds an error is wide.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ import polars as pl
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.metrics import roc_auc
 from credit_model.models.classifier import Classifier
+from credit_model.training.fit_blend import fit_blend
 from credit_model.training.fit_linear import fit_logistic, fit_scorecard
 from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_tree, fit_xgboost
 
@@ -80,6 +81,8 @@ class CrossValidation:
 
 
 _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
+_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 80}
+_FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
 CANDIDATES = {
     candidate.name: candidate
@@ -109,24 +112,38 @@ CANDIDATES = {
             {"depth": (3, 4, 5, 6), "leaf": (0.02, 0.05, 0.1)},
         ),
         Candidate(
-            "forest",
+            "deep_xgboost",
             4,
+            fit_xgboost,
+            _DEEPER,
+            {"depth": (3, 4), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+        ),
+        Candidate(
+            "forest",
+            5,
             fit_forest,
-            {"trees": 150, "depth": 6, "leaf": 0.01, "columns": 0.2, "inputs": 40},
-            {"depth": (4, 6, 9), "leaf": (0.005, 0.01, 0.03), "columns": (0.2, 0.4)},
+            _FOREST,
+            {"depth": (4, 6, 9), "leaf": (0.004, 0.01, 0.03), "columns": (0.05, 0.2)},
         ),
         Candidate(
             "xgboost",
             3,
             fit_xgboost,
-            _BOOSTED | {"inputs": 60},
+            _BOOSTED | {"inputs": 80},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(
+            "blend",
+            6,
+            fit_blend,
+            {"xgboost": _BOOSTED | {"inputs": 60}, "forest": _FOREST | {"inputs": 60}},
+            {},
+        ),
+        Candidate(
             "lightgbm",
-            5,
+            7,
             fit_lightgbm,
-            _BOOSTED | {"inputs": 60},
+            _BOOSTED | {"inputs": 80},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
             on_request=True,
         ),
@@ -204,14 +221,18 @@ def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:
     return trials[0] if _as_good(trials[0], best) else best
 
 
-def choose(results: Mapping[str, CrossValidation]) -> str:
-    """Name of the simplest candidate within one standard error of the best.
+def choose(results: Mapping[str, CrossValidation], tolerance: float) -> str:
+    """Name of the simplest candidate that loses to the best no more than one standard error, and no more than a tolerance.
 
     All candidates were scored on the same folds, so the error is that of the difference, fold by fold: a fold that is hard for
     every candidate does not count against any of them.
     """
     best = max(results.values(), key=lambda result: result.mean)
-    good = [result for result in results.values() if _as_good(result, best)]
+    good = [
+        result
+        for result in results.values()
+        if _as_good(result, best) and result.loss_to(best)[0] <= tolerance
+    ]
     return min(good, key=lambda result: result.candidate.rank).candidate.name
 
 

@@ -9,8 +9,9 @@ import polars as pl
 
 from credit_model.arrays import BadArray
 from credit_model.data.transactions import Tidy
-from credit_model.features.aggregates import CATEGORIES
+from credit_model.features.aggregates import CATEGORIES, CROSSED, CROSSED_PARTS
 from credit_model.features.catalogue import Catalogue
+from credit_model.features.expression import col, joined
 from credit_model.features.history import history
 from credit_model.features.plan import FeaturePlan
 from credit_model.training.sample import Recipe
@@ -83,11 +84,12 @@ def build_dataset(
         ValueError: the data hold two currencies, or a feature to include does not exist.
     """
     currency = only_currency(transactions.frame["CurrencyCode"])
-    past = history(transactions, decisions, recipe.history_days, currency)
+    past = history(transactions, decisions, recipe.history_days, currency, opening=True)
     valid = ~decisions.with_row_index("decision")["decision"].is_in(past.faults["decision"].implode())
     learned = decisions["part"].is_in(list(parts)) & valid
-    levels = learn_levels(past.frame.filter(pl.col("decision").is_in(learned.arg_true().implode())))
-    catalogue = Catalogue(recipe.history_days, levels, recipe.attributes)
+    rows = past.frame.filter(pl.col("decision").is_in(learned.arg_true().implode()))
+    levels, balance_column = learn_levels(rows), has_balances(rows)
+    catalogue = Catalogue(recipe.history_days, levels, recipe.attributes, recipe.ratios, balance_column)
     features = FeaturePlan(catalogue, wanted(catalogue, recipe.include)).compute(past.frame, decisions)
     return keep(decisions, features, valid, catalogue, currency, parts)
 
@@ -135,10 +137,16 @@ def only_currency(codes: pl.Series) -> str | None:
 
 
 _MOST_LEVELS, _LEAST_SHARE = 12, 0.02
+_LEAST_BALANCES = 0.95
+
+
+def has_balances(history: pl.DataFrame) -> bool:
+    """Whether ``Balance`` is known of at least 95 % of the transactions of the training decisions' ``history``."""
+    return history.height > 0 and history["Balance"].count() >= _LEAST_BALANCES * history.height
 
 
 def learn_levels(history: pl.DataFrame) -> dict[str, tuple[str, ...]]:
-    """Learn the levels of each categorical column that are frequent enough for features of their own.
+    """Learn the levels of each categorical column, and of the crossed ones, that are frequent enough for features of their own.
 
     Args:
         history: the frame of the training decisions' ``history``.
@@ -148,8 +156,10 @@ def learn_levels(history: pl.DataFrame) -> dict[str, tuple[str, ...]]:
         column with fewer than two such levels is left out.
     """
     decisions = history["decision"].n_unique()
+    crossed = joined(*map(col, CROSSED_PARTS)).to_polars().replace("", None).alias(CROSSED)
+    history = history.with_columns(crossed)
     levels = {}
-    for column in CATEGORIES:
+    for column in (*CATEGORIES, CROSSED):
         seen = (
             history.filter(pl.col(column).is_not_null()).group_by(column).agg(n=pl.col("decision").n_unique())
         )

@@ -1,5 +1,7 @@
 """Evaluation of scored decisions: every measure as a whole, by period, and stability over time."""
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -14,8 +16,16 @@ Rows = npt.NDArray[np.bool_]
 MOST_PERIODS = 24
 
 
+RANKING = ("roc_auc", "gini", "ks", "pr_auc")
+
+
 def measure(
-    dataset: Dataset, probability: FloatArray, rows: Rows, bands: Bands, recipe: Recipe
+    dataset: Dataset,
+    probability: FloatArray,
+    rows: Rows,
+    bands: Bands,
+    recipe: Recipe,
+    ranked: FloatArray | None = None,
 ) -> dict[str, float]:
     """Every measure of some decisions, by name; only their counts where a class has fewer than 20 cases.
 
@@ -25,31 +35,58 @@ def measure(
         rows: true for the decisions to measure, shape (n,); their probability is not NaN.
         bands: whose threshold makes the predictions.
         recipe: costs of errors, and the seed of the resampling.
+        ranked: the risk that the measures of ``RANKING`` use instead, shape (n,): calibrators that differ from fold to fold
+            must not change a ranking.
     """
     bad, risk = dataset.bad[rows], probability[rows]
+    order = risk if ranked is None else ranked[rows]
     counts = {"decisions": float(len(bad)), "bads": float(bad.sum())}
     if not metrics.estimable(bad):
         return counts
     prediction = (risk >= bands.threshold).astype(np.int8)
-    measures = ("roc_auc", "gini", "ks", "pr_auc", "brier", "log_loss", "calibration_in_the_large")
+    measures = (*RANKING, "brier", "log_loss", "calibration_in_the_large")
     intercept, slope = metrics.calibration_line(bad, risk)
     found = (
         counts
         | {"bad_rate": float(bad.mean())}
-        | {name: getattr(metrics, name)(bad, risk) for name in measures}
+        | {name: getattr(metrics, name)(bad, order if name in RANKING else risk) for name in measures}
         | {"calibration_intercept": intercept, "calibration_slope": slope}
         | metrics.classification(bad, prediction)
         | {name: float(count) for name, count in metrics.confusion(bad, prediction).items()}
         | {"expected_cost": metrics.expected_cost(bad, prediction, *recipe.costs)}
     )
-    for name in ("roc_auc", "ks", "brier"):
-        low, high = metrics.interval(getattr(metrics, name), bad, risk, dataset.customers[rows], recipe.seed)
+    excess = partial(_excess_cost, threshold=bands.threshold, costs=recipe.costs)
+    found["excess_cost"] = excess(bad, risk)
+    intervals = {
+        name: getattr(metrics, name) for name in ("roc_auc", "ks", "brier", "calibration_in_the_large")
+    }
+    for name, of in (intervals | {"excess_cost": excess}).items():
+        by = order if name in RANKING else risk
+        low, high = metrics.interval(of, bad, by, dataset.customers[rows], recipe.seed)
         found |= {f"{name}_low": low, f"{name}_high": high}
     return found
 
 
+def _excess_cost(bad: BadArray, risk: FloatArray, threshold: float, costs: tuple[float, float]) -> float:
+    """Cost of a decision by the prediction, less that of the better of approving everybody and rejecting everybody."""
+    prediction = (risk >= threshold).astype(np.int8)
+    rate = float(bad.mean())
+    return metrics.expected_cost(bad, prediction, *costs) - min(rate * costs[0], (1 - rate) * costs[1])
+
+
+def spread(probability: FloatArray) -> float:
+    """How far the middle 98 % of probabilities are apart, as a multiple of their mean; 0 where all are the same."""
+    low, high = np.quantile(probability, [0.01, 0.99])
+    return float((high - low) / probability.mean())
+
+
 def figures(
-    dataset: Dataset, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
+    dataset: Dataset,
+    bands: Bands,
+    probability: FloatArray,
+    test_probability: FloatArray,
+    recipe: Recipe,
+    ranked: FloatArray | None = None,
 ) -> dict[str, float]:
     """Every measure out of fold (prefix ``grouped_``) and out of time (``test_``), of all decisions and of those with history.
 
@@ -59,6 +96,7 @@ def figures(
         probability: of bad, out of fold, shape (n,); NaN where a decision is not scored.
         test_probability: of bad, out of time, shape (n,); NaN outside the test part.
         recipe: costs of errors, and the seed of the resampling.
+        ranked: risk out of fold for the measures of ``RANKING``, as in ``measure``.
     """
     measures: dict[str, float] = {}
     for name, judged in {"grouped": probability, "test": test_probability}.items():
@@ -66,9 +104,12 @@ def figures(
         history = (dataset.features["transaction_count"] > 0).to_numpy()
         for suffix, among in {"": part, "_with_history": part & history}.items():
             rows = among & ~np.isnan(judged)
-            measured = measure(dataset, judged, rows, bands, recipe)
+            measured = measure(dataset, judged, rows, bands, recipe, ranked if name == "grouped" else None)
             measures |= {f"{name}{suffix}_{key}": value for key, value in measured.items()}
-    return measures | _over_time(dataset, probability)
+    tested = test_probability[dataset.modelled & ~np.isnan(test_probability)]
+    if len(tested):
+        measures["test_spread"] = spread(tested)
+    return measures | over_time(dataset, probability, probability if ranked is None else ranked)
 
 
 def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
@@ -99,7 +140,7 @@ def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
     }
 
 
-def _over_time(dataset: Dataset, probability: FloatArray) -> dict[str, float]:
+def over_time(dataset: Dataset, probability: FloatArray, ranked: FloatArray) -> dict[str, float]:
     """Drift of the probability from the training part to the test part, and Home Credit's stability by week.
 
     Both parts are judged out of fold by the same fits: two models differ without any drift.
@@ -112,6 +153,6 @@ def _over_time(dataset: Dataset, probability: FloatArray) -> dict[str, float]:
         measures["test_score_psi_limit"] = metrics.psi_limit(int(train.sum()), int(test.sum()))
     week = (dataset.decisions["as_of"].dt.epoch("d") // 7).to_numpy()
     if metrics.estimable(dataset.bad[scored]):
-        stability = metrics.stability(dataset.bad[scored], probability[scored], week[scored])
+        stability = metrics.stability(dataset.bad[scored], ranked[scored], week[scored])
         measures["grouped_stability"] = stability
     return measures

@@ -3,7 +3,7 @@
 Everything is a ratio of counts by group, outcome, decision and prediction; counting them once makes 500 resamples cheap.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,14 @@ from credit_model.arrays import BadArray, FloatArray, IntArray
 LEAST_GROUP = 20
 SMALL = "(small groups)"
 RATES = ("bad_rate", "approval_rate", "false_positive_rate", "false_negative_rate")
+FOUR_FIFTHS = 0.8
+EVEN = {
+    "demographic_parity_difference": 0.0,
+    "demographic_parity_ratio": 1.0,
+    "equalized_odds_difference": 0.0,
+}
+_LEVEL = 0.95
+_ROUNDING = 1e-9
 _SHAPE = (-1, 2, 2, 2)  # group, bad, approved, prediction
 
 
@@ -26,13 +34,21 @@ class Fairness:
     Attributes:
         table: one row per group: ``group``, ``decisions``, ``bads``, ``observed_to_expected``, and with the ends of their
             95 % intervals (``_low``, ``_high``) ``RATES`` and ``roc_auc``; null where a group has too few cases.
-        disparities: ``measure``, ``value``, ``low``, ``high``: ``demographic_parity_difference`` and
+        disparities: ``measure``, ``value``, ``low``, ``high``, ``chance``: ``demographic_parity_difference`` and
             ``demographic_parity_ratio`` of approval, ``equalized_odds_difference`` of the prediction; 0, 1 and 0 mean
-            equal treatment. One that is not defined, such as the ratio where no decision is approved, is absent.
+            equal treatment. With groups assigned at random the interval excludes equal treatment in 5 % of the draws;
+            ``chance`` is the share of random assignments that are as uneven. One that is not defined, such as the ratio
+            where no decision is approved, is absent.
     """
 
     table: pl.DataFrame
     disparities: pl.DataFrame
+
+    @property
+    def four_fifths(self) -> bool | None:
+        """Whether the lowest approval rate is at least four fifths of the highest; None where nobody is approved."""
+        ratio = self.disparities.filter(pl.col("measure") == "demographic_parity_ratio")["value"]
+        return bool(ratio.item() >= FOUR_FIFTHS) if len(ratio) else None
 
 
 @dataclass(frozen=True)
@@ -60,13 +76,12 @@ def fairness(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> F
     Args:
         group: text, one per decision; never a feature of the model.
         judged: the decisions.
-        seed: of the resampling.
-        times: number of resamples.
+        seed: of the resampling and of the random assignments.
+        times: number of resamples, and of random assignments.
     """
     names, place = np.unique(_pooled(group), return_inverse=True)
-    cell = (place * 8 + judged.bad * 4 + judged.approved * 2 + judged.prediction).astype(np.intp)
-    once = np.ones(len(cell), dtype=np.intp)
-    draws = [once, *metrics.draws(judged.customers, seed, times)]
+    cell = place * 8 + _cells(judged)
+    draws = [np.ones(len(cell), dtype=np.intp), *metrics.draws(judged.customers, seed, times)]
     rates = [_rates(_counts(cell, drawn, len(names))) for drawn in draws]
     rows = [
         {"group": str(name)}
@@ -75,7 +90,29 @@ def fairness(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> F
         | _auc(judged, place == number, seed, times)
         for number, name in enumerate(names)
     ]
-    return Fairness(_table(rows), _disparity_table([_disparities(each) for each in rates]))
+    return Fairness(_table(rows), disparities(group, judged, seed, times))
+
+
+def disparities(group: pl.Series, judged: Judged, seed: int, times: int = 500) -> pl.DataFrame:
+    """The disparities of ``Fairness``, with intervals from groups assigned at random.
+
+    Args:
+        group: text, one per decision.
+        judged: the decisions.
+        seed: of the random assignments.
+        times: number of random assignments.
+    """
+    names, place = np.unique(_pooled(group), return_inverse=True)
+    cells, once = _cells(judged), np.ones(len(place), dtype=np.intp)
+    found, *random = (
+        _disparities(_rates(_counts(drawn * 8 + cells, once, len(names))))
+        for drawn in (place, *_shuffled(place, judged.customers, seed, times))
+    )
+    return _disparity_table(found, random)
+
+
+def _cells(judged: Judged) -> IntArray:
+    return (judged.bad * 4 + judged.approved * 2 + judged.prediction).astype(np.intp)
 
 
 def _counts(cell: IntArray, drawn: IntArray, groups: int) -> FloatArray:
@@ -139,18 +176,38 @@ def _table(rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=dict.fromkeys(numbers, pl.Float64)).fill_nan(None)
 
 
-def _disparity_table(drawn: list[dict[str, float]]) -> pl.DataFrame:
-    """Each disparity with its reflected interval.
+def _shuffled(
+    place: IntArray, customers: npt.NDArray[np.object_], seed: int, times: int
+) -> Iterator[IntArray]:
+    """Groups assigned at random: every customer gets the groups of another customer."""
+    _, owner, decisions = np.unique(customers.astype(str), return_inverse=True, return_counts=True)
+    order = np.argsort(owner, kind="stable")
+    first = np.cumsum(decisions) - decisions
+    position = np.empty(len(owner), dtype=np.intp)
+    position[order] = np.arange(len(owner)) - first[owner[order]]
+    random = np.random.default_rng(seed)
+    for _ in range(times):
+        other = random.permutation(len(decisions))[owner]
+        yield place[order][first[other] + position % decisions[other]]
 
-    The widest of differences grows when cases are drawn again, as it did when they were drawn first; the resamples' middle
-    would miss the truth on that side, and what they lie beyond the figure is taken off it instead.
+
+def _disparity_table(values: Mapping[str, float], random: list[dict[str, float]]) -> pl.DataFrame:
+    """Each disparity with its interval, from the same disparity of groups assigned at random.
+
+    The largest difference between groups is above 0 even where the groups mean nothing. The interval reaches as far from the
+    disparity as 95 % of the random assignments lie from equal treatment.
     """
-    intervals = _intervals(drawn)
-    rows = [(name, intervals[name], intervals[f"{name}_low"], intervals[f"{name}_high"]) for name in drawn[0]]
-    table = pl.DataFrame(rows, schema=["measure", "value", "low", "high"], orient="row")
-    reflected = {"low": 2 * pl.col("value") - pl.col("high"), "high": 2 * pl.col("value") - pl.col("low")}
-    estimable = table.filter(pl.col("value").is_not_nan())
-    return estimable.with_columns(end.clip(0, 1).alias(name) for name, end in reflected.items())
+    rows = []
+    for name, value in values.items():
+        if np.isnan(value):
+            continue
+        distances = np.array([abs(one[name] - EVEN[name]) for one in random if not np.isnan(one[name])])
+        reach = np.quantile(distances, _LEVEL, method="higher") + _ROUNDING if len(distances) else 1.0
+        chance = (1 + (distances >= abs(value - EVEN[name]) - _ROUNDING).sum()) / (1 + len(distances))
+        rows.append((name, value, max(value - reach, 0.0), min(value + reach, 1.0), float(chance)))
+    schema: dict[str, type[pl.DataType]] = {"measure": pl.String}
+    schema |= dict.fromkeys(("value", "low", "high", "chance"), pl.Float64)
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _pooled(group: pl.Series) -> np.ndarray:

@@ -41,9 +41,9 @@ def fit_xgboost(
         "colsample_bytree": params["columns"],
     }
     if table.width > params["inputs"]:
-        scout = _grow(table, bad, seed, directions, parameters, params["trees"])
+        scout = grow(table, bad, seed, directions, parameters, params["trees"])
         table = _most_gaining(table, _gains(scout), params["inputs"])
-    return _grow(table, bad, seed, directions, parameters, params["trees"])
+    return grow(table, bad, seed, directions, parameters, params["trees"])
 
 
 def fit_forest(
@@ -53,9 +53,9 @@ def fit_forest(
     parameters = _one_round(bad, params) | {"subsample": 0.632, "colsample_bynode": params["columns"]}
     if table.width > params["inputs"]:
         few = {**parameters, "num_parallel_tree": params["trees"] // SCOUTS}
-        scout = _grow(table, bad, seed, directions, few, 1)
+        scout = grow(table, bad, seed, directions, few, 1)
         table = _most_gaining(table, _gains(scout), params["inputs"])
-    return _grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": params["trees"]}, 1)
+    return grow(table, bad, seed, directions, {**parameters, "num_parallel_tree": params["trees"]}, 1)
 
 
 def fit_tree(
@@ -63,9 +63,9 @@ def fit_tree(
 ) -> Trees:
     """Fit one decision tree on all cases; it is grown again on the features that it splits, so that it needs no other."""
     parameters = _one_round(bad, params)
-    scout = _grow(table, bad, seed, directions, parameters, 1)
+    scout = grow(table, bad, seed, directions, parameters, 1)
     used = len(scout.booster.get_score())
-    return _grow(_most_gaining(table, _gains(scout), max(used, 1)), bad, seed, directions, parameters, 1)
+    return grow(_most_gaining(table, _gains(scout), max(used, 1)), bad, seed, directions, parameters, 1)
 
 
 def fit_lightgbm(
@@ -116,7 +116,7 @@ def _one_round(bad: BadArray, params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _grow(
+def grow(
     table: pl.DataFrame,
     bad: BadArray,
     seed: int,
@@ -124,6 +124,7 @@ def _grow(
     parameters: Mapping[str, Any],
     rounds: int,
 ) -> Trees:
+    """Trees of a table by XGBoost: ``parameters`` in its own words, a categorical feature by the code of its level."""
     import xgboost
 
     inputs, levels = tuple(table.columns), _levels(table)

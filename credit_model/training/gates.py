@@ -1,146 +1,291 @@
-"""Gates that keep a model from promotion: a leaking label, a feature that copies it, or no gain over the baselines."""
+"""What speaks against a model: each gate holds one figure against one limit, and says so in one sentence.
 
-from collections.abc import Mapping
+A failed gate keeps a version from becoming champion; a warning is shown. Limits allow for the sample: a gate fails where the
+whole interval of its figure is beyond the limit, so that all of them together stop few sound models
+(``scripts/trials/gates.py`` measures how few), base rates that move from month to month included.
+"""
+
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-
-import numpy as np
-import polars as pl
+from typing import Literal
 
 from credit_model import metrics
-from credit_model.arrays import BadArray, FloatArray
-from credit_model.data.transactions import Tidy
-from credit_model.training.baselines import customer_base_risk, recency_risk
-from credit_model.training.dataset import Dataset
-from credit_model.training.rfm import rfm
+from credit_model.settings import lists
+from credit_model.training.baselines import ANY_HISTORY, CUSTOMER_BASE, RECENCY, Baseline
+from credit_model.training.leaks import MOST_INFORMATION, MOST_LOSS, AttributeWeight
 from credit_model.training.sample import Recipe
 
+State = Literal["passed", "failed", "warning", "not assessed"]
+Figures = Mapping[str, float]
+
 REFUSED_AUC, CHANCE = 0.98, 0.5
+LEAST_LIFT = 0.02
+MOST_BELOW = -0.002
+CALIBRATED, NEARLY_CALIBRATED = (0.8, 1.25), (0.67, 1.5)
+LEAST_SPREAD = 0.1
+DRIFT = 0.25
+_BETTER = "better than {} alone"
+_FEW = f"the test part has fewer than {metrics.LEAST_CASES} of a class"
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """A baseline on the same decisions of the test part as the model.
+class Gate:
+    """One question that a model must pass.
 
     Attributes:
-        name: ``recency`` or ``customer_base`` (MBG/NBD).
-        roc_auc: AUC of the baseline.
-        lift: 95 % interval of the model's AUC less the baseline's, resampling customers.
+        name: of the question.
+        state: ``failed`` keeps the version from becoming champion.
+        figure: what was measured; None where the question is no number, or was not assessed.
+        limit: what the figure was held against.
+        sentence: figure and limit in words, or why it was not assessed.
     """
 
     name: str
-    roc_auc: float
-    lift: tuple[float, float]
+    state: State
+    figure: float | None
+    limit: float | None
+    sentence: str
 
 
-def baselines(
-    transactions: Tidy, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int
-) -> tuple[Baseline, ...]:
-    """Recency alone and MBG/NBD, on scored decisions of the test part with history; none where a class has fewer than 20.
+def judge(
+    recipe: Recipe,
+    figures: Figures,
+    separations: Mapping[str, float],
+    baselines: tuple[Baseline, ...],
+    attributes: tuple[AttributeWeight, ...],
+) -> tuple[Gate, ...]:
+    """Every gate of a model.
 
     Args:
-        transactions: tidy transactions.
-        dataset: features and labels.
-        probability: of bad, out of time, shape (n,); NaN outside the test part.
-        recipe: how the model was trained.
-        outcome_days: length of the performance window in days.
+        recipe: how it was trained.
+        figures: of the evaluation.
+        separations: how well each feature alone ranks the label.
+        baselines: what needs no model.
+        attributes: what hangs on each attribute.
     """
-    measured = rfm(transactions, dataset.decisions, recipe.history_days)
-    return baselines_of(measured, dataset, probability, recipe, outcome_days)
-
-
-def baselines_of(
-    measured: pl.DataFrame, dataset: Dataset, probability: FloatArray, recipe: Recipe, outcome_days: int
-) -> tuple[Baseline, ...]:
-    """As ``baselines``, from what ``rfm`` gives for the dataset's decisions over the observation window."""
-    history = (dataset.features["transaction_count"] > 0).to_numpy()
-    test = ~np.isnan(probability) & history
-    if not metrics.estimable(dataset.bad[test]):
-        return ()
-    train = dataset.part("train") & history
-    seen, judged = measured.filter(pl.Series(train)), measured.filter(pl.Series(test))
-    risks = {
-        "recency": recency_risk(judged, recipe.history_days),
-        "customer_base": customer_base_risk(seen if train.any() else judged, judged, outcome_days),
-    }
-    bad, people = dataset.bad[test], dataset.customers[test]
-    return tuple(
-        Baseline(
-            name,
-            metrics.roc_auc(bad, risk),
-            metrics.paired_interval(metrics.roc_auc, bad, (probability[test], risk), people, recipe.seed),
-        )
-        for name, risk in risks.items()
+    return (
+        _label(recipe.target),
+        _learned_from(figures),
+        _judged_by(figures),
+        *_discrimination(figures),
+        *_copies(separations),
+        *map(_baseline, baselines),
+        *_without_baseline({baseline.name for baseline in baselines}),
+        _yardstick(figures, recipe.candidate),
+        _calibration(figures),
+        _spread(figures),
+        _stability(figures),
+        _cost(figures, given=recipe.costs_given),
+        *_leaks(attributes, recipe.confirmed),
     )
 
 
-def copies(features: pl.DataFrame, bad: BadArray) -> dict[str, float]:
-    """The features that alone rank the label almost perfectly, with their AUC; such a feature probably leaks the label.
-
-    A feature is ranked ascending and descending, a categorical one by the bad rate of its levels, those with fewer than 20
-    decisions pooled. Missing values may reveal the label too: they are ranked lowest, ranked highest, and left out; the largest
-    AUC counts.
-
-    Args:
-        features: one row per decision.
-        bad: 1 for bad, 0 for good, shape (n,).
-
-    Returns:
-        The AUC, above 0.98, by feature; empty where a class has fewer than 20 decisions.
-    """
-    if not metrics.estimable(bad):
-        return {}
-    separations = {name: _separation(_as_risk(features[name], bad), bad) for name in features.columns}
-    return {name: auc for name, auc in separations.items() if auc > REFUSED_AUC}
+def sentences(gates: tuple[Gate, ...], state: State) -> tuple[str, ...]:
+    """What the gates of one state say."""
+    return tuple(gate.sentence for gate in gates if gate.state == state)
 
 
-def failed(
-    target: str,
-    figures: Mapping[str, float],
-    found: Mapping[str, float],
-    beaten: tuple[Baseline, ...],
-) -> list[str]:
-    """The gates that a model failed, one sentence each; empty where it may be promoted.
+def lines(gates: tuple[Gate, ...]) -> list[str]:
+    """One line per gate, for the reader."""
+    return [f"gate {gate.name}: {gate.state}: {gate.sentence}" for gate in gates]
 
-    Args:
-        target: what bad means: ``rfm_proxy``, ``same_window`` or ``observed_default``.
-        figures: measures of the evaluation, by name.
-        found: what ``copies`` gives.
-        beaten: what ``baselines`` gives.
-    """
-    reasons = []
+
+def _label(target: str) -> Gate:
     if target == "same_window":
-        reasons.append("the label is made of the features' own window")
-    reasons += [
-        f"the feature {name} alone gives AUC {auc:.3f}: it copies the label" for name, auc in found.items()
-    ]
+        return Gate("label", "failed", None, None, "the label is made of the features' own window")
+    return Gate("label", "passed", None, None, "the label comes after the features' window")
+
+
+def _learned_from(figures: Figures) -> Gate:
+    bads, goods, least = figures["train_bads"], figures["train_goods"], metrics.LEAST_CASES
+    said = f"the training part has {bads:.0f} bad and {goods:.0f} good decisions to learn from; at least {least} of each"
+    rarer = min(bads, goods)
+    return Gate("cases to learn from", _state(failed=rarer < least), rarer, least, f"{said} are needed")
+
+
+def _judged_by(figures: Figures) -> Gate:
+    decisions, bads, least = figures["test_decisions"], figures["test_bads"], metrics.LEAST_CASES
+    rarer = min(bads, decisions - bads)
+    said = f"the test part has {bads:.0f} bad of {decisions:.0f} decisions; at least {least} of each class are needed"
+    said += ": not estimable" if rarer < least else ""
+    return Gate("cases to judge by", _state(failed=rarer < least), rarer, least, said)
+
+
+def _discrimination(figures: Figures) -> tuple[Gate, ...]:
+    better, honest = "better than chance", "not too good"
     auc = figures.get("test_roc_auc")
     if auc is None:
-        return [*reasons, "the test part has fewer than 20 of a class: not estimable"]
+        return _not_assessed(better, _FEW), _not_assessed(honest, _FEW)
+    low, high = figures["test_roc_auc_low"], figures["test_roc_auc_high"]
+    said = f"test AUC {auc:.3f} ({low:.3f} to {high:.3f})"
+    chance = f"{said} is {'not ' if low <= CHANCE else ''}clearly better than chance, whose AUC is {CHANCE:g}"
+    leak = f"test AUC {auc:.3f} is at most {REFUSED_AUC:g}"
     if auc > REFUSED_AUC:
-        reasons.append(f"test AUC {auc:.3f} is too good to be honest: look for a leak")
-    if figures["test_roc_auc_low"] <= CHANCE:
-        reasons.append(f"test AUC {auc:.3f} is not clearly better than chance")
-    reasons += [
-        f"not clearly better than {baseline.name.replace('_', ' ')} alone on the test part"
-        for baseline in beaten
-        if not baseline.lift[0] > 0
-    ]
-    return reasons
+        leak = f"test AUC {auc:.3f} is above {REFUSED_AUC:g}, too good to be honest: look for a leak"
+    return (
+        Gate(better, _state(failed=low <= CHANCE), low, CHANCE, chance),
+        Gate(honest, _state(failed=auc > REFUSED_AUC), auc, REFUSED_AUC, leak),
+    )
 
 
-def _separation(risk: FloatArray, bad: BadArray) -> float:
-    """The largest AUC of a risk, ranked ascending or descending; it is NaN where it is unknown."""
-    told = ~np.isnan(risk)
-    aucs = [metrics.roc_auc(bad, np.where(told, risk, end)) for end in (-np.inf, np.inf)]
-    if metrics.estimable(bad[told]):
-        aucs.append(metrics.roc_auc(bad[told], risk[told]))
-    return max(max(auc, 1 - auc) for auc in aucs)
+def _copies(separations: Mapping[str, float]) -> tuple[Gate, ...]:
+    name = "no copy of the label"
+    if not separations:
+        reason = f"there are fewer than {metrics.LEAST_CASES} decisions of a class"
+        return (_not_assessed(name, reason),)
+    said = "the feature {} alone gives AUC {:.3f}, above {:g}: it copies the label"
+    copies = {feature: auc for feature, auc in separations.items() if auc > REFUSED_AUC}
+    if copies:
+        return tuple(
+            Gate(name, "failed", auc, REFUSED_AUC, said.format(feature, auc, REFUSED_AUC))
+            for feature, auc in copies.items()
+        )
+    best = max(separations.values())
+    passed = f"no feature alone gives an AUC above {REFUSED_AUC:g}; the highest is {best:.3f}"
+    return (Gate(name, "passed", best, REFUSED_AUC, passed),)
 
 
-def _as_risk(values: pl.Series, bad: BadArray) -> FloatArray:
-    if values.dtype != pl.String:
-        return values.cast(pl.Float64).to_numpy()
-    level, rare = pl.col("level"), pl.len().over("level") < metrics.LEAST_CASES
-    table = pl.DataFrame({"level": values, "bad": bad}).with_columns(pooled=pl.when(~rare).then(level))
-    rate = pl.col("bad").mean().over("pooled", level.is_null())
-    return table.select(pl.when(level.is_not_null()).then(rate)).to_series().to_numpy()
+def _baseline(baseline: Baseline) -> Gate:
+    """What is free must not be better; of recency and the customer base, a model that may gain next to nothing fails too."""
+    alone, (low, high) = baseline.words, baseline.lift
+    name = _BETTER.format(alone)
+    least = LEAST_LIFT if baseline.name in {RECENCY, CUSTOMER_BASE} else 0.0
+    said = f"AUC of {alone} alone {baseline.roc_auc:.3f} on the test part; of the model {low:+.3f} to {high:+.3f} more"
+    if low > 0:
+        return Gate(name, "passed", low, 0.0, f"{said}, above 0: clearly better")
+    if high > least:
+        return Gate(name, "warning", high, least, f"{said}, which reaches 0: not clearly better")
+    return Gate(
+        name, "failed", high, least, f"{said}, not above {least:g}: not clearly better than {alone} alone"
+    )
+
+
+def _without_baseline(measured: Set[str]) -> tuple[Gate, ...]:
+    reasons = dict.fromkeys((RECENCY, CUSTOMER_BASE), f"{_FEW} with a history")
+    reasons[ANY_HISTORY] = f"{_FEW}, or all of it or none has a history"
+    return tuple(
+        _not_assessed(_BETTER.format(name.replace("_", " ")), reason)
+        for name, reason in reasons.items()
+        if name not in measured
+    )
+
+
+def _yardstick(figures: Figures, candidate: str) -> Gate:
+    name = "not below the yardstick"
+    model, plain = figures["compared_roc_auc"], figures["yardstick_roc_auc"]
+    low, high = figures["lift_over_yardstick_low"], figures["lift_over_yardstick_high"]
+    said = (
+        f"AUC out of fold {model:.3f}, of the yardstick, a plain boosted model, {plain:.3f}; "
+        f"difference {low:+.4f} to {high:+.4f}, "
+    )
+    if high >= 0:
+        return Gate(name, "passed", high, MOST_BELOW, f"{said}not below 0")
+    if high >= MOST_BELOW:
+        return Gate(name, "warning", high, MOST_BELOW, f"{said}below 0; {MOST_BELOW:g} is allowed")
+    if candidate != "auto":
+        asked = f"candidate={candidate} was asked for"
+        return Gate(name, "warning", high, MOST_BELOW, f"{said}below {MOST_BELOW:g}; {asked}")
+    return Gate(name, "failed", high, MOST_BELOW, f"{said}below {MOST_BELOW:g}")
+
+
+def _calibration(figures: Figures) -> Gate:
+    name, ratio = "calibration of the test part", figures.get("test_calibration_in_the_large")
+    if ratio is None:
+        return _not_assessed(name, _FEW)
+    low, high = (figures[f"test_calibration_in_the_large_{end}"] for end in ("low", "high"))
+    least, most = NEARLY_CALIBRATED
+    said = (
+        f"on the test part {ratio:.2f} bads were observed for each one expected ({low:.2f} to {high:.2f}); "
+    )
+    limit = least if ratio < 1 else most
+    if high < least or low > most:
+        return Gate(name, "failed", ratio, limit, f"{said}the interval must reach {least:g} to {most:g}")
+    if (high < 1 or low > 1) and not CALIBRATED[0] <= ratio <= CALIBRATED[1]:
+        return Gate(
+            name, "warning", ratio, limit, f"{said}the probability is off; {least:g} to {most:g} is allowed"
+        )
+    return Gate(name, "passed", ratio, limit, f"{said}{least:g} to {most:g} is allowed")
+
+
+def _spread(figures: Figures) -> Gate:
+    spreads = [figures[name] for name in ("served_spread", "test_spread") if name in figures]
+    least = min(spreads)
+    said = (
+        f"the middle 98 % of the probabilities span {least:.3g} times their mean; at least {LEAST_SPREAD:g}"
+    )
+    same = ": all decisions get nearly the same" if least < LEAST_SPREAD else ""
+    state = _state(failed=least < LEAST_SPREAD)
+    return Gate("spread of the probability", state, least, LEAST_SPREAD, f"{said} are needed{same}")
+
+
+def _stability(figures: Figures) -> Gate:
+    name, psi = "stability of the score", figures.get("test_score_psi")
+    if psi is None:
+        return _not_assessed(name, "there are not two parts to compare")
+    noted = figures["test_score_psi_limit"]
+    limit = max(DRIFT, noted)
+    said = f"PSI of the score from the training to the test part is {psi:.3f}; the limit is {limit:.3g}"
+    if limit >= psi > noted:
+        return Gate(name, "warning", psi, limit, f"{said}, and above {noted:.3g} it has moved")
+    return Gate(name, _state(failed=psi > limit), psi, limit, said)
+
+
+def _cost(figures: Figures, *, given: bool) -> Gate:
+    name = "worth its errors"
+    excess = figures.get("test_excess_cost")
+    if excess is None:
+        return _not_assessed(name, _FEW)
+    low, cost = figures["test_excess_cost_low"], figures["test_expected_cost"]
+    free = cost - excess
+    said = f"errors of the model's predictions cost {cost:.3f} a decision, and {free:.3f} with everybody approved or rejected"
+    if excess <= 0:
+        return Gate(name, "passed", cost, free, said)
+    if low > 0 and given:
+        return Gate(name, "failed", cost, free, f"{said}: the model costs more than none")
+    way = "give bands and a threshold that fit the costs" if given else _WAY_OUT
+    return Gate(name, "warning", cost, free, f"{said}; {way}")
+
+
+_WAY_OUT = "costs and bands are the defaults: give cost_false_negative and cost_false_positive of your business, or bands"
+
+
+def _leaks(attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...]) -> tuple[Gate, ...]:
+    name = "no suspected leak"
+    if not attributes:
+        return (_not_assessed(name, "there are no attributes, or too few cases to say"),)
+    suspects = [attribute for attribute in attributes if attribute.suspected]
+    if not suspects:
+        most = max(attribute.information_value for attribute in attributes)
+        said = f"no attribute has an information value above {MOST_INFORMATION:g}; the highest is {most:.2f}"
+        return (
+            Gate(
+                name,
+                "passed",
+                most,
+                MOST_INFORMATION,
+                f"{said}, and none is worth more than {MOST_LOSS:g} of AUC",
+            ),
+        )
+    return tuple(_suspect(name, attribute, confirmed) for attribute in suspects)
+
+
+def _suspect(name: str, attribute: AttributeWeight, confirmed: tuple[str, ...]) -> Gate:
+    information, loss = attribute.information_value, attribute.loss
+    said = f"the attribute {attribute.name} has an information value of {information:.2f} (limit {MOST_INFORMATION:g})"
+    said += "" if loss is None else f", and without it AUC changes by {-loss:+.3f} (limit -{MOST_LOSS:g})"
+    informs = information > MOST_INFORMATION
+    figure, limit = (information, MOST_INFORMATION) if informs else (loss, MOST_LOSS)
+    if attribute.name in confirmed:
+        return Gate(
+            name, "warning", figure, limit, f"{said}; confirmed to be known at the decision (confirm)"
+        )
+    way = f"if it is known at the decision, say so with confirm={lists.join([attribute.name])}"
+    return Gate(name, "failed", figure, limit, f"{said}: a suspected leak; {way}")
+
+
+def _state(*, failed: bool) -> State:
+    return "failed" if failed else "passed"
+
+
+def _not_assessed(name: str, reason: str) -> Gate:
+    return Gate(name, "not assessed", None, None, reason)

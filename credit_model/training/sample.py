@@ -1,13 +1,13 @@
 """Samples: labelled decisions, each with its part (train, test or excluded), and the recipe to train on them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
 from credit_model.data import cells, files
-from credit_model.data.decisions import Attribute, learn_attributes, read_decisions
+from credit_model.data.decisions import OPENING_BALANCE, Attribute, learn_attributes, read_decisions
 from credit_model.data.formats import AS_READ, Formats, row
 from credit_model.data.outcomes import KNOWN_AT, counted, observed
 from credit_model.data.suggest import suggest
@@ -28,8 +28,11 @@ class Recipe:
         history_days: length of the observation window in days.
         target: ``rfm_proxy``, ``same_window`` or ``observed_default``.
         attributes: application attributes among the decisions' columns.
+        ratios: pairs of numbers, attributes or features, whose quotients are features.
         include: features to use that are not used by default.
         candidate: the candidate to serve, or ``auto``, which chooses it.
+        tolerance: the most AUC that a simpler candidate may lose to the best.
+        apart: how the test part was set apart: ``time`` or ``customer``.
         search: ``none``, ``grid`` or ``random``: how each candidate's parameters are chosen.
         scale: between probability and points.
         costs: of a false negative (a bad approved) and of a false positive (a good rejected).
@@ -37,24 +40,39 @@ class Recipe:
         columns: contract name -> column name of the files, kept in the model.
         formats: how cells of the files are written, kept in the model.
         seed: of everything random.
+        costs_given: whether costs, a threshold or bands were asked for.
+        confirmed: attributes that look like a leak and that a person has confirmed.
     """
 
     history_days: int
     target: str
     attributes: tuple[Attribute, ...] = ()
+    ratios: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
     candidate: str = "auto"
     search: str = "none"
+    tolerance: float = 0.002
+    apart: str = "time"
     scale: Scale = field(default_factory=Scale)
     costs: tuple[float, float] = (10.0, 1.0)
     bands: Bands = field(default_factory=Bands)
     columns: Mapping[str, str] = field(default_factory=dict)
     formats: Formats = AS_READ
     seed: int = 42
+    costs_given: bool = False
+    confirmed: tuple[str, ...] = ()
+
+    @property
+    def tested(self) -> str:
+        """What the test part is, in words: ``out of time`` or ``out of customer``."""
+        return f"out of {self.apart}"
 
 
 OBSERVED_HISTORY, OBSERVED_OUTCOME = 365, 30
 SILENCE = 0.99
+ONE_MOMENT = (
+    "test: a draw of customers, since all decisions were made at one moment and none is later than another"
+)
 GROUP = "fairness_group"
 
 
@@ -63,7 +81,8 @@ class Sample:
     """Labelled decisions and how to train on them.
 
     Attributes:
-        decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, the group where one is named.
+        decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, ``opening_balance`` where it is
+            given, the group where one is named.
         recipe: how to train on them.
         outcome_days: length of the performance window in days.
         proxy: the proxy label; None with real outcomes.
@@ -97,10 +116,12 @@ def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
     chosen = proxy.labels
     if settings.target == "same_window":
         chosen = rfm_proxy.same_window(transactions, proxy.labels.decisions, plan.history_days)
-    parted = _parted(
-        settings, chosen.decisions, lambda decisions: splits.by_observation_date(decisions, plan.test)
-    )
-    recipe = _recipe(settings, plan.history_days, chosen.target)
+    if settings.split == "random":
+        share = settings.test_share or splits.RANDOM_TEST_SHARE
+        parted, apart = splits.out_of_customer(chosen.decisions, settings.seed, share), "customer"
+    else:
+        parted, apart = splits.by_observation_date(chosen.decisions, plan.test), "time"
+    recipe = replace(_recipe(settings, plan.history_days, chosen.target), apart=apart)
     return Sample(parted, recipe, plan.outcome_days, proxy, _proxy_lines(plan, proxy))
 
 
@@ -131,13 +152,14 @@ def observed_sample(
     table = labels.decisions
     if attributes is None:
         attributes = learn_attributes(table, settings.attributes)
-    read = read_decisions({c: table[c] for c in table.columns}, table.height, attributes)
+    scalars = attributes + ((OPENING_BALANCE,) if OPENING_BALANCE.name in table.columns else ())
+    read = read_decisions({c: table[c] for c in table.columns}, table.height, scalars)
     _check_attributes(read.faults)
     decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, settings.group, attributes)))
     recipe = replace(
         _recipe(settings, settings.history_days or OBSERVED_HISTORY, labels.target), attributes=attributes
     )
-    parted = _parted(settings, decisions, splits.out_of_time)
+    parted, apart = _observed_parts(settings, decisions)
     left_out = {**labels.left_out, **splits.exclusions(parted)}
     lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
     waiting = f"outcomes known after {lag:.0f} days on average"
@@ -146,11 +168,12 @@ def observed_sample(
     if at_once:
         waiting = f"outcomes taken as known at once: the decisions span less than {3 * OBSERVED_OUTCOME} days"
     lines = (
-        f"label: observed defaults, history {recipe.history_days} days; {waiting}",
+        f"label: observed defaults; {waiting}",
+        *((ONE_MOMENT,) if apart == "customer" and settings.split == "time" else ()),
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
         *_bad_lines(outcomes, settings),
     )
-    return Sample(parted, recipe, wait, None, lines)
+    return Sample(parted, replace(recipe, apart=apart), wait, None, lines)
 
 
 def _check_attributes(faults: pl.DataFrame) -> None:
@@ -174,16 +197,51 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
     return Recipe(
         history_days,
         target,
+        ratios=_pairs(settings.ratios),
         include=settings.include,
         candidate=settings.candidate,
         search=settings.search,
+        tolerance=settings.tolerance,
         scale=scale,
         costs=costs,
         bands=_bands(settings, costs, target),
         columns=settings.columns,
         formats=AS_READ.said(settings.date_format, settings.decimal),
         seed=settings.seed,
+        costs_given=_costs_given(settings),
+        confirmed=settings.confirm,
     )
+
+
+def _pairs(ratios: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in ratios:
+        upper, slash, lower = text.partition("/")
+        if not (upper and slash and lower) or "/" in lower:
+            raise ValueError(f"ratios: {text!r} is no quotient; write two names, such as bill/limit_bal")
+        pairs.append((upper, lower))
+    return tuple(pairs)
+
+
+def _costs_given(settings: Settings) -> bool:
+    """Whether what an error costs, or what follows from it, is the user's own and not the default."""
+    own, default = (
+        (each.cost_false_negative, each.cost_false_positive, each.threshold, each.bands)
+        for each in (settings, Settings())
+    )
+    return own != default
+
+
+def check_confirmed(recipe: Recipe) -> None:
+    """Refuse to confirm what is no attribute.
+
+    Raises:
+        ValueError: a name is none of the attributes.
+    """
+    names = [attribute.name for attribute in recipe.attributes]
+    for name in recipe.confirmed:
+        if name not in names:
+            raise ValueError(f"confirm: {name} is none of the attributes; {suggest(name, names)}")
 
 
 def _bands(settings: Settings, costs: tuple[float, float], target: str) -> Bands:
@@ -215,12 +273,15 @@ def _spans_less_than(moments: pl.Series, days: int) -> bool:
     return span is None or int(span) < days
 
 
-def _parted(
-    settings: Settings, decisions: pl.DataFrame, by_time: Callable[[pl.DataFrame], pl.DataFrame]
-) -> pl.DataFrame:
-    return (
-        splits.out_of_customer(decisions, settings.seed) if settings.split == "random" else by_time(decisions)
-    )
+def _observed_parts(settings: Settings, decisions: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """Decisions with their part, and whether it was set apart by time or by customer."""
+    if settings.split == "random":
+        share = settings.test_share or splits.RANDOM_TEST_SHARE
+        return splits.out_of_customer(decisions, settings.seed, share), "customer"
+    share = settings.test_share or splits.TEST_SHARE
+    if decisions["as_of"].n_unique() == 1:
+        return splits.out_of_customer(decisions, settings.seed, share), "customer"
+    return splits.out_of_time(decisions, share), "time"
 
 
 def _proxy_lines(plan: ObservationDates, proxy: rfm_proxy.Proxy) -> tuple[str, ...]:

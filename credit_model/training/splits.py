@@ -85,6 +85,16 @@ def out_of_customer(
     return decisions.with_columns(part=part)
 
 
+def first_customers(decisions: pl.DataFrame, most: int, seed: int = 42) -> pl.DataFrame:
+    """At most so many decisions, in order: those of the customers whose hashes come first, whole customers only."""
+    if decisions.height <= most:
+        return decisions
+    sizes = decisions.group_by("CustomerId").len()
+    ranked = sizes.with_columns(_hashes(sizes["CustomerId"], seed).alias("lot")).sort("lot")
+    kept = ranked.filter(pl.col("len").cum_sum() <= most)["CustomerId"]
+    return decisions.filter(pl.col("CustomerId").is_in(kept.implode()))
+
+
 def _labelled(decisions: pl.DataFrame) -> pl.DataFrame:
     determinate = decisions.drop_nulls("bad")
     if determinate.is_empty():

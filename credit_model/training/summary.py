@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from credit_model.data.transactions import Tidy
+from credit_model.training.baselines import Baseline
 from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.dataset import PARTS, Dataset
-from credit_model.training.gates import Baseline
 from credit_model.training.sample import Sample
 from credit_model.training.train import Trained
 
@@ -18,7 +18,12 @@ def summary(
     beaten: tuple[Baseline, ...],
 ) -> tuple[str, ...]:
     """The lines of the summary: data, label, result, comparisons."""
-    return (*_data(transactions), *sample.lines, *_result(trained, figures), *_comparisons(figures, beaten))
+    return (
+        *_data(transactions),
+        *sample.lines,
+        *_result(trained, figures),
+        *_comparisons(figures, beaten, trained.tested),
+    )
 
 
 def auc(figures: Mapping[str, float], part: str) -> str:
@@ -45,28 +50,37 @@ def _result(trained: Trained, figures: Mapping[str, float]) -> list[str]:
     if trained.dataset.invalid:
         lines.append(f"left out: {trained.dataset.invalid} decisions whose transactions are at fault")
     lines += [_candidate(name, trained) for name in trained.comparison]
-    lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features")
+    plain = trained.yardstick
+    lines.append(f"yardstick, a plain boosted model: AUC {plain.mean:.4f} ± {plain.standard_error:.4f}")
+    lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features{_why(trained)}")
     lines.append(f"AUC out of fold, all decisions, grouped by customer: {auc(figures, 'grouped')}")
-    lines.append(f"AUC out of time, trained on the earlier part alone: {auc(figures, 'test')}")
+    lines.append(f"AUC {trained.tested}, trained on the training part alone: {auc(figures, 'test')}")
     if figures["grouped_with_history_decisions"] < figures["grouped_decisions"]:
         lines.append(
             f"with history only: {auc(figures, 'grouped_with_history')} out of fold, "
-            f"{auc(figures, 'test_with_history')} out of time"
+            f"{auc(figures, 'test_with_history')} {trained.tested}"
         )
     return lines
+
+
+def _why(trained: Trained) -> str:
+    """Why a candidate was taken that was neither asked for nor compared on the training part alone."""
+    if trained.choosable:
+        return ""
+    return "; the training part has too few cases of a class to choose a candidate on it"
 
 
 def _candidate(name: str, trained: Trained) -> str:
     result = trained.comparison[name]
     line = f"candidate {name}: AUC {result.mean:.4f} ± {result.standard_error:.4f}"
     if name in trained.test_auc:
-        line += f", out of time {trained.test_auc[name]:.4f}"
+        line += f", {trained.tested} {trained.test_auc[name]:.4f}"
     return line + (" (interpretable primary)" if name == PRIMARY else "")
 
 
-def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...]) -> list[str]:
+def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...], tested: str) -> list[str]:
     lines = [
-        f"{baseline.name.replace('_', ' ')} alone, out of time: {baseline.roc_auc:.4f}; the model's lift over it: "
+        f"{baseline.words} alone, {tested}: {baseline.roc_auc:.4f}; the model's lift over it: "
         f"{baseline.lift[0]:+.4f} to {baseline.lift[1]:+.4f}"
         for baseline in beaten
     ]

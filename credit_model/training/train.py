@@ -14,9 +14,10 @@ from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.reference import SCORE, Reference, fit_distribution
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import evaluation
-from credit_model.training.calibration import fit_calibrator
+from credit_model.training.calibration import cross_fitted, fit_calibrator
 from credit_model.training.candidates import CrossValidation, choose
 from credit_model.training.cross_validation import (
+    DEFAULT,
     FOLDS,
     PRIMARY,
     Advance,
@@ -31,7 +32,9 @@ from credit_model.training.cross_validation import (
     search,
 )
 from credit_model.training.dataset import Dataset
+from credit_model.training.leaks import AttributeWeight, attribute_weights
 from credit_model.training.sample import Recipe
+from credit_model.training.yardstick import YARDSTICK, lift_over
 
 LEAST_NO_HISTORY = 30
 LEAST_EFFECT = 0.02
@@ -49,11 +52,16 @@ class Trained:
             all decisions.
         trials: cross-validation of every point that a search tried, by candidate; empty without a search.
         winner: name of the candidate that the scorer holds.
-        probability: of bad for each decision, out of fold (folds grouped by customer), shape (n,).
+        choosable: whether the training part had 20 cases of each class, so that candidates were chosen on it alone.
+        tested: what the test part is: ``out of time`` or ``out of customer``.
+        yardstick: cross-validation of the plain boosted model, on the decisions and folds of the comparison.
+        attributes: how much the winner depends on each attribute.
+        probability: of bad for each decision, out of fold (folds grouped by customer), shape (n,); the calibrator of a fold
+            was fitted on the other folds.
         test_probability: of bad for the test part, by the recipe fitted on the training part alone, shape (n,); NaN
             elsewhere.
-        test_auc: out of time, by candidate, where the test part has 20 cases of each class.
-        figures: measures by name, as ``evaluation.figures`` gives them.
+        test_auc: of the test part, by candidate, where the test part has 20 cases of each class.
+        figures: measures by name, as ``evaluation.figures`` gives them, and those of the comparison.
     """
 
     scorer: Scorer
@@ -62,6 +70,10 @@ class Trained:
     comparison: Mapping[str, CrossValidation]
     trials: Mapping[str, tuple[CrossValidation, ...]]
     winner: str
+    choosable: bool
+    tested: str
+    yardstick: CrossValidation
+    attributes: tuple[AttributeWeight, ...]
     probability: FloatArray
     test_probability: FloatArray
     test_auc: Mapping[str, float]
@@ -99,7 +111,9 @@ def train(
     comparison = {
         name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }
-    winner = choose(comparison) if recipe.candidate == "auto" else recipe.candidate
+    winner = _winner(comparison, recipe, choosable=choosable)
+    best = comparison[winner]
+    yardstick = compare(YARDSTICK.name, compared, YARDSTICK.default_parameters, recipe, advance, recipe.seed)
     fold = all_cases.fold(recipe.seed)
     final = {
         name: cross_validated(name, all_cases, chosen[name], fold, recipe, advance)
@@ -107,15 +121,23 @@ def train(
     }
     scorers = {name: _scorer(all_known, all_cases, name, result, recipe) for name, result in final.items()}
     scorer = scorers[winner]
-    probability = _filled(rows, scorer.calibrator.probability(final[winner].margin))
-    probability = _with_silent(all_known, scorer, probability)
+    margin = final[winner].margin
+    served = scorer.calibrator.probability(margin)
+    crossed = cross_fitted(margin, all_cases.bad, fold, linear=winner == PRIMARY)
+    ranked, probability = (
+        _with_silent(all_known, scorer, _filled(rows, judged)) for judged in (served, crossed)
+    )
     tests = _tests(train_only, train_cases, comparison, recipe) if rarer(train_cases.bad) >= FOLDS else {}
     test_probability = tests.get(winner, np.full(len(probability), np.nan))
-    figures = evaluation.figures(all_known, scorer.bands, probability, test_probability, recipe)
+    figures = evaluation.figures(all_known, scorer.bands, probability, test_probability, recipe, ranked)
     figures |= {
-        "cv_auc_mean": comparison[winner].mean,
-        "cv_auc_standard_error": comparison[winner].standard_error,
+        "cv_auc_mean": best.mean,
+        "cv_auc_standard_error": best.standard_error,
+        "train_bads": float(train_cases.bad.sum()),
+        "train_goods": float(len(train_cases.bad) - train_cases.bad.sum()),
+        "served_spread": evaluation.spread(served),
     }
+    figures |= lift_over(yardstick.margin, best.margin, compared.bad, compared.customers, recipe.seed)
     return Trained(
         replace(scorer, reference=_reference(all_known, scorer, figures)),
         scorers[PRIMARY],
@@ -123,11 +145,35 @@ def train(
         comparison,
         trials,
         winner,
+        choosable,
+        recipe.tested,
+        yardstick,
+        _attribute_weights(all_known, compared, best, recipe, advance),
         probability,
         test_probability,
         {name: auc for name, judged in tests.items() for auc in _auc(train_only, judged)},
         figures,
     )
+
+
+def _winner(comparison: Mapping[str, CrossValidation], recipe: Recipe, *, choosable: bool) -> str:
+    """The candidate asked for; else the best, or the default where the training part is too small to choose on it alone."""
+    if recipe.candidate != "auto":
+        return recipe.candidate
+    return choose(comparison, recipe.tolerance) if choosable else DEFAULT
+
+
+def _attribute_weights(
+    dataset: Dataset, cases: Cases, best: CrossValidation, recipe: Recipe, advance: Advance
+) -> tuple[AttributeWeight, ...]:
+    """What hangs on each attribute, by the winner fitted again without it on the folds of the comparison."""
+    name, fold = best.candidate.name, cases.fold(recipe.seed)
+
+    def refit(table: pl.DataFrame) -> FloatArray:
+        fewer = replace(cases, table=table)
+        return cross_validated(name, fewer, best.parameters, fold, recipe, advance).margin
+
+    return attribute_weights(cases.table, cases.bad, best.margin, dataset.catalogue, refit)
 
 
 def _reference(dataset: Dataset, scorer: Scorer, figures: Mapping[str, float]) -> Reference:

@@ -10,18 +10,21 @@ from tqdm import tqdm
 
 from credit_model import metrics
 from credit_model.data import files, outcomes
+from credit_model.data.decisions import OPENING_BALANCE
 from credit_model.data.doubts import refuse_doubtful
 from credit_model.data.formats import AS_READ, attributes
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
-from credit_model.training import feature_table, gates, rfm_proxy, train
+from credit_model.training import baselines, feature_table, gates, history_length, leaks, rfm_proxy, train
+from credit_model.training.baselines import Baseline
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
 from credit_model.training.dataset import PARTS, Dataset, build_dataset
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
-from credit_model.training.sample import GROUP, Sample, observed_sample, proxy_sample
+from credit_model.training.gates import Gate
+from credit_model.training.sample import GROUP, Sample, check_confirmed, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
 
@@ -37,18 +40,28 @@ class TrainingResult:
         fairness: how it treats the groups, where one was named.
         figures: every metric by name.
         summary: lines for the reader.
-        failed_gates: why this model must not be promoted; empty where nothing speaks against it.
+        gates: what was asked of the model, and whether it passed.
         used: parameters as they were decided.
     """
 
     trained: Trained
     sample: Sample
-    baselines: tuple[gates.Baseline, ...]
+    baselines: tuple[Baseline, ...]
     fairness: Fairness | None
     figures: Mapping[str, float]
     summary: tuple[str, ...]
-    failed_gates: tuple[str, ...]
+    gates: tuple[Gate, ...]
     used: Mapping[str, object]
+
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Why this model must not be promoted; empty where nothing speaks against it."""
+        return gates.sentences(self.gates, "failed")
+
+    @property
+    def warned_gates(self) -> tuple[str, ...]:
+        """What to look at, though it does not stop the model."""
+        return gates.sentences(self.gates, "warning")
 
 
 def run(settings: Settings) -> TrainingResult:
@@ -60,9 +73,13 @@ def run(settings: Settings) -> TrainingResult:
     table = None if settings.features is None else feature_table.read(settings.features)
     transactions = _transactions(settings)
     sample = _sample(settings, transactions) if table is None else _tabled_sample(settings, table)
+    check_confirmed(sample.recipe)
     customers = _customers(settings, transactions, sample)
-    all_known, train_only = (_dataset(transactions, table, sample, parts) for parts in (PARTS, ("train",)))
     with _progress() as advance:
+        if settings.history_days is None and table is None and settings.target == "observed":
+            sample = _with_history(transactions, sample, advance)
+        parts = (PARTS, ("train",))
+        all_known, train_only = (_dataset(transactions, table, sample, part) for part in parts)
         trained = train.train(all_known, train_only, sample.recipe, advance)
     result = _result(transactions, sample, trained, _baselines(transactions, table, sample, trained))
     return result if customers is None else _written(result, customers, settings.customers_table or "")
@@ -84,21 +101,32 @@ def read(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
 
 
 def _result(
-    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[gates.Baseline, ...]
+    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[Baseline, ...]
 ) -> TrainingResult:
     dataset, recipe = trained.dataset, sample.recipe
     figures = dict(trained.figures) | _proxy_figures(transactions, sample, trained) | _lifts(beaten)
-    copied = gates.copies(dataset.features.filter(pl.Series(dataset.modelled)), dataset.bad[dataset.modelled])
+    rows = dataset.modelled
+    alone = leaks.separations(dataset.features.filter(pl.Series(rows)), dataset.bad[rows])
+    judged = gates.judge(recipe, figures, alone, beaten, trained.attributes)
     return TrainingResult(
         trained,
         sample,
         beaten,
         _fairness(trained, recipe.seed),
         {name: float(value) for name, value in figures.items() if np.isfinite(value)},
-        summary(transactions, sample, trained, figures, beaten),
-        tuple(gates.failed(recipe.target, figures, copied, beaten)),
+        (*summary(transactions, sample, trained, figures, beaten), *gates.lines(judged)),
+        judged,
         _used(sample, trained),
     )
+
+
+def _with_history(transactions: Tidy, sample: Sample, advance: Advance) -> Sample:
+    """A sample with the length of history that its training part speaks for, and the line that says so."""
+    results = history_length.compared_lengths(transactions, sample.decisions, sample.recipe, advance)
+    days = history_length.best_length(results)
+    aucs = ", ".join(f"{length} days {result.mean:.4f}" for length, result in results.items())
+    line = f"history: {days} days" + (f", chosen on the training part by AUC ({aucs})" if aucs else "")
+    return replace(sample, recipe=replace(sample.recipe, history_days=days), lines=(*sample.lines, line))
 
 
 def _customers(settings: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:
@@ -124,11 +152,11 @@ def _dataset(transactions: Tidy, table: FeatureTable | None, sample: Sample, par
 
 def _baselines(
     transactions: Tidy, table: FeatureTable | None, sample: Sample, trained: Trained
-) -> tuple[gates.Baseline, ...]:
+) -> tuple[Baseline, ...]:
     judged = (trained.dataset, trained.test_probability, sample.recipe, sample.outcome_days)
     if table is None:
-        return gates.baselines(transactions, *judged)
-    return gates.baselines_of(table.measured(trained.dataset.decisions), *judged)
+        return baselines.baselines(transactions, *judged)
+    return baselines.baselines_of(table.measured(trained.dataset.decisions), *judged)
 
 
 @contextmanager
@@ -190,7 +218,8 @@ def _outcomes(settings: Settings) -> pl.DataFrame:
         AS_READ.said(settings.date_format, settings.decimal).of_numbers(()),
     )
     table = files.filled(files.read(path, settings.columns, outcomes.OUTCOME_COLUMNS, formats=formats), path)
-    return attributes(table, settings.attributes, settings.decimal, files.place(path))
+    numbers = (*settings.attributes, OPENING_BALANCE.name)
+    return attributes(table, numbers, settings.decimal, files.place(path))
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:
@@ -205,9 +234,10 @@ def _used(sample: Sample, trained: Trained) -> dict[str, object]:
     }
 
 
-def _lifts(beaten: tuple[gates.Baseline, ...]) -> dict[str, float]:
+def _lifts(beaten: tuple[Baseline, ...]) -> dict[str, float]:
+    """Those whose names are the package's own; an attribute's name may be none that MLflow takes."""
     lifts = {}
-    for baseline in beaten:
+    for baseline in (each for each in beaten if each.name in baselines.OWN):
         lifts[f"test_{baseline.name}_roc_auc"] = baseline.roc_auc
         lifts[f"test_lift_over_{baseline.name}_low"] = baseline.lift[0]
         lifts[f"test_lift_over_{baseline.name}_high"] = baseline.lift[1]

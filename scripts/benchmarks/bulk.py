@@ -139,19 +139,32 @@ def _tasks(transactions: Path, model: str, folder: Path) -> dict[str, Task]:
     days = scorer.catalogue.history_days
     everything = oracle.features(scorer.catalogue)
     own = {name: everything[name] for name in scorer.classifier.inputs}
-    rows = f"distinct {COLUMNS}, CustomerId as decision, timestamp '{AS_OF}' as as_of from ({_window(transactions, days)})"
+    mine = _rows(transactions, days, opening=scorer.plan.needs_opening)
+    every = _rows(transactions, days, opening=True)
     call = "import sys; from bulk import training_features; training_features(*sys.argv[1:])"
     here = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts" / "benchmarks")])}
     return {
         START: Task(scoring(few, model)),
         SCORE: Task(scoring(transactions, model)),
-        OURS: _duckdb(oracle.query(f"select {rows}", own), folder / "own.sql"),
+        OURS: _duckdb(oracle.query(mine, own), folder / "own.sql"),
         TRAINING: Task(
             ["-c", call, str(transactions), str(artifact), str(folder / "features.parquet")], here
         ),
-        ALL: _duckdb(oracle.query(f"select {rows}", everything), folder / "all.sql"),
+        ALL: _duckdb(oracle.query(every, everything), folder / "all.sql"),
         LEAST: _duckdb(_least(transactions, days), folder / "least.sql"),
     }
+
+
+def _rows(transactions: Path, days: int, *, opening: bool) -> str:
+    """What ``oracle.query`` takes: the rows of the window, with the balance at its start where it is needed."""
+    rows = f"select distinct {COLUMNS} from ({_window(transactions, days)})"
+    decision = f"CustomerId as decision, timestamp '{AS_OF}' as as_of"
+    if not opening:
+        return f"select *, {decision}, 0 as opening from ({rows})"
+    before = f"from '{transactions}' where TransactionStartTime < timestamp '{AS_OF - timedelta(days=days)}'"
+    sums = f"select CustomerId, sum(Amount) as earlier from (select distinct {COLUMNS} {before}) group by CustomerId"
+    columns = f"* exclude (earlier), {decision}, 0 - coalesce(earlier, 0) as opening"
+    return f"select {columns} from ({rows}) left join ({sums}) using (CustomerId)"
 
 
 def _window(transactions: Path, days: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from credit_model.scoring.scorer import ANSWER
+from credit_model.scoring.scorer import ANSWER, BALANCE_BASIS, BALANCE_COLUMN, GIVEN_ROWS, STATED
 from fuzz_decisions import CANARY, Asked, Decision, Expected
 from fuzz_requests import Answers, Mlflows, Refused, Request
 
@@ -22,6 +22,7 @@ _FAULT = re.compile(r"(\w+): ([1-9]\d*) ([a-zA-Z' ]+)")
 _INSIDES = re.compile(r'Traceback|File "|\.py\b|(?:/[\w.-]+){2,}|stack_trace')
 _DECISIONS = {"approve", "review", "reject"}
 _TARGETS = {"rfm_proxy", "same_window", "observed_default"}
+_BASES = {BALANCE_COLUMN, STATED, GIVEN_ROWS}
 
 Answer = Mapping[str, Any]
 Alone = Callable[[Decision], Answer | None]
@@ -125,7 +126,7 @@ def _of_answer(asked: Asked, answer: Answer, alone: Alone, now: datetime | None)
 
 def _shape(answer: Answer) -> Iterator[Violation]:
     """Fields, types, and what one field says of another."""
-    if answer.keys() != ANSWER.keys():
+    if answer.keys() - {BALANCE_BASIS} != ANSWER.keys():
         yield Violation("fields", f"expected {list(ANSWER)}, found {list(answer)}")
         return
     wrong = [name for name, kind in ANSWER.items() if not _is(answer[name], kind)]
@@ -177,6 +178,9 @@ _RULES: dict[str, Callable[[Answer], bool]] = {
     "at most four reasons, each once": lambda a: (
         len(a["reasons"]) <= 4 and len({r["code"] for r in a["reasons"]}) == len(a["reasons"])
     ),
+    "a balance from somewhere where scored, and only there": lambda a: (
+        BALANCE_BASIS not in a or a[BALANCE_BASIS] in (_BASES if a["status"] == "scored" else {None})
+    ),
     "a known target": lambda a: a["target"] in _TARGETS,
     "a version of 12 hex digits": lambda a: bool(re.fullmatch("[0-9a-f]{12}", a["model_version"])),
 }
@@ -216,7 +220,7 @@ def _result(expected: Expected, answer: Answer, alone: Alone) -> Iterator[Violat
     if reference is None:
         yield Violation("alone", "the decision alone got no answer")
         return
-    different = [n for n in ANSWER if not _same(answer[n], reference[n]) and n not in {"CustomerId", "as_of"}]
+    different = [n for n in answer if not _same(answer[n], reference[n]) and n not in {"CustomerId", "as_of"}]
     if different:
         pairs = ", ".join(f"{name} {reference[name]!r:.80} now {answer[name]!r:.80}" for name in different)
         yield Violation("alone", f"differs from the same decision alone: {pairs}")

@@ -76,8 +76,11 @@ def later(chance: Random, asked: Asked) -> Asked | None:
 
 
 def ancient(chance: Random, asked: Asked) -> Asked | None:
-    """Transactions older than any window, some at fault."""
-    return _outside(chance, asked, [datetime(chance.randint(1900, 1950), 1, 31, 23, 59, 59)])
+    """Transactions older than any window, some at fault; none moves money, which would count for a balance."""
+    changed = _outside(chance, asked, [datetime(chance.randint(1900, 1950), 1, 31, 23, 59, 59)])
+    *inside, old = changed.decision.rows
+    amount = 0 if isinstance(old["Amount"], int | float) else old["Amount"]
+    return _with_rows(changed, [*inside, {**old, "Amount": amount}])
 
 
 def _outside(chance: Random, asked: Asked, moments: list[datetime]) -> Asked:

@@ -1,5 +1,7 @@
 """Laws of the only road from transactions to features."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credit_model.data.decisions import Attribute
 from credit_model.data.transactions import tidy_table
 from credit_model.features.catalogue import Catalogue, documentation
 from credit_model.features.history import history
@@ -15,6 +18,7 @@ from credit_model.training.dataset import learn_levels
 from processes import ROOT
 from raw_tables import AS_OF, CATALOGUE, DECISIONS, tables
 
+BALANCES = {n for n in CATALOGUE.features if FeaturePlan(CATALOGUE, (n,)).needs_opening}
 CALENDAR = {"transaction_day", "transaction_month", "transaction_year", "transaction_week"}
 
 
@@ -25,13 +29,17 @@ def features(
 
 
 @given(raw=tables, extra=tables)
-def test_what_lies_outside_the_window_changes_nothing(raw: pl.DataFrame, extra: pl.DataFrame) -> None:
+def test_what_lies_outside_the_window_changes_nothing_but_balances(
+    raw: pl.DataFrame, extra: pl.DataFrame
+) -> None:
     later = extra.select(raw.columns).with_columns(pl.col("TransactionStartTime") + timedelta(days=70))
     older = extra.select(raw.columns).with_columns(
         pl.col("TransactionStartTime") - timedelta(days=60, minutes=1)
     )
     at_once = extra.select(raw.columns).head(1).with_columns(TransactionStartTime=pl.lit(AS_OF))
-    assert features(pl.concat([raw, later, older, at_once])).equals(features(raw))
+    assert features(pl.concat([raw, later, at_once])).equals(features(raw))
+    with_older = features(pl.concat([raw, older]))
+    assert with_older.drop(BALANCES).equals(features(raw).drop(BALANCES))
 
 
 @given(raw=tables, seed=st.integers(0, 99))
@@ -60,7 +68,6 @@ def test_the_currencys_unit_leaves_ratios_alone(raw: pl.DataFrame, factor: float
         name for name, f in CATALOGUE.features.items() if "currency units" in f.meaning or f.topic == "latest"
     }
     money |= {name for name in plain.columns if name.startswith(("debit_", "credit_")) and name.endswith("d")}
-    money |= {"drawdown"}
     ratios = [name for name in plain.columns if name not in money]
     assert scaled.select(ratios).equals(plain.select(ratios))
 
@@ -77,7 +84,7 @@ def test_whole_weeks_change_only_the_calendar(raw: pl.DataFrame, weeks: int) -> 
 
 @given(raw=tables, wanted=st.sets(st.sampled_from(sorted(CATALOGUE.features)), min_size=1, max_size=6))
 def test_a_plan_of_some_features_computes_what_all_would(raw: pl.DataFrame, wanted: set[str]) -> None:
-    known = history(tidy_table(raw), DECISIONS, CATALOGUE.history_days).frame
+    known = history(tidy_table(raw), DECISIONS, CATALOGUE.history_days, opening=True).frame
     some = FeaturePlan(CATALOGUE, sorted(wanted)).compute(known, DECISIONS)
     assert some.select(sorted(wanted)).equals(features(raw).select(sorted(wanted)))
 
@@ -133,11 +140,15 @@ def test_levels_are_learned_from_decisions_not_from_rows() -> None:
     more = known.with_columns(
         ProductCategory=pl.when(pl.col("decision") < 3).then(pl.lit("rare")).otherwise("ProductCategory")
     )
-    assert learn_levels(more) == {"ProductCategory": ("tv", "rare")}
+    assert learn_levels(more) == {"ProductCategory": ("tv", "rare"), "crossed": ("tv", "rare")}
 
 
 def test_the_catalogue_survives_json() -> None:
-    assert Catalogue.from_dict(CATALOGUE.to_dict()) == CATALOGUE
+    for catalogue in (CATALOGUE, replace(CATALOGUE, balance_column=True)):
+        assert Catalogue.from_dict(catalogue.to_dict()) == catalogue
+    older = CATALOGUE.to_dict()
+    del older["balance_column"]
+    assert Catalogue.from_dict(older) == CATALOGUE
 
 
 def test_the_document_is_the_catalogue() -> None:
@@ -150,3 +161,31 @@ def test_every_feature_has_a_meaning(name: str) -> None:
     feature = Catalogue(366, {"ProductCategory": ("x",)}).features[name]
     assert feature.meaning
     assert feature.topic
+
+
+def test_a_quotient_is_one_number_over_another_and_null_over_nothing() -> None:
+    attributes = (Attribute("limit_bal", "number"), Attribute("home", "category"))
+    catalogue = Catalogue(
+        60, attributes=attributes, ratios=(("monetary", "limit_bal"), ("recency", "tenure"))
+    )
+    assert Catalogue.from_dict(json.loads(json.dumps(catalogue.to_dict()))) == catalogue
+    raw = pl.DataFrame(
+        {
+            "CustomerId": ["a"] * 2,
+            "Amount": [5.0, -3.0],
+            "TransactionStartTime": [AS_OF - timedelta(days=d) for d in (2, 8)],
+        }
+    )
+    decisions = pl.DataFrame(
+        {"CustomerId": ["a", "a"], "as_of": [AS_OF] * 2, "limit_bal": [16.0, 0.0], "home": ["own", None]}
+    )
+    table = customer_features(tidy_table(raw), decisions, catalogue)
+    assert table["monetary_to_limit_bal"].to_list() == [0.5, None]
+    assert table["recency_to_tenure"].to_list() == [0.25, 0.25]
+
+
+@pytest.mark.parametrize("name", ["limit", "home", "ChannelId"])
+def test_what_is_no_number_cannot_be_divided(name: str) -> None:
+    attributes = (Attribute("limit_bal", "number"), Attribute("home", "category"))
+    with pytest.raises(ValueError, match=f"ratios: {name} is no number among the attributes and features; "):
+        _ = Catalogue(60, attributes=attributes, ratios=(("monetary", name),)).features

@@ -15,8 +15,13 @@ from credit_model.features.catalogue import Catalogue
 from credit_model.features.plan import customer_features
 
 AS_OF = datetime(2019, 3, 1, 12)
-LEVELS = {"ProductCategory": ("airtime", "retail"), "ChannelId": ("c1", "c2")}
-CATALOGUE = Catalogue(100, LEVELS, (Attribute("loan_amount", "number"), Attribute("home", "category")))
+LEVELS = {
+    "ProductCategory": ("airtime", "retail"),
+    "ChannelId": ("c1", "c2"),
+    "crossed": ("airtime+c1+p1", "tv+c2", "c3"),
+}
+ATTRIBUTES = (Attribute("loan_amount", "number"), Attribute("home", "category"))
+CATALOGUES = [Catalogue(100, LEVELS, ATTRIBUTES, balance_column=column) for column in (False, True)]
 transaction = st.fixed_dictionaries(
     {
         "CustomerId": st.sampled_from(["a", "b"]),
@@ -31,10 +36,14 @@ transaction = st.fixed_dictionaries(
         "PricingStrategy": st.sampled_from(["1", "2"]),
         "CountryCode": st.just("256"),
         "FraudResult": st.sampled_from([0.0, 1.0]),
+        "Balance": st.one_of(st.none(), st.integers(-5_000, 5_000).map(float)),
     }
 )
 tables = st.lists(transaction, min_size=1, max_size=25).map(
-    lambda rows: pl.DataFrame([row | {"TransactionId": f"t{n:03}"} for n, row in enumerate(rows)])
+    lambda rows: pl.DataFrame(
+        [row | {"TransactionId": f"t{n:03}"} for n, row in enumerate(rows)],
+        schema_overrides={"Balance": pl.Float64},
+    )
 )
 
 
@@ -43,9 +52,12 @@ def engine() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=["running sum", "column"])
 @settings(deadline=None, max_examples=40)
 @given(raw=tables)
-def test_features_equal_sql(engine: duckdb.DuckDBPyConnection, raw: pl.DataFrame) -> None:
+def test_features_equal_sql(
+    engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, raw: pl.DataFrame
+) -> None:
     tidy = tidy_table(raw)
     decisions = pl.DataFrame(
         {
@@ -53,14 +65,16 @@ def test_features_equal_sql(engine: duckdb.DuckDBPyConnection, raw: pl.DataFrame
             "as_of": [AS_OF, AS_OF, AS_OF - timedelta(days=20), AS_OF],
             "loan_amount": [100.0, None, 7.5, 20.0],
             "home": ["own", "rent", None, "own"],
+            "opening_balance": [None, 250.5, None, None],
         }
     )
-    found = customer_features(tidy, decisions, CATALOGUE)
+    found = customer_features(tidy, decisions, catalogue)
     engine.register("transactions", tidy.frame.to_arrow())
     engine.register("decisions", decisions.with_row_index("decision").to_arrow())
-    query = oracle.query(oracle.known(CATALOGUE.history_days), oracle.features(CATALOGUE))
+    rows, columns = oracle.known(catalogue.history_days), oracle.features(catalogue)
+    query = oracle.query(rows, columns, balance_column=catalogue.balance_column)
     expected = engine.sql(query).pl()
-    assert set(expected.columns) - {"decision"} == set(found.columns) == set(CATALOGUE.features)
+    assert set(expected.columns) - {"decision"} == set(found.columns) == set(catalogue.features)
     _assert_equal(found, expected)
 
 

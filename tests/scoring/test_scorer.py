@@ -68,7 +68,9 @@ rows = st.lists(
 @given(rows=rows)
 def test_no_data_makes_it_raise_or_answer_nan(scorer: Scorer, rows: list[dict[str, object]]) -> None:
     try:
-        answers = to_pandas(answer(scorer, rows).to_dict(as_series=False))
+        answers = to_pandas(
+            answer(scorer, rows).to_dict(as_series=False), pd.Index(list(scorer.answer_schema))
+        )
     except UnreadableRequestError:
         return
     text = json.dumps(answers.to_dict(orient="records"), allow_nan=False)

@@ -98,6 +98,7 @@ PLANTED: dict[str, tuple[str, Callable[[Answers], object]]] = {
     "a probability above one": ("rules", nearly("probability", 1)),
     "a score without probability": ("rules", cell("probability", None)),
     "a rejection without prediction": ("rules", lambda a: a[-1].update(decision="reject", prediction=0.0)),
+    "a balance from nowhere": ("rules", cell("balance_basis", "somewhere")),
     "a field is missing": ("fields", lambda answers: answers[-1].pop("target")),
     "a number as text": ("types", cell("score", "500")),
     "a cell is repeated": ("leak", cell("risk_level", f"{CANARY} band")),
@@ -110,6 +111,7 @@ PLANTED: dict[str, tuple[str, Callable[[Answers], object]]] = {
 def scored(answer: dict[str, Any]) -> dict[str, Any]:
     known = {"probability": 0.5, "score": 500.0, "prediction": 1.0, "risk_level": "medium"}
     valid = {"status": "scored", "message": None, "transaction_count": 1}
+    valid |= {"balance_basis": "given_rows"} if "balance_basis" in answer else {}
     return known | valid if answer["status"] == "invalid" else {}
 
 

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from answers import ask
 from credit_model.data.transactions import tidy_table
 from credit_model.scoring.reasons import Reasons
-from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
 from credit_model.serving.jobs import MANIFEST
 from credit_model.serving.spark.rows import answers, decision_rows
 from credit_model.settings.settings import Settings
@@ -67,11 +67,15 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
-    """Ten moments of every customer; of the first an amount is missing, and the last has no transactions."""
+    """Ten moments of every customer; of the first an amount is missing, and the last has no transactions.
+
+    Some decisions state the balance at the start of their window.
+    """
     table = generate.transactions(CUSTOMERS - 1, days=40, seed=11)
     gap = (pl.col("CustomerId") == "CustomerId_1") & pl.col("CustomerId").is_first_distinct()
     table = table.with_columns(Amount=pl.when(~gap).then("Amount"))
-    decisions = people().join(moments(), how="cross")
+    stated = pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.int_range(pl.len()) * 12.5)
+    decisions = people().join(moments(), how="cross").with_columns(opening_balance=stated)
     grouped = table.group_by("CustomerId", maintain_order=True).all()
     rows = decisions.join(grouped, on="CustomerId", how="left", maintain_order="left")
     found = Asked(tmp_path_factory.mktemp("asked"), rows)
@@ -136,11 +140,18 @@ def session() -> Iterator[SparkSession]:
     session.stop()
 
 
+def schema(model: TrainedModel) -> dict[str, pl.DataType]:
+    """The fields of a model's answers."""
+    return Scorer.load(
+        Path(mlflow.artifacts.download_artifacts(model.uri)) / "artifacts" / "scorer"
+    ).answer_schema
+
+
 def on_pandas(model: TrainedModel, asked: Asked, _: Path) -> pl.DataFrame:
     """``load_model().predict``, in chunks."""
     loaded = mlflow.pyfunc.load_model(model.uri)
     chunks = (loaded.predict(rows.to_pandas()) for rows in asked.rows.iter_slices(AT_ONCE))
-    return pl.concat(pl.DataFrame(chunk.to_dict("records"), ANSWER) for chunk in chunks)
+    return pl.concat(pl.DataFrame(chunk.to_dict("records"), schema(model)) for chunk in chunks)
 
 
 def over_http(model: TrainedModel, asked: Asked, folder: Path) -> pl.DataFrame:
@@ -148,7 +159,7 @@ def over_http(model: TrainedModel, asked: Asked, folder: Path) -> pl.DataFrame:
     with serving(model, folder) as address:
         said = [ask(address, request) for request in asked.bodies]
     assert {status for status, _ in said} == {200}
-    return pl.DataFrame([answer for _, given in said for answer in given["predictions"]], ANSWER)
+    return pl.DataFrame([answer for _, given in said for answer in given["predictions"]], schema(model))
 
 
 def by_score(model: TrainedModel, asked: Asked, folder: Path) -> pl.DataFrame:
@@ -167,7 +178,7 @@ def by_mlflow(model: TrainedModel, asked: Asked, folder: Path) -> pl.DataFrame:
     command = ["-m", "mlflow", "models", "predict", "-m", model.uri, "--env-manager", "local", "-t", "json"]
     done = run([*command, "-i", str(asked.request), "-o", str(output)], model.environment, folder)
     assert done.returncode == 0, done.stderr
-    return pl.DataFrame(json.loads(output.read_text())["predictions"], ANSWER)
+    return pl.DataFrame(json.loads(output.read_text())["predictions"], schema(model))
 
 
 def on_spark(model: TrainedModel, asked: Asked, _: Path) -> pl.DataFrame:
@@ -187,9 +198,9 @@ DOORS: tuple[Callable[[TrainedModel, Asked, Path], pl.DataFrame], ...] = (
 
 def different(found: pl.DataFrame, expected: pl.DataFrame) -> list[str]:
     """The fields that differ: numbers by more than ``CLOSE``, anything else at all."""
-    one, other = (table.select(list(ANSWER)).sort("CustomerId", "as_of") for table in (found, expected))
+    one, other = (table.select(expected.columns).sort("CustomerId", "as_of") for table in (found, expected))
     assert one.height == other.height
-    return [name for name in ANSWER if not same(one[name], other[name])]
+    return [name for name in expected.columns if not same(one[name], other[name])]
 
 
 def same(one: pl.Series, other: pl.Series) -> bool:
@@ -201,7 +212,7 @@ def same(one: pl.Series, other: pl.Series) -> bool:
 
 def changed(answers: pl.DataFrame, name: str) -> pl.DataFrame:
     """The answers with one field of one of them changed, by as little as counts."""
-    column, kind = pl.col(name), ANSWER[name]
+    column, kind = pl.col(name), answers.schema[name]
     new = pl.lit("other", pl.String) if isinstance(kind, pl.String) else pl.lit(None)
     if kind.is_numeric():
         new = column.fill_null(0) + (2 * CLOSE if kind.is_float() else 1)
@@ -216,6 +227,7 @@ def test_every_door_gives_the_same_answers(model: TrainedModel, asked: Asked, tm
     served = Scorer.load(Path(model.uri) / "artifacts" / "scorer").version
     assert expected["model_version"].unique().to_list() == [served]
     assert set(expected["status"]) == {"scored", "no_history", "invalid"}
+    assert set(expected[BALANCE_BASIS]) == {"opening_balance", "given_rows", None}
     with ThreadPoolExecutor(2) as pool:
         found = pool.map(lambda door: door(model, asked, tmp_path), DOORS)
         seen = {door.__name__: different(table, expected) for door, table in zip(DOORS, found, strict=True)}
@@ -224,5 +236,5 @@ def test_every_door_gives_the_same_answers(model: TrainedModel, asked: Asked, tm
 
 def test_one_changed_field_is_seen(trained_model: TrainedModel, asked: Asked, tmp_path: Path) -> None:
     expected = on_pandas(trained_model, asked, tmp_path)
-    for name in ANSWER:
+    for name in expected.columns:
         assert name in different(changed(expected, name), expected)

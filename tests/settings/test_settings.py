@@ -230,6 +230,7 @@ def test_what_is_found_out_from_the_data_is_called_auto() -> None:
         "label",
         "history_days",
         "outcome_days",
+        "test_share",
         "candidate",
         "threshold",
     ]

@@ -85,7 +85,10 @@ def test_a_champion_that_was_taken_away_comes_back_by_promotion_alone(
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ("challenger", r"version 2 of m did not pass its gates \(it guesses\); promote one that did"),
+        (
+            "challenger",
+            r"version 2 of m did not pass its gates \(it guesses\); promote one that did, or .* --force --reason TEXT",
+        ),
         ("9", "m has no version 9; its latest is 2: models:/m/2"),
         (
             "steady",
@@ -99,6 +102,40 @@ def test_what_cannot_be_promoted(client: MlflowClient, wanted: str, said: str) -
     with pytest.raises(ValueError, match=said):
         promote.promote("m", wanted)
     assert champion(client) == 1
+
+
+def test_a_version_is_forced_for_a_reason_that_is_recorded(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(client, "passed", "failed")
+    client.set_model_version_tag("m", "2", "gates_failed", "it guesses")
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    said = promote.promote("m", "2", "the regulator's date")
+    assert said == "version 2 of m is the champion, by force, though it did not pass its gates (it guesses)"
+    assert champion(client) == 2
+    tags = client.get_model_version("m", "2").tags
+    assert (tags["forced_by"], tags["forced_reason"], tags["forced_over"]) == (
+        "ada",
+        "the regulator's date",
+        "it guesses",
+    )
+    assert tags["gates"] == "failed"
+
+
+def test_what_passed_needs_no_force_and_records_none(client: MlflowClient) -> None:
+    register(client, "passed", "passed")
+    assert promote.promote("m", "2", "to be sure") == "version 2 of m is the champion"
+    assert not {name for name in client.get_model_version("m", "2").tags if name.startswith("forced")}
+
+
+def test_nobody_by_name_can_force_too(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid")
+
+    register(client, "failed")
+    monkeypatch.setattr("getpass.getuser", nobody)
+    promote.promote("m", "1", "a trial")
+    assert client.get_model_version("m", "1").tags["forced_by"] == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What MLflow keeps of a training, what it must never hold, and what a failed training leaves alone."""
 
+import html
 import json
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def test_the_first_version_is_champion_only_if_its_gates_passed(
     assert "score --model models:/credit-risk/1 " in told
     assert len(tags["model_version"]) == 12
     assert tags["target"] == "rfm_proxy"
+    assert "better than chance" not in tags["gates_failed"]
+    assert "give cost_false_negative" in tags["gates_warned"]
 
 
 def test_every_candidate_is_a_nested_run_with_its_folds(client: MlflowClient, run_id: str) -> None:
@@ -66,6 +69,7 @@ def test_what_is_kept(kept: Path, client: MlflowClient, run_id: str) -> None:
         path.relative_to(kept / "run").as_posix() for path in (kept / "run").rglob("*") if path.is_file()
     }
     texts = {"summary.txt", "features.csv", "comparison.csv", "calibration_by_period.csv", "cost_curve.csv"}
+    texts |= {"gates.csv"}
     card = {"scorecard/points.csv", "scorecard/points.html", "decisions_by_band.csv", "labeller.json"}
     pictures = {
         f"pictures/{name}.png" for name in ("roc", "calibration", "scores", "importance", "candidates")
@@ -75,6 +79,16 @@ def test_what_is_kept(kept: Path, client: MlflowClient, run_id: str) -> None:
     assert inputs is not None
     datasets = {given.dataset.name for given in inputs.dataset_inputs}
     assert datasets == {"train", "test"}
+
+
+def test_the_gates_are_kept_and_shown(kept: Path, trained_model: TrainedModel) -> None:
+    table = pl.read_csv(kept / "run" / "gates.csv")
+    assert set(table["state"]) <= {"passed", "failed", "warning", "not assessed"}
+    document = html.unescape((kept / "run" / "model_document.html").read_text())
+    for gate in table.to_dicts():
+        assert f"gate {gate['gate']}: {gate['state']}: {gate['sentence']}\n" in trained_model.printed
+        assert gate["sentence"] in document
+    assert "yardstick" in pl.read_csv(kept / "run" / "comparison.csv")["candidate"].to_list()
 
 
 def test_the_model_carries_no_pickle_and_its_document(kept: Path) -> None:

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from credit_model.scoring.calibrator import LOWEST, Calibrator
 from credit_model.scoring.scale import Scale
-from credit_model.training.calibration import ISOTONIC_LEAST, fit_calibrator
+from credit_model.training.calibration import ISOTONIC_LEAST, cross_fitted, fit_calibrator
 
 FloatArray = npt.NDArray[np.float64]
 CASES = st.lists(st.tuples(st.floats(-20, 20), st.integers(0, 1)), min_size=4, max_size=60).filter(
@@ -160,6 +160,18 @@ def test_a_perfect_ranking_is_never_certain() -> None:
     assert probability[:40].max() < 0.1
     assert probability[80:].min() > 0.9
     assert_a_probability_that_rises(fit_calibrator(np.arange(100.0), bad))
+
+
+@pytest.mark.parametrize(("cases", "linear"), [(600, True), (9_000, False)])
+def test_what_became_of_a_fold_does_not_move_its_own_probabilities(cases: int, linear: bool) -> None:
+    margin, _, bad = drawn(cases, 0.8, -0.5)
+    fold = np.arange(cases) % 5
+    turned = np.where(fold == 2, 1 - bad, bad).astype(np.int8)
+    before, after = (cross_fitted(margin, labels, fold, linear=linear) for labels in (bad, turned))
+    np.testing.assert_array_equal(after[fold == 2], before[fold == 2])
+    assert (after[fold != 2] != before[fold != 2]).mean() > 0.9
+    alone = fit_calibrator(margin[fold != 2], bad[fold != 2], linear=linear)
+    np.testing.assert_array_equal(before[fold == 2], alone.probability(margin[fold == 2]))
 
 
 @pytest.mark.parametrize("linear", [True, False])

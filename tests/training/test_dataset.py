@@ -10,9 +10,10 @@ from polars.testing import assert_frame_equal
 
 from credit_model.data.decisions import Attribute
 from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
+from credit_model.features.plan import FeaturePlan
 from credit_model.synthetic import generate
 from credit_model.synthetic.constants import START
-from credit_model.training.dataset import Dataset, build_dataset
+from credit_model.training.dataset import Dataset, build_dataset, has_balances
 from credit_model.training.sample import Recipe
 
 HISTORY = 30
@@ -61,13 +62,16 @@ def copied(moment: datetime) -> pl.DataFrame:
     ],
     ids=["from the decision on", "older than the window"],
 )
-def test_what_lies_outside_the_window_teaches_nothing(moments: list[datetime]) -> None:
+def test_what_lies_outside_the_window_teaches_nothing_but_balances(moments: list[datetime]) -> None:
     plain = prepared(raw())
     more = prepared(pl.concat([raw(), *map(copied, moments)]))
     outside = plain.decisions["as_of"] == (TEST if moments[0] >= TEST else TRAIN)
-    same = plain.features.columns
+    needs = {n: FeaturePlan(plain.catalogue, (n,)).needs_opening for n in plain.features.columns}
+    same = [name for name, opening in needs.items() if moments[0] >= TEST or not opening]
     assert_frame_equal(
-        more.features.select(same).filter(outside), plain.features.filter(outside), check_exact=True
+        more.features.select(same).filter(outside),
+        plain.features.select(same).filter(outside),
+        check_exact=True,
     )
 
 
@@ -77,6 +81,22 @@ def test_the_first_and_the_last_moment_of_the_window_count(moment: datetime) -> 
     test = plain.part("test")
     grown = more.features["transaction_count"].to_numpy() - plain.features["transaction_count"].to_numpy()
     assert (grown[test] == 1).all()
+
+
+@pytest.mark.parametrize(("missing", "learned"), [(5, True), (6, False), (100, False)])
+def test_balances_are_the_column_where_nearly_every_transaction_has_it(
+    missing: int, *, learned: bool
+) -> None:
+    cells = [None] * missing + [1.0] * (100 - missing)
+    assert has_balances(pl.DataFrame({"Balance": cells}, {"Balance": pl.Float64})) == learned
+
+
+def test_only_what_decisions_see_teaches_whether_balances_are_a_column() -> None:
+    inside = WHEN.is_between(TRAIN - timedelta(days=HISTORY), TRAIN)
+    known = raw().with_columns(Balance=pl.when(inside).then(5.0))
+    assert not prepared(raw(), "train").catalogue.balance_column
+    assert prepared(known, "train").catalogue.balance_column
+    assert not prepared(known, "train", "test").catalogue.balance_column
 
 
 def test_the_test_part_teaches_neither_levels_nor_which_features_vary() -> None:

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from credit_model.settings.settings import Settings
-from credit_model.training.fairness import LEAST_GROUP, RATES, SMALL, Fairness, Judged, fairness
+from credit_model.training.fairness import (
+    EVEN,
+    LEAST_GROUP,
+    RATES,
+    SMALL,
+    Fairness,
+    Judged,
+    disparities,
+    fairness,
+)
 from credit_model.training.sample import observed_sample
 
 THRESHOLD, APPROVED_BELOW = 0.4, 0.25
@@ -123,17 +132,36 @@ def test_an_interval_of_a_disparity_covers_what_is_true_of_the_population() -> N
     assert min(covered(truth, population).values()) >= 33
 
 
-def test_even_groups_are_mostly_seen_to_be_even() -> None:
-    def mixed(seed: int) -> pd.DataFrame:
-        frame = population(seed)
-        return frame.assign(group=frame.group.sample(frac=1, random_state=seed).to_numpy())
+def even_by_lot(seed: int, groups: int, per_customer: int, rows: int = 600) -> tuple[pl.Series, Judged]:
+    """Decisions of customers whose group was drawn by lot, independent of everything."""
+    random = np.random.default_rng(seed)
+    customers = rows // per_customer
+    owner = random.integers(0, customers, rows)
+    probability = 0.7 * random.beta(2, 4, rows) + 0.3 * random.beta(2, 4, customers)[owner]
+    bad = (random.random(rows) < probability).astype(np.int8)
+    group = pl.Series([f"g{lot}" for lot in random.integers(0, groups, customers)[owner]])
+    approved, prediction = probability < APPROVED_BELOW, (probability >= THRESHOLD).astype(np.int8)
+    return group, Judged(owner.astype(str).astype(object), bad, probability, approved, prediction)
 
-    even = {
-        "demographic_parity_difference": 0.0,
-        "demographic_parity_ratio": 1.0,
-        "equalized_odds_difference": 0.0,
-    }
-    assert min(covered(even, mixed).values()) >= 28
+
+@pytest.mark.parametrize(("groups", "per_customer"), [(2, 1), (6, 3)])
+def test_the_interval_of_groups_drawn_by_lot_excludes_evenness_in_five_of_a_hundred_draws(
+    groups: int, per_customer: int
+) -> None:
+    excluded = dict.fromkeys(EVEN, 0)
+    for seed in range(200):
+        for row in disparities(*even_by_lot(seed, groups, per_customer), seed, 100).to_dicts():
+            excluded[row["measure"]] += not row["low"] <= EVEN[row["measure"]] <= row["high"]
+            assert (row["chance"] <= 0.05) == (not row["low"] <= EVEN[row["measure"]] <= row["high"])
+    assert all(3 <= count <= 18 for count in excluded.values()), excluded
+
+
+def test_an_uneven_treatment_is_seen_and_breaks_the_four_fifths_rule() -> None:
+    found = compare(population(1), 100)
+    for row in found.disparities.to_dicts():
+        assert not row["low"] <= EVEN[row["measure"]] <= row["high"], row
+    assert found.four_fifths is False
+    assert compare(population(7).assign(group="all")).four_fifths is True
 
 
 @given(st.integers(0, 50))
@@ -177,7 +205,9 @@ def test_a_rate_that_a_group_does_not_have_is_null_and_no_disparity() -> None:
 def test_where_nobody_is_approved_there_is_no_ratio() -> None:
     frame = population(6)
     frame["probability"] = frame.probability / 2 + 0.5
-    assert values(compare(frame)) == {"demographic_parity_difference": 0, "equalized_odds_difference": 0}
+    found = compare(frame)
+    assert values(found) == {"demographic_parity_difference": 0, "equalized_odds_difference": 0}
+    assert found.four_fifths is None
 
 
 def test_groups_treated_alike_are_even() -> None:

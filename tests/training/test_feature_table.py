@@ -16,6 +16,7 @@ from credit_model.features.plan import customer_features
 from credit_model.serving.batch import score_tables
 from credit_model.settings.settings import Settings, resolve
 from credit_model.training import feature_table, workflow
+from credit_model.training.baselines import OWN
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.rfm import rfm
 from credit_model.training.sample import Recipe
@@ -72,7 +73,7 @@ def test_a_model_from_features_is_the_model_from_transactions(folder: Path, endi
     beaten = {baseline.name: baseline for baseline in original.baselines}
     for baseline in again.baselines:
         assert baseline.roc_auc == pytest.approx(beaten[baseline.name].roc_auc, abs=0.02)
-    assert {b.name for b in again.baselines} == set(beaten) == {"recency", "customer_base"}
+    assert {b.name for b in again.baselines} == set(beaten) == {*OWN, "income"}
     assert f"features: {outcomes().height} decisions of {path}" in "\n".join(again.summary)
 
 

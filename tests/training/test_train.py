@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,11 +20,14 @@ from credit_model import metrics
 from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
 from credit_model.reporting import tables
 from credit_model.serving.batch import score_tables
+from credit_model.settings.kinds import Levels
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import evaluation, gates, train, workflow
+from credit_model.training.baselines import Baseline, baselines
+from credit_model.training.calibration import cross_fitted
 from credit_model.training.candidates import CANDIDATES, best_point
-from credit_model.training.cross_validation import Cases
+from credit_model.training.cross_validation import Cases, cross_validated
 from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import Recipe, observed_sample, proxy_sample
 from credit_model.training.train import Trained
@@ -52,6 +58,10 @@ def trained_on(
 @cache
 def scorecard() -> tuple[Trained, Recipe]:
     return trained_on(Settings(candidate="scorecard"))
+
+
+def failed(recipe: Recipe, figures: Mapping[str, float], free: tuple[Baseline, ...] = ()) -> tuple[str, ...]:
+    return gates.sentences(gates.judge(recipe, figures, {}, free, ()), "failed")
 
 
 def outcomes_of(rows: int, seed: int = 1) -> pl.DataFrame:
@@ -87,10 +97,10 @@ def test_what_comes_after_the_decision_changes_no_feature_and_no_score() -> None
 def test_a_same_window_label_is_too_good_and_refused() -> None:
     trained, recipe = trained_on(Settings(label="same_window", candidate="xgboost"))
     assert trained.figures["test_roc_auc"] > gates.REFUSED_AUC
-    reasons = gates.failed(recipe.target, trained.figures, {}, ())
+    reasons = failed(recipe, trained.figures)
     assert "the label is made of the features' own window" in reasons
     assert any("too good to be honest" in reason for reason in reasons)
-    hidden = gates.failed("observed_default", trained.figures, {}, ())
+    hidden = failed(replace(recipe, target="observed_default"), trained.figures)
     assert any("too good to be honest" in reason for reason in hidden)
 
 
@@ -108,6 +118,60 @@ def test_a_feature_that_copies_the_label_is_named(kind: str, tmp_path: Path) -> 
     outcome = workflow.run(given)
     assert any("the feature sneaky alone" in reason for reason in outcome.failed_gates)
     assert not any("age" in reason for reason in outcome.failed_gates)
+
+
+@pytest.mark.parametrize(("confirm", "state"), [((), "failed"), (("late",), "warning")])
+def test_the_outcome_plus_noise_is_a_suspected_leak_until_it_is_confirmed(
+    confirm: tuple[str, ...], state: str, tmp_path: Path
+) -> None:
+    table = outcomes_of(800)
+    late = table["defaulted"] + np.random.default_rng(1).normal(0, 1, 800)
+    table.with_columns(late=late).write_csv(tmp_path / "o.csv")
+    given = Settings(
+        outcomes=str(tmp_path / "o.csv"), attributes=("age", "late"), candidate="scorecard", confirm=confirm
+    )
+    outcome = workflow.run(given)
+    found = [gate for gate in outcome.gates if gate.name == "no suspected leak"]
+    assert [(gate.state, "the attribute late" in gate.sentence) for gate in found] == [(state, True)]
+    assert found[0].sentence in "\n".join(outcome.summary)
+    assert tables.gates(outcome).filter(pl.col("state") == state)["sentence"].str.contains("late").any()
+    assert tables.attributes(outcome)["confirmed"].to_list() == [False, bool(confirm)]
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        ({}, False),
+        ({"cost_false_negative": 10.0}, False),
+        ({"cost_false_negative": 12.0}, True),
+        ({"cost_false_positive": 2.0}, True),
+        ({"threshold": 0.3}, True),
+        ({"threshold": 0.3, "bands": Levels(("low", "high"), (0.3,), ("approve", "review"))}, True),
+    ],
+)
+def test_costs_are_the_readers_own_where_they_differ_from_the_defaults(
+    own: dict[str, Any], given: bool
+) -> None:
+    settings = Settings(outcomes="x", attributes=("age",), **own)
+    assert observed_sample(settings, outcomes_of(100)).recipe.costs_given == given
+
+
+def test_only_an_attribute_can_be_confirmed(tmp_path: Path) -> None:
+    outcomes_of(100).write_csv(tmp_path / "o.csv")
+    given = Settings(outcomes=str(tmp_path / "o.csv"), attributes=("age",), confirm=("agee",))
+    with pytest.raises(ValueError, match=r"confirm: agee is none of the attributes; did you mean age\?"):
+        workflow.run(given)
+
+
+def test_the_calibrator_of_a_probability_out_of_fold_had_not_seen_it() -> None:
+    trained, recipe = scorecard()
+    rows = trained.dataset.modelled
+    cases = Cases.of(trained.dataset, rows)
+    fold, parameters = cases.fold(recipe.seed), trained.comparison["scorecard"].parameters
+    margin = cross_validated("scorecard", cases, parameters, fold, recipe, lambda _: None).margin
+    expected = cross_fitted(margin, cases.bad, fold, linear=True)
+    np.testing.assert_allclose(trained.probability[rows], expected)
+    assert trained.figures["grouped_roc_auc"] == pytest.approx(metrics.roc_auc(cases.bad, margin))
 
 
 def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
@@ -207,8 +271,12 @@ def test_with_ten_bads_nothing_is_claimed() -> None:
     trained = train.train(prepared, prepared, recipe)
     assert "test_roc_auc" not in trained.figures
     assert trained.figures["test_bads"] < metrics.LEAST_CASES
-    failed = gates.failed(recipe.target, trained.figures, {}, ())
-    assert any("not estimable" in reason for reason in failed)
+    reasons = failed(recipe, trained.figures)
+    assert any("not estimable" in reason for reason in reasons)
+    assert any(
+        f"has {trained.figures['train_bads']:.0f} bad and" in reason and "at least 20 of each" in reason
+        for reason in reasons
+    )
 
 
 def test_with_four_bads_nothing_is_trained() -> None:
@@ -235,11 +303,11 @@ def test_a_model_that_is_recency_does_not_beat_recency() -> None:
     prepared = trained.dataset
     recency = prepared.features["recency"].to_numpy() / 100
     same = np.where(prepared.part("test"), recency, np.nan)
-    found = gates.baselines(transactions(), prepared, same, recipe, 30)
+    found = baselines(transactions(), prepared, same, recipe, 30)
     assert [baseline.name for baseline in found] == ["recency", "customer_base"]
     assert found[0].lift == (0, 0)
-    reasons = gates.failed(recipe.target, {"test_roc_auc": 0.8, "test_roc_auc_low": 0.7}, {}, found)
-    assert "not clearly better than recency alone on the test part" in reasons
+    reasons = failed(recipe, trained.figures, found)
+    assert any("not clearly better than recency alone" in reason for reason in reasons)
 
 
 def test_a_search_chooses_on_folds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

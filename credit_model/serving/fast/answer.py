@@ -3,7 +3,8 @@
 The modules of this folder repeat for one decision what other modules do for many; the answers are the same, to the last bit:
 
 - ``request`` repeats the two shapes of ``serving.request``, the default of ``Value`` in ``transactions.tidy``, and from
-  ``history`` the window, the currency, repeated transactions and the total order. A request with a fault takes the general path.
+  ``history`` the window, the currency, repeated transactions, the total order and the balance at the window's start. A request
+  with a fault takes the general path.
 - ``cells`` repeats ``texts``, ``numbers`` and ``times`` of ``data.cells``, for the types of JSON.
 - ``program`` and ``kernels`` repeat ``FeaturePlan.compute``: they evaluate the catalogue's expressions in NumPy.
 - ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale, bands and reasons.
@@ -22,7 +23,7 @@ import pandas as pd
 
 from credit_model.data.decisions import Attribute
 from credit_model.models.classifier import Case
-from credit_model.scoring.scorer import Scorer
+from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
 from credit_model.serving.fast.program import Program, program_of
 from credit_model.serving.fast.request import Sight, read_plain
 
@@ -46,7 +47,7 @@ class ShortWay:
     sight: Sight
 
     def answer(self, table: pd.DataFrame, as_of: datetime) -> dict[str, Any] | None:
-        """The answer to a plain request, by the names of ``scorer.ANSWER``; None for any other request.
+        """The answer to a plain request, by the names of ``scorer.answer_schema``; None for any other request.
 
         Args:
             table: the request, in either shape.
@@ -59,7 +60,7 @@ class ShortWay:
         margin, contributions = scorer.classifier.margin_and_contributions(Case(self.program.run(case.given)))
         probability = scorer.calibrator.probability(margin)
         bands = scorer.bands.assign(probability)
-        return {
+        answer = {
             "CustomerId": case.customer,
             "as_of": f"{case.as_of:%Y-%m-%dT%H:%M:%S.%fZ}",
             "status": "scored",
@@ -74,6 +75,9 @@ class ShortWay:
             "target": scorer.target,
             "model_version": scorer.version,
         }
+        if scorer.plan.needs_balance:
+            answer[BALANCE_BASIS] = scorer.balance_basis(opening_stated=case.opening_stated)
+        return answer
 
 
 def short_way(scorer: Scorer, environment: Mapping[str, str]) -> ShortWay | None:

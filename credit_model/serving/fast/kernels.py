@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from credit_model.features.expression import JOINT
+
 Value = float | str | None
 
 _HOUR, _DAY = 3_600_000_000, 86_400_000_000
@@ -31,6 +33,21 @@ def coded(cells: Sequence[str | None]) -> Texts:
     places = {text: code for code, text in enumerate(dict.fromkeys(cells))}
     codes = np.fromiter(map(places.__getitem__, cells), dtype=np.intp, count=len(cells))
     return Texts(codes, list(places), places)
+
+
+def _joined(*columns: Texts) -> Texts:
+    """Texts of every row as one, joined once for each different combination."""
+    rows, combination = np.unique(np.stack([column.codes for column in columns]), axis=1, return_inverse=True)
+    parts = ((column.texts[code] for column, code in zip(columns, codes, strict=True)) for codes in rows.T)
+    texts: list[str | None] = [JOINT.join(text for text in row if text is not None) for row in parts]
+    places = {text: code for code, text in enumerate(texts)}
+    same = np.array([places[text] for text in texts])
+    return Texts(same[combination.ravel()], texts, places)
+
+
+def _exp(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """By Polars, whose last digit is not NumPy's."""
+    return pl.Series(values).exp().to_numpy()
 
 
 def series(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | pl.Series:
@@ -76,6 +93,10 @@ def _shift(values: npt.NDArray[Any], places: int) -> npt.NDArray[np.float64]:
 
 def _shift_and_fill(values: npt.NDArray[Any], places: int, value: Any) -> npt.NDArray[Any]:
     return np.concatenate([np.full(places, value), values[:-places]])
+
+
+def _highest_so_far(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(values == values, np.fmax.accumulate(values), np.nan)  # noqa: PLR0124, NaN is null
 
 
 def _drop_nulls(values: npt.NDArray[Any] | Texts) -> Any:
@@ -180,8 +201,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "over": _same,
     "shift": _shift,
     "shift_and_fill": _shift_and_fill,
+    "joined": _joined,
+    "exp": _exp,
     "cum_sum": np.cumsum,
-    "cum_max": np.maximum.accumulate,
+    "cum_max": _highest_so_far,
     "arg_true": np.flatnonzero,
     "dt.hour": _hour,
     "dt.weekday": _weekday,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.data.decisions import Attribute
+from credit_model.data.decisions import OPENING_BALANCE, Attribute
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA
 from credit_model.features.history import ORDER
 from credit_model.serving.fast.cells import plain_numbers, plain_texts, plain_times
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _TIME = "TransactionStartTime"
 _TEXTS = tuple(name for name in COLUMNS[1:] if isinstance(SCHEMA[name], pl.String))
+_OPTIONAL_NUMBERS = ("FraudResult", "Balance")
 _Rows = npt.NDArray[np.intp]
 _Moments = npt.NDArray[np.datetime64]
 _Texts = Sequence[str | None]
@@ -50,6 +51,11 @@ class Sight:
     attributes: Sequence[Attribute]
     inputs: frozenset[str]
 
+    @property
+    def needs_opening(self) -> bool:
+        """Whether the balance at the window's start is read."""
+        return OPENING_BALANCE.name in self.inputs
+
 
 @dataclass(frozen=True)
 class Plain:
@@ -60,12 +66,14 @@ class Plain:
         as_of: the time of the decision, in UTC.
         count: number of transactions in the observation window, at least one.
         given: inputs of the program, by name.
+        opening_stated: whether the decision states its ``opening_balance``, and the model reads it.
     """
 
     customer: str
     as_of: datetime
     count: int
     given: Mapping[str, Any]
+    opening_stated: bool
 
 
 class _NotPlainError(Exception):
@@ -88,9 +96,10 @@ def read_plain(table: "pd.DataFrame", as_of: datetime, sight: Sight) -> Plain | 
         (customer,) = _plain(plain_texts, [scalars.get("CustomerId")])
         if customer is None:
             return None
-        given = _given(columns, moment, sight)
+        stated = _stated_opening(scalars) if sight.needs_opening else None
+        given = _given(columns, moment, sight, stated)
         given |= {a.name: _attribute(scalars, a) for a in sight.attributes}
-        return Plain(customer, moment.item(), len(given[_TIME]), given)
+        return Plain(customer, moment.item(), len(given[_TIME]), given, stated is not None)
     except _NotPlainError:
         return None
 
@@ -104,6 +113,7 @@ def _one_row(table: "pd.DataFrame") -> tuple[Mapping[str, Any], dict[str, list[A
 
 def _many_rows(table: "pd.DataFrame", sight: Sight) -> tuple[Mapping[str, Any], dict[str, list[Any]]]:
     named = {"CustomerId", "as_of", *(attribute.name for attribute in sight.attributes)}
+    named |= {OPENING_BALANCE.name} if sight.needs_opening else set()
     cells = {name: _list(column) for name, column in table.items() if name in named or name in SCHEMA}
     scalars = {name: _only(cells.pop(name)) for name in named & cells.keys()}
     return scalars, cells
@@ -121,18 +131,28 @@ def _list(column: "pd.Series") -> list[Any]:
     return list(column.tolist())
 
 
-def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight) -> dict[str, Any]:
+def _given(
+    columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight, stated: float | None
+) -> dict[str, Any]:
     _require(all(name in columns for name in REQUIRED[1:]) and len(set(map(len, columns.values()))) == 1)
     texts = {name: _plain(plain_texts, columns[name]) for name in _TEXTS if name in columns}
     _check_currency(texts.get("CurrencyCode", []), sight.currency)
     _check_identities(texts.get("TransactionId", []))
     moments = _plain(plain_times, columns[_TIME])
-    inside = _inside(moments, moment - np.timedelta64(timedelta(days=sight.history_days)), moment)
-    clock, numbers = moments.view(np.int64), _numbers(columns)
-    order = _sorted(inside, chain([clock.__getitem__], _keys(columns.keys(), texts, numbers)))
-    given: dict[str, Any] = {name: values[order] for name, values in numbers.items()}
+    start = moment - np.timedelta64(timedelta(days=sight.history_days))
+    inside, clock, numbers = _inside(moments, start, moment), moments.view(np.int64), _numbers(columns)
+
+    def in_order(rows: _Rows) -> _Rows:
+        return _sorted(rows, chain([clock.__getitem__], _keys(columns.keys(), texts, numbers)))
+
+    order = in_order(inside)
+    given: dict[str, Any] = {name: numbers[name][order] for name in sight.inputs & numbers.keys()}
     given |= {_TIME: clock[order], "as_of": int(moment.astype(np.int64))}
     given["decision"] = np.zeros(len(order))
+    if sight.needs_opening:
+        (earlier,) = np.nonzero(moments < start)
+        counted = _opening(numbers["Amount"], earlier, in_order) if stated is None else stated
+        given[OPENING_BALANCE.name] = counted
     for name in sight.inputs & texts.keys():
         levels = coded(texts[name])
         given[name] = levels._replace(codes=levels.codes[order])
@@ -143,10 +163,21 @@ def _given(columns: Mapping[str, list[Any]], moment: np.datetime64, sight: Sight
 def _numbers(columns: Mapping[str, list[Any]]) -> dict[str, _Numbers]:
     amount = _plain(plain_numbers, columns["Amount"])
     value = np.abs(_plain(plain_numbers, columns["Value"])) if "Value" in columns else np.abs(amount)
-    fraud = np.full(len(amount), np.nan)
-    if "FraudResult" in columns:
-        fraud = _plain(plain_numbers, columns["FraudResult"])
-    return {"Amount": amount, "Value": value, "FraudResult": fraud}
+    others = {
+        name: _plain(plain_numbers, columns[name]) if name in columns else np.full(len(amount), np.nan)
+        for name in _OPTIONAL_NUMBERS
+    }
+    return {"Amount": amount, "Value": value} | others
+
+
+def _opening(amount: _Numbers, earlier: _Rows, in_order: Callable[[_Rows], _Rows]) -> float:
+    """The balance at the window's start: minus the amounts before it, one after the other, in their order."""
+    return 0 - float(np.cumsum(amount[in_order(earlier)])[-1]) if len(earlier) else 0.0
+
+
+def _stated_opening(scalars: Mapping[str, Any]) -> float | None:
+    cell = scalars.get(OPENING_BALANCE.name)
+    return None if cell is None else float(_plain(plain_numbers, [cell])[0])
 
 
 def _inside(moments: _Moments, first: np.datetime64, end: np.datetime64) -> _Rows:

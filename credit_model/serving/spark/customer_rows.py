@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from credit_model.data.iso_time import EARLIEST
 from credit_model.data.transactions import COLUMNS
 from credit_model.serving.spark.cells import cell, doubtful, identity, may_be_inside, moment, quoted, span
 from credit_model.serving.spark.customers import DECISION, DOUBTFUL, KEY, PLACE, TRANSACTION
@@ -16,15 +17,18 @@ _NO_TRANSACTION = "struct<TransactionStartTime: string, Amount: double>"
 
 
 def customer_rows(
-    transactions: "DataFrame | None", decisions: "DataFrame | None", as_of: datetime, history_days: int
+    transactions: "DataFrame | None",
+    decisions: "DataFrame | None",
+    as_of: datetime,
+    history_days: int | None,
 ) -> "DataFrame":
     """The rows that ``customers.scored`` takes, in no order: decisions, and transactions that may lie in a window of one.
 
     Args:
         transactions: under the contract's names, or None.
-        decisions: ``CustomerId``, ``PLACE`` and where they are there ``as_of`` and attributes; None: everyone at ``as_of``.
+        decisions: ``CustomerId``, ``PLACE`` and where they are there ``as_of`` and scalars; None: everyone at ``as_of``.
         as_of: the ``as_of`` of decisions that give none, in UTC.
-        history_days: length of the observation window in days.
+        history_days: length of the observation window in days; None: rows before it are needed too.
     """
     rows = []
     if decisions is not None:
@@ -61,7 +65,8 @@ def _customer(table: "DataFrame") -> list["Column"]:
     return [identity(table).alias(KEY), doubtful(table).alias(DOUBTFUL)]
 
 
-def _window(decisions: "DataFrame | None", as_of: datetime, days: int) -> tuple[datetime, datetime]:
-    """The span of all observation windows: no decision reads a transaction outside it."""
+def _window(decisions: "DataFrame | None", as_of: datetime, days: int | None) -> tuple[datetime, datetime]:
+    """The span of what decisions read: no transaction outside it matters."""
     first, last = (decisions is not None and span(decisions)) or (as_of, as_of)
-    return min(first, as_of) - timedelta(days=days), max(last, as_of)
+    start = EARLIEST if days is None else min(first, as_of) - timedelta(days=days)
+    return start, max(last, as_of)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
-from credit_model.data.decisions import read_decisions
+from credit_model.data.decisions import OPENING_BALANCE, read_decisions
 from credit_model.data.transactions import COLUMNS, Tidy, tidy
 from credit_model.features import offline_table
 from credit_model.features.catalogue import Catalogue
@@ -28,7 +28,8 @@ def customer_features(transactions: "DataFrame", decisions: "DataFrame", catalog
 
     Args:
         transactions: of any partitioning and column types; columns outside the contract are ignored.
-        decisions: ``CustomerId``, ``as_of`` and the catalogue's attributes; other columns are ignored.
+        decisions: ``CustomerId``, ``as_of``, the catalogue's attributes and, where decisions state it, ``opening_balance``;
+            other columns are ignored.
         catalogue: how the features are defined.
 
     Returns:
@@ -45,6 +46,7 @@ def customer_features(transactions: "DataFrame", decisions: "DataFrame", catalog
         raise ValueError(
             f"decisions lack {', '.join(absent)} (found: {', '.join(decisions.columns)}); rename or add them"
         )
+    asked += [name for name in decisions.columns if name == OPENING_BALANCE.name]
     schema, plain = _schema(catalogue), catalogue.to_dict()
     _check_names(schema.names, decisions)
 
@@ -97,9 +99,7 @@ def _check_names(names: list[str], table: "DataFrame") -> None:
 
 def _computed(rows: pl.DataFrame, plan: FeaturePlan) -> pl.DataFrame:
     """The table of features of some decision rows."""
-    asked = read_decisions(
-        {name: rows[name] for name in rows.columns}, rows.height, plan.catalogue.attributes
-    )
+    asked = read_decisions({name: rows[name] for name in rows.columns}, rows.height, plan.scalars)
     return offline_table.computed(_transactions(rows), asked, plan)
 
 

@@ -20,7 +20,7 @@ from credit_model.data.cells import read, times
 from credit_model.data.date_formats import ISO
 from credit_model.data.formats import COMMA, MOMENTS, Formats
 from credit_model.data.transactions import COLUMNS, REQUIRED
-from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.scoring.scorer import Scorer
 from credit_model.serving.batch import silence
 from credit_model.serving.spark import customers
 from credit_model.serving.spark import files as spark_files
@@ -69,12 +69,13 @@ def _scored(session: "SparkSession", settings: Settings, model: Path, scorer: Sc
     spark_files.check_output(session, output, (settings.transactions, settings.decisions))
     moment: datetime = read([settings.as_of or datetime.now(UTC)], times)[0][0]
     transactions, decisions = _tables(session, settings, scorer)
-    rows = customer_rows(transactions, decisions, moment, scorer.catalogue.history_days)
+    days = None if scorer.plan.needs_opening else scorer.catalogue.history_days
+    rows = customer_rows(transactions, decisions, moment, days)
     with _sent(session, model):
         everyone = moment.isoformat() if decisions is None else None
-        answers = _answers(rows, everyone, as_text=spark_files.is_csv(output))
+        answers = _answers(rows, everyone, scorer.answer_schema, as_text=spark_files.is_csv(output))
         answers.persist(StorageLevel.DISK_ONLY)  # a sort looks at its rows twice
-        spark_files.write(answers.orderBy(quoted(PLACE)).select(*ANSWER), output)
+        spark_files.write(answers.orderBy(quoted(PLACE)).select(*scorer.answer_schema), output)
         return _summary(answers, output)
 
 
@@ -84,7 +85,7 @@ def _tables(
     """Transactions and decisions, where they are given."""
     columns = {**scorer.columns, **settings.columns}
     formats = scorer.formats.said(settings.date_format, settings.decimal)
-    stated = ("CustomerId", "as_of", *(attribute.name for attribute in scorer.catalogue.attributes))
+    stated = ("CustomerId", "as_of", *(scalar.name for scalar in scorer.scalars))
     transactions, decisions = None, None
     if settings.transactions is not None:
         needed = dict.fromkeys([*REQUIRED, *(ours for ours in settings.columns if ours in COLUMNS)])
@@ -93,7 +94,7 @@ def _tables(
         _check_formats(transactions, formats)
     if settings.decisions is not None:
         decisions = spark_files.scan(session, settings.decisions, columns, ("CustomerId",), stated)
-        _check_formats(decisions, formats.of_numbers(scorer.catalogue.numbers))
+        _check_formats(decisions, formats.of_numbers(scorer.numbers))
     return transactions, decisions
 
 
@@ -121,7 +122,9 @@ def _sent(session: "SparkSession", model: Path) -> Iterator[None]:
         yield
 
 
-def _answers(rows: "DataFrame", everyone_at: str | None, *, as_text: bool) -> "DataFrame":
+def _answers(
+    rows: "DataFrame", everyone_at: str | None, answer: dict[str, pl.DataType], *, as_text: bool
+) -> "DataFrame":
     """``PLACE`` and the answer of every decision, in no order; all text where a CSV file is to hold them."""
     from pyspark import cloudpickle
     from pyspark.sql.pandas.types import from_arrow_schema
@@ -129,8 +132,8 @@ def _answers(rows: "DataFrame", everyone_at: str | None, *, as_text: bool) -> "D
     # The workers have no code but the model's.
     cloudpickle.register_pickle_by_value(customers)  # type: ignore[no-untyped-call]
     place = pa.string() if everyone_at is not None else pa.struct(_PLACE)
-    types = [(name, pa.string() if as_text else _arrow(dtype)) for name, dtype in ANSWER.items()]
-    schema, work, answer = pa.schema([(PLACE, place), *types]), customers.scored, dict(ANSWER)
+    types = [(name, pa.string() if as_text else _arrow(dtype)) for name, dtype in answer.items()]
+    schema, work = pa.schema([(PLACE, place), *types]), customers.scored
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import mlflow

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from credit_model.data.transactions import COLUMNS, REQUIRED
-from credit_model.scoring.scorer import ANSWER
 from credit_model.serving.spark.cells import cell, doubtful, identity, is_number, moment
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ def decision_rows(
 
     Args:
         transactions: of any partitioning and column types; columns outside the contract are ignored.
-        decisions: ``CustomerId`` and, where the table has them, ``as_of`` and attributes; without it every customer is a
-            decision.
+        decisions: ``CustomerId`` and, where the table has them, ``as_of``, attributes and ``opening_balance``; without it
+            every customer is a decision.
         as_of: the ``as_of`` of decisions that give none, in UTC.
 
     Returns:
@@ -89,7 +88,8 @@ def answers(rows: "DataFrame", model: str) -> "DataFrame":
     only_arrays = {"one_row_per_decision": True}
     score = mlflow.pyfunc.spark_udf(rows.sparkSession, model, env_manager="local", params=only_arrays)
     answered = rows.select(identity(rows).alias("asked"), score(F.struct(*rows.columns)).alias("answer"))
-    return answered.select(*(_field(name) for name in ANSWER))
+    fields = answered.select("answer.*").columns
+    return answered.select(*(_field(name) for name in fields))
 
 
 def _field(name: str) -> "Column":
@@ -99,6 +99,5 @@ def _field(name: str) -> "Column":
     if name == "CustomerId":
         return F.col("asked").alias(name)
     column = F.col(f"answer.{name}")
-    return (F.nullif(column, F.lit("None")) if name in {"as_of", "message", "risk_level"} else column).alias(
-        name
-    )
+    may_be_null = {"as_of", "message", "risk_level", "balance_basis"}
+    return (F.nullif(column, F.lit("None")) if name in may_be_null else column).alias(name)

@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credit_model.data.decisions import OPENING_BALANCE
 from credit_model.data.faults import together
 from credit_model.features.history import history
 from credit_model.serving.fast.request import Plain, Sight, read_plain
 from credit_model.serving.request import UnreadableRequestError, read_request
-from programs import EVERYTHING, PLAN, PROGRAM, without_nan
+from programs import COLUMN_PLAN, COLUMN_PROGRAM, EVERYTHING, PLAN, PROGRAM, without_nan
 
 NOW = datetime(2019, 3, 1, 12)
-SIGHT = Sight(60, "UGX", EVERYTHING.attributes, frozenset(PROGRAM.inputs))
+SIGHT, COLUMN_SIGHT = (
+    Sight(60, "UGX", EVERYTHING.attributes, frozenset(program.inputs))
+    for program in (PROGRAM, COLUMN_PROGRAM)
+)
 PLAIN = {
     "CustomerId": "C-1",
     "loan_amount": 500.0,
@@ -51,6 +55,7 @@ CELLS = {
     "Amount": (numbers, odd_numbers),
     "Value": (numbers, odd_numbers),
     "FraudResult": (st.sampled_from([0, 1]), odd_numbers),
+    "Balance": (numbers, odd_numbers),
     "TransactionId": (identities, odd_words),
     "ProductCategory": (words, odd_words),
     "ChannelId": (words, odd_words),
@@ -64,6 +69,7 @@ ALIKE = {
     "Amount": (5.0, -5.0, 0.0, -0.0),
     "Value": (5.0, 7.0),
     "FraudResult": (0, 1),
+    "Balance": (3, 4.5),
     "CurrencyCode": ("UGX", None),
     **dict.fromkeys(("ProductCategory", "ProductId", "ProviderId", "ChannelId", "CountryCode"), WORDS),
     "PricingStrategy": (10, 9, -1),
@@ -75,6 +81,7 @@ SCALARS = {
     "loan_amount": (numbers, odd_numbers),
     "income": (numbers, odd_numbers),
     "hour": (words, odd_words),
+    "opening_balance": (numbers, odd_numbers),
 }
 
 
@@ -83,7 +90,7 @@ def requests(draw: st.DrawFn) -> pd.DataFrame:
     """Requests of one decision, in both shapes; a column or two may be absent, or hold odd cells."""
     height = draw(st.integers(1, 12))
     odd = draw(st.sets(st.sampled_from([*CELLS, *SCALARS]), max_size=1))
-    absent = draw(st.sets(st.sampled_from(["as_of", *list(CELLS)[2:]]), max_size=3))
+    absent = draw(st.sets(st.sampled_from(["as_of", "opening_balance", *list(CELLS)[2:]]), max_size=3))
     columns = {
         name: draw(st.lists(st.one_of(*kinds) if name in odd else kinds[0], min_size=height, max_size=height))
         for name, kinds in CELLS.items()
@@ -103,13 +110,21 @@ def short(table: pd.DataFrame) -> Plain | None:
     return read_plain(table, NOW, SIGHT)
 
 
-def same_as_the_long_way(table: pd.DataFrame, plain: Plain) -> None:
-    request = read_request(table, NOW, EVERYTHING.attributes)
-    known = history(request.transactions, request.decisions.frame, SIGHT.history_days, SIGHT.currency)
+def same_as_the_long_way(table: pd.DataFrame, plain: Plain, *, column: bool = False) -> None:
+    request = read_request(table, NOW, EVERYTHING.attributes + (() if column else (OPENING_BALANCE,)))
+    days, plan, program = (
+        SIGHT.history_days,
+        *((COLUMN_PLAN, COLUMN_PROGRAM) if column else (PLAN, PROGRAM)),
+    )
+    known = history(
+        request.transactions, request.decisions.frame, days, SIGHT.currency, opening=plan.needs_opening
+    )
     assert together([request.decisions.faults, known.faults]).is_empty()
-    expected = PLAN.compute(known.frame, request.decisions.frame).row(0, named=True)
-    features = {name: without_nan(value) for name, value in PROGRAM.run(plain.given).items()}
+    expected = plan.compute(known.frame, request.decisions.frame).row(0, named=True)
+    features = {name: without_nan(value) for name, value in program.run(plain.given).items()}
     assert features == expected
+    if not column:
+        assert plain.opening_stated == (request.decisions.frame["opening_balance"].null_count() == 0)
     assert (plain.customer, plain.as_of) == request.decisions.frame.select("CustomerId", "as_of").row(0)
     assert plain.count == known.frame.height
 
@@ -119,6 +134,9 @@ def test_what_is_plain_means_what_it_means_the_long_way(table: pd.DataFrame) -> 
     plain = short(table)
     if plain is not None:
         same_as_the_long_way(table, plain)
+    plain = read_plain(table, NOW, COLUMN_SIGHT)
+    if plain is not None:
+        same_as_the_long_way(table, plain, column=True)
 
 
 @st.composite
@@ -167,6 +185,8 @@ def test_the_usual_request_is_plain(raw: bool) -> None:
         PLAIN | more,
         PLAIN | more | same,
         PLAIN | {"as_of": "2019-02-28T00:00:00Z"},
+        PLAIN | {"opening_balance": -12},
+        PLAIN | {"Balance": [1.5, 2, 3]},
     ):
         table = pd.DataFrame(columns) if raw else pd.DataFrame([columns])
         plain = short(table)
@@ -190,6 +210,8 @@ def test_the_usual_request_is_plain(raw: bool) -> None:
         {"CurrencyCode": ["UGX", "UGX", "USD"]},
         {"ProductCategory": [1.5, "tv", "tv"]},
         {"BatchId": ["one"]},
+        {"Balance": [1.0, None, 2.0]},
+        {"opening_balance": "12"},
         {"ProductCategory": ["tv", "\ud800", "\udc00"]},
     ],
 )

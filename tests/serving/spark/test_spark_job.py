@@ -82,7 +82,8 @@ def test_the_answers_are_those_of_score_in_the_same_order_and_text(
     people = raw["client"].unique().sort().to_list()
     names = [people[-1], "nobody", "=1+1", *people * 20, None]
     moments = [None if place % 3 else f"2019-02-{1 + place % 9:02}T10:00:00Z" for place in range(len(names))]
-    decisions = pl.DataFrame({"client": names, "as_of": moments})
+    stated = [None if place % 2 else place * 12.5 for place in range(len(names))]
+    decisions = pl.DataFrame({"client": names, "as_of": moments, "opening_balance": stated})
     (tmp_path / "asked").mkdir()
     decisions.head(9).write_csv(tmp_path / "asked" / "1.csv")
     decisions.tail(-9).write_csv(tmp_path / "asked" / "2.csv")
@@ -144,6 +145,8 @@ def test_a_window_loses_what_nobody_sees_and_nothing_else(session: SparkSession,
     transactions = session.createDataFrame(people, schema)
     kept = [-1.0] * len(faults) + [0.0, 1.0]
     assert amounts(customer_rows(transactions, None, LAST, 1)) == {"a": kept, "old": [], None: []}
+    without_end = {"a": sorted([*kept, 2.0]), "old": [7.0], None: []}
+    assert amounts(customer_rows(transactions, None, LAST, None)) == without_end
     moments = [("a", "2019-03-11T23:30:00+23:30"), ("stranger", None), ("a", " 2019-03-11 ")]
     decisions = session.createDataFrame(moments, "CustomerId string, as_of string")
     decisions = decisions.withColumn(PLACE, F.lit(1))
