@@ -6,7 +6,14 @@ import polars as pl
 
 from credit_model.data.decisions import Attribute
 from credit_model.data.suggest import suggest
-from credit_model.features.aggregates import CROSSED, CROSSED_PARTS, LATEST_TEXTS, RECENT_DAYS, months
+from credit_model.features.aggregates import (
+    CROSSED,
+    CROSSED_PARTS,
+    LATEST_TEXTS,
+    MONTH_DAYS,
+    RECENT_DAYS,
+    months,
+)
 from credit_model.features.expression import Expression, col, when
 from credit_model.features.feature import Feature, ratio
 
@@ -122,7 +129,7 @@ def _over_attributes(attributes: Sequence[Attribute], history_days: int) -> Iter
     }
     for month in months(history_days)[:3]:
         for side in ("debit", "credit"):
-            days = f"{30 * month} to {30 * (month + 1)} days before the decision"
+            days = f"{MONTH_DAYS * month} to {MONTH_DAYS * (month + 1)} days before the decision"
             sums[f"{side}_month_{month}"] = (f"sum of {side}s {days}", col(f"{side}_month_{month}"))
     for attribute in attributes:
         if attribute.kind == "number":

@@ -112,7 +112,7 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
     with tempfile.TemporaryDirectory() as folder:
         scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
         version = trained.scorer.save(scorer, jobs.MANIFEST)
-        identity = Identity(settings.name, version, __version__, _given(settings))
+        identity = Identity(settings.name, version, __version__, _own_parameters(settings))
         document.write_text(model_document(result, pictures, identity), encoding="utf-8")
         mlflow.log_artifact(str(document))
         info = mlflow.pyfunc.log_model(
@@ -144,7 +144,7 @@ def _carried_code(folder: Path) -> Path:
     return code
 
 
-def _given(settings: Settings) -> dict[str, str]:
+def _own_parameters(settings: Settings) -> dict[str, str]:
     """The parameters that differ from their defaults, as texts."""
     defaults = texts("train", Settings())
     return {name: text for name, text in texts("train", settings).items() if text != defaults[name]}

@@ -1,6 +1,6 @@
 """Searching, comparing and fitting candidates, with folds grouped by customer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,6 +70,13 @@ def compare(
 ) -> CrossValidation:
     """Cross-validation of a candidate, repeated on other folds where the rarer class has fewer than 200 cases."""
     seeds = [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
+    return repeated(name, cases, parameters, recipe, advance, seeds)
+
+
+def repeated(
+    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seeds: Sequence[int]
+) -> CrossValidation:
+    """Cross-validation of a candidate on the folds of each seed: the margins of the first, the AUC of every fold of all."""
     results = [cross_validated(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
     return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
 

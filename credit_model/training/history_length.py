@@ -9,7 +9,7 @@ import polars as pl
 from credit_model import metrics
 from credit_model.data.transactions import Tidy
 from credit_model.training.candidates import CrossValidation
-from credit_model.training.cross_validation import DEFAULT, Advance, Cases, best_parameters, cross_validated
+from credit_model.training.cross_validation import DEFAULT, Advance, Cases, best_parameters, repeated
 from credit_model.training.dataset import build_dataset
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import first_customers
@@ -35,18 +35,9 @@ def compared_lengths(
         dataset = build_dataset(transactions, train, replace(recipe, history_days=days), ("train",))
         cases = Cases.of(dataset, dataset.part("train"))
         advance(f"{days} days of history")
-        results[days] = _cross_validated(cases, recipe)
+        seeds = range(recipe.seed, recipe.seed + REPEATS)
+        results[days] = repeated(DEFAULT, cases, best_parameters(DEFAULT, ()), recipe, lambda _: None, seeds)
     return results
-
-
-def _cross_validated(cases: Cases, recipe: Recipe) -> CrossValidation:
-    """The default candidate on two divisions into folds."""
-    parameters = best_parameters(DEFAULT, ())
-    results = [
-        cross_validated(DEFAULT, cases, parameters, cases.fold(recipe.seed + repeat), recipe, lambda _: None)
-        for repeat in range(REPEATS)
-    ]
-    return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
 
 
 def best_length(results: Mapping[int, CrossValidation]) -> int:

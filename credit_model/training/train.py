@@ -130,13 +130,7 @@ def train(
     tests = _tests(train_only, train_cases, comparison, recipe) if rarer(train_cases.bad) >= FOLDS else {}
     test_probability = tests.get(winner, np.full(len(probability), np.nan))
     figures = evaluation.figures(all_known, scorer.bands, probability, test_probability, recipe, ranked)
-    figures |= {
-        "cv_auc_mean": best.mean,
-        "cv_auc_standard_error": best.standard_error,
-        "train_bads": float(train_cases.bad.sum()),
-        "train_goods": float(len(train_cases.bad) - train_cases.bad.sum()),
-        "served_spread": evaluation.spread(served),
-    }
+    figures |= _of_the_choice(best, train_cases) | {"served_spread": evaluation.spread(served)}
     figures |= lift_over(yardstick.margin, best.margin, compared.bad, compared.customers, recipe.seed)
     return Trained(
         replace(scorer, reference=_reference(all_known, scorer, figures)),
@@ -154,6 +148,17 @@ def train(
         {name: auc for name, judged in tests.items() for auc in _auc(train_only, judged)},
         figures,
     )
+
+
+def _of_the_choice(best: CrossValidation, train_cases: Cases) -> dict[str, float]:
+    """What the winner was chosen by, and how many cases of each class the training part has."""
+    bads = float(train_cases.bad.sum())
+    return {
+        "cv_auc_mean": best.mean,
+        "cv_auc_standard_error": best.standard_error,
+        "train_bads": bads,
+        "train_goods": len(train_cases.bad) - bads,
+    }
 
 
 def _winner(comparison: Mapping[str, CrossValidation], recipe: Recipe, *, choosable: bool) -> str:
