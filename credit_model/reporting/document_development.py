@@ -107,8 +107,8 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
         won = "The one that was asked for is served"
     text = (
         f"Every candidate was compared on the same five folds, grouped by customer. {won}: {trained.winner}. The scorecard is "
-        "the interpretable primary, reported whatever wins. The yardstick is a plain boosted model over every feature, untuned "
-        "and never served: what is chosen must not lose to it."
+        "the interpretable primary, reported whatever wins. The yardstick is plain_xgboost, an untuned booster on the plain "
+        "features alone: what is chosen must not lose to it."
     )
     blocks: list[Block] = [text, Table(tables.comparison(trained), "Candidates")]
     blocks.append(

@@ -20,7 +20,6 @@ from credit_model.training import costs
 from credit_model.training.evaluation import by_period
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
-from credit_model.training.yardstick import YARDSTICK
 
 
 def documents(result: TrainingResult) -> Mapping[str, str]:
@@ -52,12 +51,12 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
 
 
 def comparison(trained: Trained) -> pl.DataFrame:
-    """One row per candidate and for the yardstick, the best first: cross-validated AUC, loss to the best, AUC on the test part.
+    """One row per candidate, the best first: cross-validated AUC, loss to the best, AUC on the test part.
 
     The AUC and the loss have standard errors over the folds.
     """
-    results = {**trained.comparison, YARDSTICK.name: trained.yardstick}
-    best = max(trained.comparison.values(), key=lambda result: result.mean)
+    results = trained.comparison
+    best = max(results.values(), key=lambda result: result.mean)
     rows = [
         {
             "candidate": name,

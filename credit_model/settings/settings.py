@@ -128,7 +128,16 @@ class Settings:
     )
     candidate: str = _parameter(
         choice(
-            "auto", "scorecard", "logistic", "tree", "forest", "xgboost", "deep_xgboost", "blend", "lightgbm"
+            "auto",
+            "scorecard",
+            "logistic",
+            "tree",
+            "plain_xgboost",
+            "forest",
+            "xgboost",
+            "deep_xgboost",
+            "blend",
+            "lightgbm",
         ),
         "auto",
         "train",

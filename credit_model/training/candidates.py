@@ -19,7 +19,7 @@ from credit_model.metrics import roc_auc
 from credit_model.models.classifier import Classifier
 from credit_model.training.fit_blend import fit_blend
 from credit_model.training.fit_linear import fit_logistic, fit_scorecard
-from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_tree, fit_xgboost
+from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_plain_xgboost, fit_tree, fit_xgboost
 
 Fit = Callable[[pl.DataFrame, BadArray, int, Mapping[str, int], Mapping[str, Any]], Classifier]
 Advance = Callable[[], object]
@@ -38,6 +38,7 @@ class Candidate:
         default_parameters: the parameters that it is fitted with by default.
         space: for some of them, the values that a search tries.
         on_request: whether it is compared only where the parameter ``candidate`` names it.
+        plain: whether it is offered the plain features alone.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Candidate:
     default_parameters: Mapping[str, Any]
     space: Mapping[str, Sequence[Any]]
     on_request: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class CrossValidation:
 
 _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
 _DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 80}
+_PLAIN = {"trees": 600, "rate": 0.02, "depth": 2, "l2": 10.0, "rows": 0.8, "columns": 0.3}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
 CANDIDATES = {
@@ -111,37 +114,38 @@ CANDIDATES = {
             {"depth": 4, "leaf": 0.05},
             {"depth": (3, 4, 5, 6), "leaf": (0.02, 0.05, 0.1)},
         ),
+        Candidate("plain_xgboost", 3, fit_plain_xgboost, _PLAIN, {}, plain=True),
         Candidate(
             "deep_xgboost",
-            4,
+            5,
             fit_xgboost,
             _DEEPER,
             {"depth": (3, 4), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(
             "forest",
-            5,
+            6,
             fit_forest,
             _FOREST,
             {"depth": (4, 6, 9), "leaf": (0.004, 0.01, 0.03), "columns": (0.05, 0.2)},
         ),
         Candidate(
             "xgboost",
-            3,
+            4,
             fit_xgboost,
             _BOOSTED | {"inputs": 80},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(
             "blend",
-            6,
+            7,
             fit_blend,
             {"xgboost": _BOOSTED | {"inputs": 60}, "forest": _FOREST | {"inputs": 60}},
             {},
         ),
         Candidate(
             "lightgbm",
-            7,
+            8,
             fit_lightgbm,
             _BOOSTED | {"inputs": 80},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},

@@ -10,15 +10,23 @@ import polars as pl
 
 from credit_model.arrays import BadArray
 from credit_model.models.classifier import Classifier
-from credit_model.training.candidates import CANDIDATES, CrossValidation, best_point, cross_validate, points
+from credit_model.training.candidates import (
+    CANDIDATES,
+    Candidate,
+    CrossValidation,
+    best_point,
+    cross_validate,
+    points,
+)
 from credit_model.training.dataset import Dataset
+from credit_model.training.plain import plain_features
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import customer_folds
 from credit_model.training.yardstick import YARDSTICK
 
 FOLDS = 5
 FEW, REPEATS = 200, 3
-PRIMARY, DEFAULT = "scorecard", "xgboost"
+PRIMARY, DEFAULT = "scorecard", YARDSTICK
 
 Advance = Callable[[str], object]
 Parameters = Mapping[str, Any]
@@ -33,17 +41,25 @@ class Cases:
         bad: 1 for bad, 0 for good, shape (n,).
         customers: customer of each case, shape (n,).
         directions: +1 or -1 for each feature whose effect on risk is known.
+        plain: names of the plain features.
     """
 
     table: pl.DataFrame
     bad: BadArray
     customers: npt.NDArray[np.object_]
     directions: Mapping[str, int]
+    plain: frozenset[str]
 
     @classmethod
     def of(cls, dataset: Dataset, rows: npt.NDArray[np.bool_]) -> "Cases":
         """The cases of some rows of a dataset."""
-        return cls(dataset.table(rows), dataset.bad[rows], dataset.customers[rows], dataset.directions)
+        plain = plain_features(dataset.catalogue)
+        return cls(dataset.table(rows), dataset.bad[rows], dataset.customers[rows], dataset.directions, plain)
+
+    def offered(self, candidate: Candidate) -> pl.DataFrame:
+        """The features that a candidate may read: all, or the plain ones where some of those vary."""
+        plain = [name for name in self.table.columns if name in self.plain]
+        return self.table.select(plain) if candidate.plain and plain else self.table
 
     def fold(self, seed: int) -> npt.NDArray[np.int64]:
         """The fold of each case, shape (n,); all cases of a customer share one."""
@@ -51,9 +67,9 @@ class Cases:
 
 
 def names(recipe: Recipe) -> list[str]:
-    """Names of the candidates to compare: all but those on request, or the requested one and the interpretable primary."""
+    """Names of the candidates to compare: all but those on request; or the requested one, the primary and the yardstick."""
     if recipe.candidate != "auto":
-        return list(dict.fromkeys((PRIMARY, recipe.candidate)))
+        return list(dict.fromkeys((PRIMARY, YARDSTICK, recipe.candidate)))
     return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
 
 
@@ -96,8 +112,8 @@ def cross_validated(
 ) -> CrossValidation:
     """Cross-validation of a candidate on given folds, shape (n,)."""
     return cross_validate(
-        YARDSTICK if name == YARDSTICK.name else CANDIDATES[name],
-        cases.table,
+        CANDIDATES[name],
+        cases.offered(CANDIDATES[name]),
         cases.bad,
         fold,
         recipe.seed,
@@ -109,7 +125,8 @@ def cross_validated(
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
     """Fit a candidate on cases."""
-    return CANDIDATES[name].fit(cases.table, cases.bad, recipe.seed, cases.directions, parameters)
+    candidate = CANDIDATES[name]
+    return candidate.fit(cases.offered(candidate), cases.bad, recipe.seed, cases.directions, parameters)
 
 
 def check_learnable(cases: Cases) -> None:

@@ -46,6 +46,20 @@ def fit_xgboost(
     return grow(table, bad, seed, directions, parameters, params["trees"])
 
 
+def fit_plain_xgboost(
+    table: pl.DataFrame, bad: BadArray, seed: int, _directions: Mapping[str, int], params: Mapping[str, Any]
+) -> Trees:
+    """Fit boosted trees to a table as it is: no choice of inputs, no direction, no least leaf."""
+    parameters = {
+        "max_depth": params["depth"],
+        "eta": params["rate"],
+        "subsample": params["rows"],
+        "colsample_bytree": params["columns"],
+        "lambda": params["l2"],
+    }
+    return grow(table, bad, seed, {}, parameters, params["trees"])
+
+
 def fit_forest(
     table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:

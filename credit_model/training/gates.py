@@ -14,13 +14,13 @@ from credit_model.settings import lists
 from credit_model.training.baselines import ANY_HISTORY, CUSTOMER_BASE, RECENCY, Baseline
 from credit_model.training.leaks import MOST_INFORMATION, MOST_LOSS, AttributeWeight
 from credit_model.training.sample import Recipe
+from credit_model.training.yardstick import YARDSTICK
 
 State = Literal["passed", "failed", "warning", "not assessed"]
 Figures = Mapping[str, float]
 
 REFUSED_AUC, CHANCE = 0.98, 0.5
 LEAST_LIFT = 0.02
-MOST_BELOW = -0.002
 CALIBRATED, NEARLY_CALIBRATED = (0.8, 1.25), (0.67, 1.5)
 LEAST_SPREAD = 0.1
 DRIFT = 0.25
@@ -71,7 +71,7 @@ def judge(
         *_copies(separations),
         *map(_baseline, baselines),
         *_without_baseline({baseline.name for baseline in baselines}),
-        _yardstick(figures, recipe.candidate),
+        _yardstick(figures, recipe),
         _calibration(figures),
         _spread(figures),
         _stability(figures),
@@ -170,22 +170,22 @@ def _without_baseline(measured: Set[str]) -> tuple[Gate, ...]:
     )
 
 
-def _yardstick(figures: Figures, candidate: str) -> Gate:
-    name = "not below the yardstick"
+def _yardstick(figures: Figures, recipe: Recipe) -> Gate:
+    name, most = "not below the yardstick", -recipe.tolerance
     model, plain = figures["compared_roc_auc"], figures["yardstick_roc_auc"]
     low, high = figures["lift_over_yardstick_low"], figures["lift_over_yardstick_high"]
     said = (
-        f"AUC out of fold {model:.3f}, of the yardstick, a plain boosted model, {plain:.3f}; "
+        f"AUC out of fold {model:.3f}, of the yardstick, {YARDSTICK}, {plain:.3f}; "
         f"difference {low:+.4f} to {high:+.4f}, "
     )
     if high >= 0:
-        return Gate(name, "passed", high, MOST_BELOW, f"{said}not below 0")
-    if high >= MOST_BELOW:
-        return Gate(name, "warning", high, MOST_BELOW, f"{said}below 0; {MOST_BELOW:g} is allowed")
-    if candidate != "auto":
-        asked = f"candidate={candidate} was asked for"
-        return Gate(name, "warning", high, MOST_BELOW, f"{said}below {MOST_BELOW:g}; {asked}")
-    return Gate(name, "failed", high, MOST_BELOW, f"{said}below {MOST_BELOW:g}")
+        return Gate(name, "passed", high, most, f"{said}not below 0")
+    if high >= most:
+        return Gate(name, "warning", high, most, f"{said}below 0; {most:g} is allowed (tolerance)")
+    if recipe.candidate != "auto":
+        asked = f"candidate={recipe.candidate} was asked for"
+        return Gate(name, "warning", high, most, f"{said}below {most:g}; {asked}")
+    return Gate(name, "failed", high, most, f"{said}below {most:g}")
 
 
 def _calibration(figures: Figures) -> Gate:

@@ -8,6 +8,7 @@ from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.dataset import PARTS, Dataset
 from credit_model.training.sample import Sample
 from credit_model.training.train import Trained
+from credit_model.training.yardstick import YARDSTICK
 
 
 def summary(
@@ -50,8 +51,6 @@ def _result(trained: Trained, figures: Mapping[str, float]) -> list[str]:
     if trained.dataset.invalid:
         lines.append(f"left out: {trained.dataset.invalid} decisions whose transactions are at fault")
     lines += [_candidate(name, trained) for name in trained.comparison]
-    plain = trained.yardstick
-    lines.append(f"yardstick, a plain boosted model: AUC {plain.mean:.4f} ± {plain.standard_error:.4f}")
     lines.append(f"chosen: {trained.winner}, {len(trained.scorer.classifier.inputs)} features{_why(trained)}")
     lines.append(f"AUC out of fold, all decisions, grouped by customer: {auc(figures, 'grouped')}")
     lines.append(f"AUC {trained.tested}, trained on the training part alone: {auc(figures, 'test')}")
@@ -75,7 +74,8 @@ def _candidate(name: str, trained: Trained) -> str:
     line = f"candidate {name}: AUC {result.mean:.4f} ± {result.standard_error:.4f}"
     if name in trained.test_auc:
         line += f", {trained.tested} {trained.test_auc[name]:.4f}"
-    return line + (" (interpretable primary)" if name == PRIMARY else "")
+    roles = {PRIMARY: " (interpretable primary)", YARDSTICK: " (yardstick)"}
+    return line + roles.get(name, "")
 
 
 def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...], tested: str) -> list[str]:

@@ -54,7 +54,6 @@ class Trained:
         winner: name of the candidate that the scorer holds.
         choosable: whether the training part had 20 cases of each class, so that candidates were chosen on it alone.
         tested: what the test part is: ``out of time`` or ``out of customer``.
-        yardstick: cross-validation of the plain boosted model, on the decisions and folds of the comparison.
         attributes: how much the winner depends on each attribute.
         probability: of bad for each decision, out of fold (folds grouped by customer), shape (n,); the calibrator of a fold
             was fitted on the other folds.
@@ -72,7 +71,6 @@ class Trained:
     winner: str
     choosable: bool
     tested: str
-    yardstick: CrossValidation
     attributes: tuple[AttributeWeight, ...]
     probability: FloatArray
     test_probability: FloatArray
@@ -113,7 +111,7 @@ def train(
     }
     winner = _winner(comparison, recipe, choosable=choosable)
     best = comparison[winner]
-    yardstick = compare(YARDSTICK.name, compared, YARDSTICK.default_parameters, recipe, advance, recipe.seed)
+    yardstick = comparison[YARDSTICK]
     fold = all_cases.fold(recipe.seed)
     final = {
         name: cross_validated(name, all_cases, chosen[name], fold, recipe, advance)
@@ -141,7 +139,6 @@ def train(
         winner,
         choosable,
         recipe.tested,
-        yardstick,
         _attribute_weights(all_known, compared, best, recipe, advance),
         probability,
         test_probability,

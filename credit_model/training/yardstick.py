@@ -1,44 +1,12 @@
-"""The yardstick: one plain boosted model over every feature, untuned; a model must not rank worse than it does.
-
-It is fitted on the folds of the candidates, compared and shown, and never served.
-"""
-
-from collections.abc import Mapping
-from typing import Any
+"""The yardstick: what a plain, untuned booster ranks on the same cases; a model must not rank worse than that."""
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from credit_model import metrics
 from credit_model.arrays import BadArray, FloatArray
-from credit_model.models.xgboost_trees import Trees
-from credit_model.training.candidates import Candidate
-from credit_model.training.fit_trees import grow
 
-
-def fit_yardstick(
-    table: pl.DataFrame, bad: BadArray, seed: int, _directions: Mapping[str, int], params: Mapping[str, Any]
-) -> Trees:
-    """Boosted trees of a table as it is: no choice of inputs, no direction, no search; a level is its rank by frequency."""
-    parameters = {
-        "max_depth": params["depth"],
-        "eta": params["rate"],
-        "subsample": params["rows"],
-        "colsample_bytree": params["columns"],
-        "lambda": params["l2"],
-    }
-    return grow(table, bad, seed, {}, parameters, params["trees"])
-
-
-YARDSTICK = Candidate(
-    "yardstick",
-    9,
-    fit_yardstick,
-    {"trees": 400, "depth": 3, "rate": 0.02, "rows": 0.8, "columns": 0.3, "l2": 10.0},
-    {},
-    on_request=True,
-)
+YARDSTICK = "plain_xgboost"
 
 
 def lift_over(

@@ -88,7 +88,7 @@ def test_the_gates_are_kept_and_shown(kept: Path, trained_model: TrainedModel) -
     for gate in table.to_dicts():
         assert f"gate {gate['gate']}: {gate['state']}: {gate['sentence']}\n" in trained_model.printed
         assert gate["sentence"] in document
-    assert "yardstick" in pl.read_csv(kept / "run" / "comparison.csv")["candidate"].to_list()
+    assert "plain_xgboost" in pl.read_csv(kept / "run" / "comparison.csv")["candidate"].to_list()
 
 
 def test_the_model_carries_no_pickle_and_its_document(kept: Path) -> None:

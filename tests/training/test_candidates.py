@@ -254,10 +254,13 @@ def test_the_kinds_that_are_served(fitted: Mapping[str, Classifier]) -> None:
     assert isinstance(fitted["scorecard"], Scorecard)
     assert isinstance(fitted["logistic"], Linear)
     assert {name for name, candidate in CANDIDATES.items() if candidate.on_request} == {"lightgbm"}
-    assert all(isinstance(fitted[name], Trees) for name in ("tree", "forest", "xgboost", "deep_xgboost"))
+    assert all(
+        isinstance(fitted[name], Trees)
+        for name in ("tree", "forest", "xgboost", "plain_xgboost", "deep_xgboost")
+    )
     by_xgboost = {name for name in NAMES if fitted[name].requirements == ("xgboost-cpu",)}
     assert by_xgboost == {"tree", "forest", "deep_xgboost", "blend"}
-    assert fitted["xgboost"].requirements == ()
+    assert all(fitted[name].requirements == () for name in ("xgboost", "plain_xgboost"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -31,6 +31,7 @@ from credit_model.training.cross_validation import Cases, cross_validated
 from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import Recipe, observed_sample, proxy_sample
 from credit_model.training.train import Trained
+from credit_model.training.yardstick import YARDSTICK
 from processes import ROOT
 
 NONE = tidy_table(pl.DataFrame(schema=SCHEMA))
@@ -311,10 +312,10 @@ def test_a_model_that_is_recency_does_not_beat_recency() -> None:
 
 
 def test_a_search_chooses_on_folds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "credit_model.training.cross_validation.CANDIDATES", {"scorecard": CANDIDATES["scorecard"]}
-    )
+    few = {name: CANDIDATES[name] for name in ("scorecard", YARDSTICK)}
+    monkeypatch.setattr("credit_model.training.cross_validation.CANDIDATES", few)
     trained, _ = trained_on(Settings(candidate="scorecard", search="random"))
+    assert trained.trials[YARDSTICK] == (), "it has nothing to search"
     trials = trained.trials["scorecard"]
     assert len(trials) == 12
     best = best_point(trials)
