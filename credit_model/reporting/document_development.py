@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from credit_model.reporting import tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.scoring.scorer import Scorer
+from credit_model.training import protected
 from credit_model.training.workflow import TrainingResult
 
 
@@ -74,8 +75,23 @@ def features(result: TrainingResult) -> Section:
         f"{result.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
         "Calendar features that would let the model learn when instead of who are off."
     )
-    blocks: list[Block] = [text, *_balance(result.trained.scorer)]
+    blocks: list[Block] = [text, *_balance(result.trained.scorer), *_ages(result)]
     return Section("Features", [*blocks, Table(used, "Features that the model reads")])
+
+
+def _ages(result: TrainingResult) -> list[Note]:
+    """What the law asks of a model that reads an age."""
+    read = set(result.trained.scorer.catalogue.attributes) & set(result.sample.recipe.attributes)
+    ages = ", ".join(sorted(attribute.name for attribute in read if protected.is_age(attribute.name)))
+    if not ages:
+        return []
+    text = (
+        f"The model is offered {ages}. Regulation B allows age in a credit scoring system that is empirically derived, "
+        "demonstrably and statistically sound, if the age of an applicant of 62 years or more is no negative factor "
+        "(12 CFR 1002.6(b)(2)): a validator checks that. Where other law applies, a different treatment by age needs its "
+        "justification."
+    )
+    return [Note(text, "warning")]
 
 
 def _balance(scorer: Scorer) -> list[str]:

@@ -155,28 +155,43 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
 
 
 def fairness(result: TrainingResult) -> Section:
-    """Section on how groups compare, where a group column is named."""
-    if result.fairness is None:
-        text = "Not assessable: no column of the outcomes was named as group. Name one with group=COLUMN and train again."
+    """Section on how groups compare, where columns of groups are named."""
+    if not result.fairness:
+        text = (
+            "Not assessable: no column of the outcomes was named as group and none is protected. Name one with group=COLUMN or "
+            "protected=COLUMN and train again."
+        )
         return Section("Fairness", [Note(text, "warning")])
     note = (
-        "The group is no feature of the model. Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
+        "Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
         "brackets: 95 % intervals, resampling customers. Some difference between groups arises by chance alone: the interval of "
         "a disparity comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is "
         "the share of random assignments with a disparity as large."
     )
-    disparities = result.fairness.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
-    return Section(
-        "Fairness",
-        [
-            note,
-            Table(_with_intervals(result.fairness.table), "By group, out of fold"),
-            Table(
-                disparities, "Disparities (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
-            ),
-            _four_fifths(result.fairness),
-        ],
-    )
+    blocks: list[Block] = [note]
+    for column, compared in result.fairness.items():
+        blocks += _compared(column, compared, is_feature=column in _attribute_names(result))
+    return Section("Fairness", blocks)
+
+
+def _attribute_names(result: TrainingResult) -> list[str]:
+    return [attribute.name for attribute in result.sample.recipe.attributes]
+
+
+def _compared(column: str, compared: Fairness, *, is_feature: bool) -> list[Block]:
+    disparities = compared.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
+    role = Note(f"No feature of the model is made of {column}.", "note")
+    if is_feature:
+        role = Note(
+            f"{column} is protected and a feature of the model all the same (allow_protected).", "warning"
+        )
+    caption = f"Disparities by {column} (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
+    return [
+        role,
+        Table(_with_intervals(compared.table), f"By {column}, out of fold"),
+        Table(disparities, caption),
+        _four_fifths(compared),
+    ]
 
 
 def gates(result: TrainingResult) -> Section:

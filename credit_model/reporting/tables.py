@@ -40,14 +40,19 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
     } | _binnings(trained.scorecard)
     if trained.attributes:
         texts["attributes.csv"] = csv_text(attributes(result))
-    if result.fairness is not None:
-        texts["fairness.csv"] = csv_text(result.fairness.table)
-        texts["disparities.csv"] = csv_text(result.fairness.disparities)
+    if compared := result.fairness.items():
+        texts["fairness.csv"] = csv_text(_by_column({name: each.table for name, each in compared}))
+        texts["disparities.csv"] = csv_text(_by_column({name: each.disparities for name, each in compared}))
     if result.sample.proxy is not None:
         labeller = result.sample.proxy.labeller
         texts["labeller.json"] = json.dumps(labeller.to_dict(), indent=1)
         texts["cohorts.csv"] = csv_text(result.sample.proxy.cohorts)
     return texts
+
+
+def _by_column(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Tables of the columns that were compared by, one below the other."""
+    return pl.concat(table.select(pl.lit(name).alias("column"), pl.all()) for name, table in tables.items())
 
 
 def comparison(trained: Trained) -> pl.DataFrame:

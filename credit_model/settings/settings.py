@@ -155,6 +155,15 @@ class Settings:
     group: str | None = _parameter(
         TEXT, None, "train", "column of the outcomes to compare treatment by; never a feature"
     )
+    protected: tuple[str, ...] = _parameter(
+        NAMES, (), "train", "columns of the outcomes to compare treatment by that no feature may be made of"
+    )
+    allow_protected: tuple[str, ...] = _parameter(
+        NAMES,
+        (),
+        "train",
+        "attributes to take in although their names, or protected, say that they are protected",
+    )
     cost_false_negative: float = _parameter(number(), 10.0, "train", "cost of approving a bad customer")
     cost_false_positive: float = _parameter(number(), 1.0, "train", "cost of rejecting a good customer")
     threshold: float | None = _parameter(

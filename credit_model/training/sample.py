@@ -15,7 +15,7 @@ from credit_model.data.transactions import Tidy
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.scale import Scale
 from credit_model.settings.settings import Settings
-from credit_model.training import rfm_proxy, splits
+from credit_model.training import protected, rfm_proxy, splits
 from credit_model.training.costs import cost_bands, cost_threshold
 from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
 
@@ -73,7 +73,7 @@ SILENCE = 0.99
 ONE_MOMENT = (
     "test: a draw of customers, since all decisions were made at one moment and none is later than another"
 )
-GROUP = "fairness_group"
+_GROUP = "fairness_group "  # before the name of its column
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Sample:
 
     Attributes:
         decisions: ``CustomerId``, ``as_of``, ``bad``, ``known_at``, ``part``, attributes, ``opening_balance`` where it is
-            given, the group where one is named.
+            given, a column for each group to compare.
         recipe: how to train on them.
         outcome_days: length of the performance window in days.
         proxy: the proxy label; None with real outcomes.
@@ -140,7 +140,7 @@ def observed_sample(
         attributes: the application attributes; by default those that the settings name.
 
     Raises:
-        ValueError: the table cannot be read, or lacks an attribute or the group.
+        ValueError: the table cannot be read, or lacks an attribute or a group.
     """
     wait = OBSERVED_OUTCOME if settings.outcome_days is None else settings.outcome_days
     source = files.place(settings.outcomes) if settings.outcomes else row
@@ -151,11 +151,12 @@ def observed_sample(
         labels = observed(outcomes, 0, settings.bad_values, source)
     table = labels.decisions
     if attributes is None:
-        attributes = learn_attributes(table, settings.attributes)
+        aside = protected.set_aside(settings)
+        attributes = learn_attributes(table, [name for name in settings.attributes if name not in aside])
     scalars = attributes + ((OPENING_BALANCE,) if OPENING_BALANCE.name in table.columns else ())
     read = read_decisions({c: table[c] for c in table.columns}, table.height, scalars)
     _check_attributes(read.faults)
-    decisions = read.frame.hstack(table.select("bad", "known_at", *_group(table, settings.group, attributes)))
+    decisions = read.frame.hstack(table.select("bad", "known_at", *_groups(table, settings, attributes)))
     recipe = replace(
         _recipe(settings, settings.history_days or OBSERVED_HISTORY, labels.target), attributes=attributes
     )
@@ -172,6 +173,7 @@ def observed_sample(
         *((ONE_MOMENT,) if apart == "customer" and settings.split == "time" else ()),
         f"not trained on before the test: {', '.join(f'{count} {why}' for why, count in left_out.items())}",
         *_bad_lines(outcomes, settings),
+        *protected.warnings(settings),
     )
     return Sample(parted, replace(recipe, apart=apart), wait, None, lines)
 
@@ -254,18 +256,31 @@ def _bands(settings: Settings, costs: tuple[float, float], target: str) -> Bands
     return cost_bands(threshold) if real or settings.threshold is not None else Bands()
 
 
-def _group(table: pl.DataFrame, name: str | None, attributes: Sequence[Attribute]) -> list[pl.Series]:
-    if name is None:
-        return []
-    if name.lower() in {attribute.name.lower() for attribute in attributes}:
-        raise ValueError(
-            f"group {name} is an attribute too, so that the model would decide by it; take it out of attributes, or name "
-            "another group"
-        )
-    if name not in table.columns:
-        columns = [column for column in table.columns if column not in {"bad", "known_at"}]
-        raise ValueError(f"group {name} is not a column of the outcomes; {suggest(name, columns)}")
-    return [cells.read(table[name], cells.texts)[0].alias(GROUP)]
+def groups(decisions: pl.DataFrame) -> dict[str, pl.Series]:
+    """The columns that treatment is compared by, by their names in the outcomes."""
+    return {
+        name.removeprefix(_GROUP): decisions[name] for name in decisions.columns if name.startswith(_GROUP)
+    }
+
+
+def _groups(table: pl.DataFrame, settings: Settings, attributes: Sequence[Attribute]) -> list[pl.Series]:
+    features = {attribute.name.lower() for attribute in attributes} - {
+        name.lower() for name in settings.allow_protected
+    }
+    for name in protected.compared_groups(settings):
+        parameter = "group" if name == settings.group else "protected"
+        if name.lower() in features:
+            raise ValueError(
+                f"{parameter} {name} is an attribute too, so that the model would decide by it; take it out of attributes, "
+                "or name another"
+            )
+        if name not in table.columns:
+            columns = [column for column in table.columns if column not in {"bad", "known_at"}]
+            raise ValueError(f"{parameter} {name} is not a column of the outcomes; {suggest(name, columns)}")
+    return [
+        cells.read(table[name], cells.texts)[0].alias(f"{_GROUP}{name}")
+        for name in protected.compared_groups(settings)
+    ]
 
 
 def _spans_less_than(moments: pl.Series, days: int) -> bool:

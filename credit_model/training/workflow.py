@@ -16,7 +16,16 @@ from credit_model.data.formats import AS_READ, attributes
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
-from credit_model.training import baselines, feature_table, gates, history_length, leaks, rfm_proxy, train
+from credit_model.training import (
+    baselines,
+    feature_table,
+    gates,
+    history_length,
+    leaks,
+    protected,
+    rfm_proxy,
+    train,
+)
 from credit_model.training.baselines import Baseline
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
@@ -24,7 +33,7 @@ from credit_model.training.dataset import PARTS, Dataset, build_dataset
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.gates import Gate
-from credit_model.training.sample import GROUP, Sample, check_confirmed, observed_sample, proxy_sample
+from credit_model.training.sample import Sample, check_confirmed, groups, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
 
@@ -37,7 +46,7 @@ class TrainingResult:
         trained: the scorer and its measures.
         sample: what it was trained on.
         baselines: what the model was compared with.
-        fairness: how it treats the groups, where one was named.
+        fairness: how it treats the groups, by the column of the outcomes that holds them.
         figures: every metric by name.
         summary: lines for the reader.
         gates: what was asked of the model, and whether it passed.
@@ -47,7 +56,7 @@ class TrainingResult:
     trained: Trained
     sample: Sample
     baselines: tuple[Baseline, ...]
-    fairness: Fairness | None
+    fairness: Mapping[str, Fairness]
     figures: Mapping[str, float]
     summary: tuple[str, ...]
     gates: tuple[Gate, ...]
@@ -207,6 +216,7 @@ def _tabled_sample(settings: Settings, table: FeatureTable) -> Sample:
     adopted, catalogue = table.adopted(settings), table.catalogue
     became = _outcomes(adopted)
     both = tuple(attribute for attribute in catalogue.attributes if attribute.name in became.columns)
+    protected.refuse_computed(adopted)
     sample = observed_sample(adopted, became, both)
     line = f"features: {table.frame.height} decisions of {settings.features}, {len(catalogue.features)} features each"
     return replace(sample, lines=(line, *sample.lines))
@@ -244,16 +254,17 @@ def _lifts(beaten: tuple[Baseline, ...]) -> dict[str, float]:
     return lifts
 
 
-def _fairness(trained: Trained, seed: int) -> Fairness | None:
+def _fairness(trained: Trained, seed: int) -> dict[str, Fairness]:
     dataset = trained.dataset
-    if GROUP not in dataset.decisions.columns:
-        return None
     scored = ~np.isnan(trained.probability)
     probability, bands = trained.probability[scored], trained.scorer.bands
     approved = np.array(bands.assign(probability).decision) == "approve"
     prediction = (probability >= bands.threshold).astype(np.int8)
     judged = Judged(dataset.customers[scored], dataset.bad[scored], probability, approved, prediction)
-    return fairness(dataset.decisions[GROUP].filter(pl.Series(scored)), judged, seed)
+    return {
+        name: fairness(group.filter(pl.Series(scored)), judged, seed)
+        for name, group in groups(dataset.decisions).items()
+    }
 
 
 def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:
