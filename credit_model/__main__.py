@@ -145,7 +145,13 @@ def _run(command: str, settings: Settings) -> int:
 def _check_apart(command: str, settings: Settings) -> None:
     """What a command writes must not be what it reads, nor what else it writes."""
     read = [settings.transactions, settings.decisions, settings.features]
-    written = [settings.output, settings.truth, settings.applications, settings.customers_table]
+    written = [
+        settings.output,
+        settings.explain,
+        settings.truth,
+        settings.applications,
+        settings.customers_table,
+    ]
     (written if command == "generate" else read).append(settings.outcomes)
     for path in filter(None, written):
         check_apart(path, filter(None, read))

@@ -151,13 +151,15 @@ class Scorer:
         """Names of the scalars that are numbers."""
         return tuple(scalar.name for scalar in self.scalars if scalar.kind == "number")
 
+    def judged(self, status: np.ndarray) -> np.ndarray:
+        """Whether the classifier judged decisions of a ``status``: with attributes also those without history; shape (n,)."""
+        return np.isin(status, ("scored", "no_history") if self.catalogue.attributes else ("scored",))
+
     def _probability_and_reasons(
         self, features: pl.DataFrame, status: np.ndarray
     ) -> tuple[np.ndarray, pl.Series]:
         """Probability, NaN where there is none, and reasons, empty where there are none."""
-        modelled = status == "scored"
-        if self.catalogue.attributes:
-            modelled |= status == "no_history"
+        modelled = self.judged(status)
         probability = np.full(len(status), np.nan)
         explained = pl.Series("reasons", [], dtype=ANSWER["reasons"])
         if modelled.any():

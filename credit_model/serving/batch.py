@@ -22,12 +22,13 @@ from credit_model.data.iso_time import EARLIEST
 from credit_model.data.partitions import ROWS_AT_ONCE, Pieces, pieces
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.features.history import History
+from credit_model.scoring.contributions import contributions_in_points
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
 from credit_model.serving.jobs import Job
 
 _FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 40_000  # decisions of one thread
-_ANSWERS_AT_ONCE = 200_000
+_ANSWERS_AT_ONCE, _CONTRIBUTIONS_AT_ONCE = 200_000, 10_000  # decisions
 _PLACE = "place of decision"
 
 
@@ -46,9 +47,17 @@ def score_tables(
     Returns:
         One row per decision, in order, with the columns of ``scorer.answer_schema``.
     """
+    judged = _judged(scorer, decisions, as_of)
+    return _answers(scorer, scorer.history(transactions, judged), judged)
+
+
+def _judged(scorer: Scorer, decisions: pl.DataFrame, as_of: datetime) -> Decisions:
     columns = {name: decisions[name] for name in decisions.columns}
-    judged = read_decisions(columns, decisions.height, scorer.scalars, as_of)
-    history, threads = scorer.history(transactions, judged), pl.thread_pool_size()
+    return read_decisions(columns, decisions.height, scorer.scalars, as_of)
+
+
+def _answers(scorer: Scorer, history: History, judged: Decisions) -> pl.DataFrame:
+    threads = pl.thread_pool_size()
     with ThreadPoolExecutor(threads) as pool:
         answers = pool.map(lambda part: scorer.answer_history(*part), _parts(history, judged, threads))
         return pl.concat([pl.DataFrame(schema=scorer.answer_schema), *answers])
@@ -60,19 +69,31 @@ class Scored:
 
     Attributes:
         answers: the answers, each with the number of its decision, in any order.
+        contributions: those of the decisions, as ``contributions_in_points`` gives them; None where nobody asked.
         count: number of answers.
         moments: times of the first and the last transaction; empty where there is none.
     """
 
     answers: pl.LazyFrame
+    contributions: pl.LazyFrame | None
     count: int
     moments: list[datetime]
 
     def in_order(self) -> Iterator[pl.DataFrame]:
         """The answers in the order of the decisions, in frames of bounded size; at least one frame."""
-        for start in range(0, max(self.count, 1), _ANSWERS_AT_ONCE):
-            place = pl.col(_PLACE).is_between(start, start + _ANSWERS_AT_ONCE - 1)
-            yield self.answers.filter(place).collect().sort(_PLACE).drop(_PLACE)
+        for frame in _in_order(self.answers, _PLACE, self.count, _ANSWERS_AT_ONCE):
+            yield frame.drop(_PLACE)
+
+    def contributions_in_order(self) -> Iterator[pl.DataFrame]:
+        """The contributions in the order of the decisions, in frames of bounded size; at least one frame, where asked for."""
+        if self.contributions is not None:
+            yield from _in_order(self.contributions, "row", self.count, _CONTRIBUTIONS_AT_ONCE)
+
+
+def _in_order(rows: pl.LazyFrame, number: str, count: int, at_once: int) -> Iterator[pl.DataFrame]:
+    for start in range(0, max(count, 1), at_once):
+        mine = pl.col(number).is_between(start, start + at_once - 1)
+        yield rows.filter(mine).collect().sort(number, maintain_order=True)
 
 
 @contextmanager
@@ -100,13 +121,31 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
         whom = files.filled(parts.customers.to_frame(), source) if decisions is None else decisions
         asked = whom.with_row_index(_PLACE)
         place = parts.place(read(asked["CustomerId"], texts)[0])
+        answers, contributions = (_made(Path(folder) / name) for name in ("answers", "contributions"))
         for number, table in enumerate(_watched(parts)):
-            mine = asked.filter(place == number)
-            answer = score_tables(scorer, tidy_table(table), mine.drop(_PLACE), job.moment)
-            _keep(answer.with_columns(mine[_PLACE]), Path(folder) / f"{number:06}.parquet")
+            mine, name = asked.filter(place == number), f"{number:06}.parquet"
+            judged = _judged(scorer, mine.drop(_PLACE), job.moment)
+            history = scorer.history(tidy_table(table), judged)
+            answer = _answers(scorer, history, judged)
+            _keep(answer.with_columns(mine[_PLACE]), answers / name)
+            if job.explain is not None:
+                rows = contributions_in_points(scorer, history, judged, answer)
+                _keep(
+                    rows.with_columns(mine[_PLACE].gather(rows["row"]).alias("row")),
+                    contributions / name,
+                )
         moments = [moment for moment in parts.span if moment is not None]
-        answers = pl.scan_parquet(sorted(Path(folder).iterdir()), glob=False)
-        yield Scored(answers, asked.height, moments)
+        why = None if job.explain is None else _scanned(contributions)
+        yield Scored(_scanned(answers), why, asked.height, moments)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _scanned(folder: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(sorted(folder.iterdir()), glob=False)
 
 
 def _parts(history: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
@@ -197,10 +236,13 @@ def silence(silent: int, count: int, ends: tuple[object, object], span: str = ""
 def _score(job: Job, scorer: Scorer) -> str:
     with scored(job, scorer) as answers:
         files.write_frames(answers.in_order(), job.output or "")
+        if job.explain is not None:
+            files.write_frames(answers.contributions_in_order(), job.explain)
         said = warning(answers.answers.select("status", "as_of").collect(), answers.moments)
     if said:
         print(said, file=sys.stderr)
-    return f"{answers.count} decisions written to {job.output}"
+    explained = f", their contributions to {job.explain}" if job.explain is not None else ""
+    return f"{answers.count} decisions written to {job.output}{explained}"
 
 
 if __name__ == "__main__":

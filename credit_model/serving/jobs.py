@@ -11,6 +11,7 @@ ones their defaults, and refuses a job that needs a newer protocol than its own.
 0     the files, their columns, ``as_of`` and the output; the manifest names no module
 1     also ``date_format``, ``decimal`` and ``bad_values``
 2     the manifest names the modules, and the job its protocol
+3     also ``explain`` and ``what_would_help``
 ====  =================================================================================
 """
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from credit_model.scoring.scorer import Scorer
 
-PROTOCOL = 2
+PROTOCOL = 3
 MANIFEST: Mapping[str, Any] = {
     "protocol": PROTOCOL,
     "modules": {"score": "credit_model.serving.batch", "monitor": "credit_model.serving.monitor"},
@@ -59,6 +60,8 @@ class Job:
         decimal: decimal mark of the files; None means that of the model's training.
         bad_values: values of ``defaulted`` that mean bad; empty where 1 is bad.
         protocol: the oldest protocol that can do the job.
+        explain: file to write contributions to, or None.
+        what_would_help: whether to look for the changes that would reach the next band.
     """
 
     scorer: str
@@ -72,6 +75,8 @@ class Job:
     decimal: str | None = field(default=None, metadata={"since": 1})
     bad_values: list[str] = field(default_factory=list, metadata={"since": 1})
     protocol: int = field(default=0, metadata={"since": 2})
+    explain: str | None = field(default=None, metadata={"since": 3})
+    what_would_help: bool = field(default=False, metadata={"since": 3})
 
     @classmethod
     def read(cls, text: str) -> "Job":
@@ -163,6 +168,8 @@ def submit(command: str, settings: Settings, model: Path) -> int:
         settings.date_format,
         settings.decimal,
         list(settings.bad_values),
+        explain=settings.explain,
+        what_would_help=settings.what_would_help,
     )
     protocol, modules = _spoken(Path(job.scorer))
     if command not in modules:
@@ -187,12 +194,12 @@ def _written(job: Job, protocol: int, model: str) -> dict[str, object]:
         ValueError: it asks for what came after that protocol.
     """
     values = {item: getattr(job, item.name) for item in fields(job)}
-    asked = [item for item, value in values.items() if value not in (None, [], 0, ISO, "point")]
+    asked = [item for item, value in values.items() if value not in (None, [], 0, False, ISO, "point")]
     newer = [item.name for item in asked if item.metadata.get("since", 0) > protocol]
     if newer:
+        way = "leave it out" if protocol else "give files with ISO-8601 times, decimal points and 1 for bad"
         raise ValueError(
-            f"the model {model} is older than {', '.join(newer)} and cannot honour it; train it again, or give files with "
-            "ISO-8601 times, decimal points and 1 for bad"
+            f"the model {model} is older than {', '.join(newer)} and cannot honour it; train it again, or {way}"
         )
     needed = max((item.metadata.get("since", 0) for item in asked), default=0)
     plain = {item.name: value for item, value in values.items() if item.metadata.get("since", 0) <= protocol}

@@ -210,6 +210,15 @@ class Settings:
         f"generate explore {_SCORING}",
         "file to write: CSV or Parquet; folder/ for several Parquet files; always a folder on Spark; a page for explore",
     )
+    explain: str | None = _parameter(
+        TEXT,
+        None,
+        "score",
+        "file for contributions: what each feature adds to each decision's score, in points",
+    )
+    what_would_help: bool = _parameter(
+        FLAG, False, "score", "look for the smallest change of features that reaches the next band"
+    )
     driver_memory: str | None = _parameter(
         MEMORY, None, "score_spark", "memory of Spark's driver, such as 2g; Spark's own default else"
     )
