@@ -16,6 +16,7 @@ from credit_model.models.logistic import Linear, Term
 from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.contributions import CALIBRATION, SCHEMA, START, contributions_in_points
 from credit_model.scoring.policy import Bands
+from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.scale import Scale
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import batch
