@@ -1,144 +1,352 @@
-"""Principal reasons of a decision: up to four reason codes, worst first.
+"""Principal reasons of a decision: at most four, worst first, each a sentence that is true of the customer.
 
-There is one code per topic, not one per correlated feature: the contributions of a topic's features are added up, and a topic is
-named where their sum raised the risk by more than a minimum. Regulation B (12 CFR 1002.9(b)(2)) asks for the specific principal
-reasons; its official interpretation says that more than four are not likely to be helpful to the applicant.
+The contributions of a topic's inputs are added up, and a topic is named where their sum raised the risk by more than a minimum.
+Its reason is told by its lead: the input that raised the risk most among those whose value lies off the range that is typical of
+good customers, so that a true sentence can be said of it. A topic without such an input is passed over. Regulation B
+(12 CFR 1002.9(b)(2)) asks for the specific principal reasons; its official interpretation says that more than four are not
+likely to be helpful to the applicant.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from credit_model.features.learned import APPLICATION
+from credit_model.arrays import FloatArray
+from credit_model.features.topics import NO_HISTORY, code
+from credit_model.models.classifier import Case, FeatureValues
+from credit_model.scoring.displayed import Style, rounded, shown_as
 
 MOST_REASONS = 4
-
-CATALOGUE: dict[str, tuple[str, str]] = {
-    "recency": ("R01", "You have not used the platform for some time."),
-    "frequency": ("R02", "You have made few transactions."),
-    "tenure": ("R03", "Your history with us is short."),
-    "amount": ("R04", "The amounts of your transactions differ from those of customers in good standing."),
-    "trend": ("R05", "Your use of the platform has changed recently."),
-    "credits": (
-        "R06",
-        "The money paid back or paid out to you differs from that of customers in good standing.",
-    ),
-    "balance": ("R07", "The balance of what you paid in and what was paid out to you has been unfavourable."),
-    "regularity": ("R08", "Your transactions are irregular."),
-    "mix": ("R09", "The kinds of transactions you make differ from those of customers in good standing."),
-    "variety": (
-        "R10",
-        "The range of products and channels you use differs from that of customers in good standing.",
-    ),
-    "timing": ("R11", "The times of your transactions differ from those of customers in good standing."),
-    "latest": ("R12", "Your latest transactions differ from those of customers in good standing."),
-    "affordability": ("R14", "The amount asked for is high for your income or turnover."),
-    "cycle": (
-        "R16",
-        "The pace at which money was paid out to you and paid back differs from that of customers in good standing.",
-    ),
-    "no_history": ("R15", "We have no recent transactions of yours."),
+SIDES = ("", "high", "low", "missing", "is")
+_NOTHING, _HIGH, _LOW, _MISSING, _IS = range(len(SIDES))
+_KINDS: Mapping[str, pl.DataType] = {
+    "code": pl.String(),
+    "text": pl.String(),
+    "feature": pl.String(),
+    "value": pl.String(),
+    "typical": pl.String(),
+    "points": pl.Float64(),
 }
+FIELDS = tuple(_KINDS)
+FIELDS_OF_FORMAT_1 = ("code", "text")
 
-_ENTRY = pl.Struct({"code": pl.String(), "text": pl.String()})
+Places = npt.NDArray[np.intp]
+Sides = npt.NDArray[np.int8]
+ScoreOf = Callable[[FloatArray], FloatArray]
 
 
-def reason(topic: str) -> tuple[str, str]:
-    """The code of a topic and its sentence for the applicant; each attribute of the application has a code of its own.
+@dataclass(frozen=True)
+class Input:
+    """What can be said of one of a classifier's inputs.
 
-    Raises:
-        KeyError: there is no such topic.
-
-    Example:
-        >>> reason("tenure")
-        ('R03', 'Your history with us is short.')
-        >>> reason("application: loan_amount")[0]
-        'R13-loan_amount'
+    Attributes:
+        feature: its name.
+        topic: what it is about.
+        typical: the text of what is typical of good customers.
+        low: lower end of the typical range of a number, as shown; None where a number is typically absent, and of a text.
+        high: its upper end.
+        levels: typical levels of a text; None for a number.
+        style: how its numbers are shown.
+        sentences: by side (``high``, ``low``, ``missing`` or ``is``), the parts of a sentence between which the value stands.
+            ``is`` is said of a text that is none of the typical levels, and of any number where it is typically absent.
     """
-    if not topic.startswith(APPLICATION):
-        return CATALOGUE[topic]
-    name = topic.removeprefix(APPLICATION)
-    plain = name.replace("_", " ")
-    return f"R13-{name}", f"Your application: your {plain} differs from that of customers in good standing."
+
+    feature: str
+    topic: str
+    typical: str
+    low: float | None
+    high: float | None
+    levels: tuple[str, ...] | None
+    style: Style
+    sentences: Mapping[str, tuple[str, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, read back by ``from_dict``."""
+        return asdict(self) | {"style": self.style.to_dict()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Input":
+        """The inverse of ``to_dict``."""
+        levels = None if plain["levels"] is None else tuple(plain["levels"])
+        sentences = {side: tuple(parts) for side, parts in plain["sentences"].items()}
+        return cls(
+            **(
+                dict(plain)
+                | {"levels": levels, "style": Style.from_dict(plain["style"]), "sentences": sentences}
+            )
+        )
+
+
+class _Named(NamedTuple):
+    """The reasons of decisions, one after the other: each decision's together, worst first.
+
+    Attributes:
+        rows: number of the decision.
+        leads: number of the input that tells the reason.
+        sides: on which side of the typical its value lies.
+        pushes: what the reason adds to the margin.
+        shown: the value as shown; of a text its place in ``words``, 0 where it is missing.
+        words: the values of texts.
+    """
+
+    rows: Places
+    leads: Places
+    sides: Sides
+    pushes: FloatArray
+    shown: FloatArray
+    words: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """The reason codes of a fitted classifier.
+    """The reasons that can be given for a fitted classifier's decisions.
 
     Attributes:
-        topics: the topic of each of the classifier's inputs, in order.
+        inputs: what can be said of each of the classifier's inputs, in order.
         minimum: a topic is named only where the sum of its contributions, in units of the margin, is above this and above 0.
-
-    Example:
-        The two features of the topic amount add up to 0.4, less than recency's 0.5.
-
-        >>> reasons = Reasons(topics=("recency", "amount", "amount"), minimum=0.05)
-        >>> contributions = np.array([[0.5, -0.2, 0.6], [0.01, -0.3, 0.0]])
-        >>> [[entry["code"] for entry in entries] for entries in reasons.explain(contributions)]
-        [['R01', 'R04'], []]
+        no_history_text: what is said where there are no transactions and nothing else to judge by.
+        fields: the fields of a reason; the first two in models of format 1, whose reasons their own code gives.
     """
 
-    topics: tuple[str, ...]
+    inputs: tuple[Input, ...]
     minimum: float
+    no_history_text: str = ""
+    fields: tuple[str, ...] = FIELDS
 
-    def explain(self, contributions: npt.NDArray[np.float64]) -> pl.Series:
+    @property
+    def dtype(self) -> pl.DataType:
+        """The type of a decision's reasons."""
+        return pl.List(pl.Struct({name: _KINDS[name] for name in self.fields}))
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topic of each input."""
+        return tuple(each.topic for each in self.inputs)
+
+    def explain(
+        self, values: FeatureValues, margin: FloatArray, contributions: FloatArray, score_of: ScoreOf
+    ) -> pl.Series:
         """Name the reasons of decisions.
 
         Args:
+            values: the inputs, of n decisions.
+            margin: shape (n,).
             contributions: shape (n, number of inputs), in units of the margin; positive raises the risk.
+            score_of: the scores at margins, both shape (k,).
 
         Returns:
-            For each decision a list of at most four structs (code, text), worst first; ties go to the smaller code.
+            For each decision a list of at most four structs, worst first; ties go to the smaller code. ``points`` is the
+            score without the reason's contributions less the score.
+
+        Raises:
+            ValueError: the model is of format 1.
         """
-        chosen = self._chosen(contributions)
-        key = (chosen + 1) @ (len(self._entries) + 1) ** np.arange(chosen.shape[1])
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        distinct = pl.Series("reasons", self._named(chosen[first]), dtype=pl.List(_ENTRY))
-        return distinct.gather(place)
+        named = self._named(values, contributions)
+        points = self._points(named, margin, score_of)
+        flat = self._table(named, points).to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
+        ends = np.cumsum(np.bincount(named.rows, minlength=len(margin)))
+        lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), flat)
+        return pl.Series("reasons", lists).cast(self.dtype)
 
-    def of_one(self, contributions: npt.NDArray[np.float64]) -> list[dict[str, str]]:
-        """The reasons of one decision, from its contributions, shape (1, number of inputs); as in ``explain``."""
-        return self._named(self._chosen(contributions))[0]
+    def of_one(
+        self, values: Case, margin: FloatArray, contributions: FloatArray, score_of: ScoreOf
+    ) -> list[dict[str, Any]]:
+        """The reasons of one decision; arguments as in ``explain``."""
+        named = self._named(values, contributions)
+        columns = (named.leads, named.sides, named.shown, self._points(named, margin, score_of))
+        return [
+            self._entry(lead, *self._said(named, lead, side, shown), points)
+            for lead, side, shown, points in zip(*(column.tolist() for column in columns), strict=True)
+        ]
 
-    def _chosen(self, contributions: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """The worst topics of each decision, shape (n, 4); -1 where fewer are to be named."""
-        pushes = contributions @ self._membership
-        order = np.argsort(-pushes, axis=1, kind="stable")[:, :MOST_REASONS]
-        push = np.take_along_axis(pushes, order, axis=1)
-        return np.where((push > self.minimum) & (push > 0), order, -1)
+    def _entry(self, lead: int, text: str, value: str | None, points: float) -> dict[str, Any]:
+        told = self.inputs[lead]
+        fixed = {"code": self._codes[lead], "text": text, "feature": told.feature}
+        return fixed | {"value": value, "typical": told.typical, "points": points}
 
-    def _named(self, chosen: npt.NDArray[np.intp]) -> list[list[dict[str, str]]]:
-        return [[self._entries[idea] for idea in ideas if idea >= 0] for ideas in chosen.tolist()]
+    def _named(self, values: FeatureValues, contributions: FloatArray) -> _Named:
+        if self.fields != FIELDS:
+            raise ValueError(
+                "the model has format 1 and only the code that it carries gives its reasons; use score, or serve it"
+            )
+        cells = self._cells(values, len(contributions))
+        sides = self._sides(values, cells)
+        rows, leads, pushes = self._chosen(sides, contributions)
+        numbers = cells[rows, leads] * self._scale[leads]
+        known = np.isfinite(numbers)
+        shown = np.where(known, rounded(np.where(known, numbers, 0.0), self._decimals[leads]), 0.0)
+        words: list[str] = []
+        for place in self._texts:
+            mine = np.flatnonzero((leads == place) & (sides[rows, leads] == _IS))
+            if len(mine):
+                shown[mine] = np.arange(len(words), len(words) + len(mine))
+                words += values[self.inputs[place].feature].gather(rows[mine]).to_list()
+        return _Named(rows, leads, sides[rows, leads], pushes, shown, words)
+
+    def _cells(self, values: FeatureValues, count: int) -> FloatArray:
+        """The numbers of the inputs, NaN for what is missing and for texts; shape (count, number of inputs)."""
+        names = [self.inputs[place].feature for place in self._numbers]
+        cells = np.full((count, len(self.inputs)), np.nan)
+        if isinstance(values, Case):
+            cells[0, self._numbers] = [values.values[name] for name in names]
+        elif names:
+            cells[:, self._numbers] = values.select(names).to_numpy()
+        return cells
+
+    def _sides(self, values: FeatureValues, cells: FloatArray) -> Sides:
+        """On which side of the typical each value lies, shape (n, number of inputs); 0 where nothing true can be said."""
+        outside = np.where(
+            cells > self._last_above, self._over, np.where(cells < self._last_below, _LOW, _NOTHING)
+        )
+        sides = np.where(np.isfinite(cells), outside, self._lacking).astype(np.int8)
+        for place in self._texts:
+            told = self.inputs[place]
+            known = dict.fromkeys(told.levels or (), _NOTHING) | {None: self._lacking[place]}
+            sides[:, place] = [known.get(cell, _IS) for cell in values[told.feature].to_list()]
+        return sides
+
+    def _chosen(self, sides: Sides, contributions: FloatArray) -> tuple[Places, Places, FloatArray]:
+        """Of each reason its decision, its lead and what it adds to the margin; each decision's together, worst first."""
+        told = np.where(sides != _NOTHING, contributions, 0.0)
+        pushes = np.add.reduceat(contributions[:, self._by_topic], self._starts, axis=1)
+        best = np.maximum.reduceat(told[:, self._by_topic], self._starts, axis=1)
+        above = pushes > max(self.minimum, 0.0)
+        worst = np.where(above & (best > 0), pushes, -np.inf)
+        order = np.argsort(-worst, axis=1, kind="stable")[:, :MOST_REASONS]
+        worst = np.take_along_axis(worst, order, axis=1)
+        rows, places = np.nonzero(np.isfinite(worst))
+        members = self._members[order[rows, places]]
+        leads = members[np.arange(len(rows)), told[rows[:, None], members].argmax(axis=1)]
+        alone = np.flatnonzero(above.any(axis=1) & ~np.isfinite(worst).any(axis=1) & (told > 0).any(axis=1))
+        if not len(alone):
+            return rows, leads, worst[rows, places]
+        single = told[alone].argmax(axis=1)
+        every = np.concatenate([rows, alone])
+        turn = np.argsort(every, kind="stable")
+        pushed = np.concatenate([worst[rows, places], told[alone, single]])
+        return every[turn], np.concatenate([leads, single])[turn], pushed[turn]
+
+    def _points(self, named: _Named, margin: FloatArray, score_of: ScoreOf) -> FloatArray:
+        """What each reason takes off the score, to two decimals."""
+        mine = margin[named.rows]
+        before, after = np.split(score_of(np.concatenate([mine - named.pushes, mine])), 2)
+        points: FloatArray = np.round(before - after, 2) + 0.0
+        return points
+
+    def _said(self, named: _Named, lead: int, side: int, shown: float) -> tuple[str, str | None]:
+        """The sentence of a reason, and the text of the value."""
+        told = self.inputs[lead]
+        value = None
+        if side != _MISSING:
+            value = told.style.number(shown) if told.levels is None else named.words[int(shown)]
+        return (value or "").join(told.sentences[SIDES[side]]), value
+
+    def _table(self, named: _Named, points: FloatArray) -> pl.DataFrame:
+        """One row per reason; texts are made once for reasons of one input, side and value."""
+        group = named.leads * len(SIDES) + named.sides
+        order = np.lexsort((named.shown, group))
+        new = np.append(True, (np.diff(group[order]) != 0) | (np.diff(named.shown[order]) != 0))[: len(order)]
+        first = order[new]
+        each = zip(
+            named.leads[first].tolist(), named.sides[first].tolist(), named.shown[first].tolist(), strict=True
+        )
+        said = [self._said(named, *one) for one in each]
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.cumsum(new) - 1
+        texts = pl.DataFrame(said, schema={"text": pl.String, "value": pl.String}, orient="row")[place]
+        fixed = pl.DataFrame(
+            [(code(i.topic), i.feature, i.typical) for i in self.inputs],
+            schema=["code", "feature", "typical"],
+            orient="row",
+        )[named.leads]
+        return texts.hstack(fixed).with_columns(points=points).select(self.fields)
 
     @property
-    def no_history(self) -> list[dict[str, str]]:
+    def no_history(self) -> list[dict[str, Any]]:
         """The reasons of a decision without transactions."""
-        code, text = CATALOGUE["no_history"]
-        return [{"code": code, "text": text}]
+        nothing = dict.fromkeys(self.fields)
+        return [nothing | {"code": code(NO_HISTORY), "text": self.no_history_text}]
 
     @cached_property
-    def _ideas(self) -> list[str]:
-        return sorted(set(self.topics), key=reason)
+    def _codes(self) -> list[str]:
+        return [code(topic) for topic in self.topics]
 
     @cached_property
-    def _membership(self) -> npt.NDArray[np.float64]:
-        return np.array([[float(topic == idea) for idea in self._ideas] for topic in self.topics])
+    def _segments(self) -> list[list[int]]:
+        """Numbers of the inputs of each topic; topics are in the order of their codes."""
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(self._codes):
+            places.setdefault(name, []).append(place)
+        return [places[name] for name in sorted(places)]
 
     @cached_property
-    def _entries(self) -> list[dict[str, str]]:
-        return [dict(zip(("code", "text"), reason(idea), strict=True)) for idea in self._ideas]
+    def _by_topic(self) -> Places:
+        return np.array([place for segment in self._segments for place in segment], dtype=np.intp)
+
+    @cached_property
+    def _starts(self) -> Places:
+        """Where the topics begin in ``_by_topic``."""
+        sizes = [len(segment) for segment in self._segments]
+        return np.cumsum([0, *sizes[:-1]], dtype=np.intp)
+
+    @cached_property
+    def _members(self) -> Places:
+        """The inputs of each topic, shape (topics, most inputs); a smaller topic repeats its first."""
+        most = max(map(len, self._segments), default=0)
+        return np.array([segment + segment[:1] * (most - len(segment)) for segment in self._segments])
+
+    @cached_property
+    def _texts(self) -> list[int]:
+        return [place for place, told in enumerate(self.inputs) if told.levels is not None]
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        return [place for place, told in enumerate(self.inputs) if told.levels is None]
+
+    @cached_property
+    def _over(self) -> Sides:
+        """The side of what is above the typical range: where a number is typically absent, that of any number."""
+        return np.array([_IS if "is" in told.sentences else _HIGH for told in self.inputs], dtype=np.int8)
+
+    @cached_property
+    def _lacking(self) -> list[int]:
+        return [_MISSING if "missing" in told.sentences else _NOTHING for told in self.inputs]
+
+    @cached_property
+    def _scale(self) -> FloatArray:
+        return np.array([told.style.scale for told in self.inputs])
+
+    @cached_property
+    def _decimals(self) -> Places:
+        return np.array([told.style.decimals for told in self.inputs], dtype=np.intp)
+
+    @cached_property
+    def _last_above(self) -> FloatArray:
+        """The greatest numbers that are still shown within the typical range."""
+        bounds = [-np.inf if told.high is None else told.high for told in self.inputs]
+        return shown_as(np.array(bounds), self._scale, self._decimals, up=True)
+
+    @cached_property
+    def _last_below(self) -> FloatArray:
+        """The least numbers that are still shown within the typical range."""
+        bounds = [-np.inf if told.low is None else told.low for told in self.inputs]
+        return shown_as(np.array(bounds), self._scale, self._decimals, up=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, read back by ``from_dict``."""
-        return {"topics": list(self.topics), "minimum": self.minimum}
+        inputs = [told.to_dict() for told in self.inputs]
+        return {"inputs": inputs, "minimum": self.minimum, "no_history_text": self.no_history_text}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Reasons":
-        """The inverse of ``to_dict``."""
-        return cls(tuple(plain["topics"]), plain["minimum"])
+        """The inverse of ``to_dict``; of format 1 only the fields of a reason are kept."""
+        if "inputs" not in plain:
+            return cls((), plain["minimum"], fields=FIELDS_OF_FORMAT_1)
+        inputs = tuple(map(Input.from_dict, plain["inputs"]))
+        return cls(inputs, plain["minimum"], plain["no_history_text"])

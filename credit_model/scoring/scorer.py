@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from credit_model.arrays import FloatArray
 from credit_model.data.decisions import OPENING_BALANCE, Attribute, Decisions
 from credit_model.data.faults import messages, together
 from credit_model.data.formats import AS_READ, Formats
@@ -26,7 +27,7 @@ from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.reference import Reference
 from credit_model.scoring.scale import Scale
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # in 1 a reason had a code and a sentence alone
 _SCORER, _MANIFEST = "scorer.json", "manifest.json"
 
 ANSWER: dict[str, pl.DataType] = {
@@ -39,7 +40,7 @@ ANSWER: dict[str, pl.DataType] = {
     "prediction": pl.Float64(),
     "risk_level": pl.String(),
     "decision": pl.String(),
-    "reasons": pl.List(pl.Struct({"code": pl.String(), "text": pl.String()})),
+    "reasons": Reasons((), 0.0).dtype,
     "transaction_count": pl.Int64(),
     "target": pl.String(),
     "model_version": pl.String(),
@@ -132,14 +133,22 @@ class Scorer:
 
     @cached_property
     def answer_schema(self) -> dict[str, pl.DataType]:
-        """The fields of this model's answers: ``ANSWER``, and ``BALANCE_BASIS`` where it reads a balance."""
-        return ANSWER | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
+        """The fields of this model's answers: ``ANSWER``, and ``BALANCE_BASIS`` where it reads a balance.
+
+        Reasons of a model of format 1 have fewer fields.
+        """
+        own = {"reasons": self.reasons.dtype}
+        return ANSWER | own | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
 
     def balance_basis(self, *, opening_stated: bool) -> str:
         """What the balance of a decision is counted from, which may have stated its ``opening_balance``."""
         if self.catalogue.balance_column:
             return BALANCE_COLUMN
         return STATED if opening_stated else GIVEN_ROWS
+
+    def score_of(self, margin: FloatArray) -> FloatArray:
+        """The scores at margins, both shape (n,)."""
+        return self.scale.score(self.calibrator.probability(margin))
 
     @property
     def scalars(self) -> tuple[Attribute, ...]:
@@ -159,12 +168,12 @@ class Scorer:
         if self.catalogue.attributes:
             modelled |= status == "no_history"
         probability = np.full(len(status), np.nan)
-        explained = pl.Series("reasons", [], dtype=ANSWER["reasons"])
+        explained = pl.Series("reasons", [], dtype=self.reasons.dtype)
         if modelled.any():
             table = features if modelled.all() else features.filter(pl.Series(modelled))
             margin, contributions = self.classifier.margin_and_contributions(table)
             probability[modelled] = self.calibrator.probability(margin)
-            explained = self.reasons.explain(contributions)
+            explained = self.reasons.explain(table, margin, contributions, self.score_of)
         if modelled.all():
             return probability, explained
         silent = (status == "no_history") & ~modelled

@@ -57,7 +57,8 @@ class ShortWay:
         if case is None:
             return None
         scorer = self.scorer
-        margin, contributions = scorer.classifier.margin_and_contributions(Case(self.program.run(case.given)))
+        features = Case(self.program.run(case.given))
+        margin, contributions = scorer.classifier.margin_and_contributions(features)
         probability = scorer.calibrator.probability(margin)
         bands = scorer.bands.assign(probability)
         answer = {
@@ -70,7 +71,7 @@ class ShortWay:
             "prediction": float(bands.prediction[0]),
             "risk_level": bands.risk_level[0],
             "decision": bands.decision[0],
-            "reasons": scorer.reasons.of_one(contributions),
+            "reasons": scorer.reasons.of_one(features, margin, contributions, scorer.score_of),
             "transaction_count": case.count,
             "target": scorer.target,
             "model_version": scorer.version,
