@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 from credit_model.arrays import FloatArray
 
 DIGITS = 4
+_POWERS = tuple(float(10**place) for place in range(16))  # a power computed by a library may be off by a bit
+_POWER_OF = np.array(_POWERS)
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,16 @@ def rounded(numbers: FloatArray, decimals: npt.NDArray[np.intp] | int) -> FloatA
     """
     size = np.abs(numbers)
     before = np.floor(np.log10(np.where(size > 0, size, 1.0)))
-    power = 10.0 ** np.clip(DIGITS - 1 - before, 0, decimals)
-    return np.rint(numbers * power) / power + 0.0
+    power = _POWER_OF[np.clip(DIGITS - 1 - before, 0, decimals).astype(np.intp)]
+    result: FloatArray = np.rint(numbers * power) / power + 0.0
+    return result
+
+
+def rounded_one(number: float, decimals: int) -> float:
+    """The same as ``rounded``, to the last bit, for one number."""
+    before = floor(log10(abs(number))) if number else 0
+    power = _POWERS[max(0, min(DIGITS - 1 - before, decimals))]
+    return round(number * power) / power + 0.0
 
 
 def shown_as(

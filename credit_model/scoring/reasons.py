@@ -10,6 +10,7 @@ likely to be helpful to the applicant.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +66,11 @@ class Input:
     levels: tuple[str, ...] | None
     style: Style
     sentences: Mapping[str, tuple[str, ...]]
+
+    def said(self, side: int, shown: float | str | None) -> tuple[str, str | None]:
+        """The sentence, and the text of the value, which is rounded if it is a number."""
+        value = self.style.number(shown) if isinstance(shown, float) else shown
+        return (value or "").join(self.sentences[SIDES[side]]), value
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, read back by ``from_dict``."""
@@ -148,27 +154,39 @@ class Reasons:
             ValueError: the model is of format 1.
         """
         named = self._named(values, contributions)
-        points = self._points(named, margin, score_of)
-        flat = self._table(named, points).to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
+        lost = points_lost(margin[named.rows], named.pushes, score_of)
+        flat = self._table(named, lost).to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
         ends = np.cumsum(np.bincount(named.rows, minlength=len(margin)))
         lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), flat)
         return pl.Series("reasons", lists).cast(self.dtype)
 
-    def of_one(
-        self, values: Case, margin: FloatArray, contributions: FloatArray, score_of: ScoreOf
-    ) -> list[dict[str, Any]]:
-        """The reasons of one decision; arguments as in ``explain``."""
-        named = self._named(values, contributions)
-        columns = (named.leads, named.sides, named.shown, self._points(named, margin, score_of))
-        return [
-            self._entry(lead, *self._said(named, lead, side, shown), points)
-            for lead, side, shown, points in zip(*(column.tolist() for column in columns), strict=True)
-        ]
+    def entry(self, lead: int, side: int, shown: float | str | None, points: float) -> dict[str, Any]:
+        """One reason.
 
-    def _entry(self, lead: int, text: str, value: str | None, points: float) -> dict[str, Any]:
+        Args:
+            lead: number of the input that tells it.
+            side: number of the side, of ``SIDES``.
+            shown: the value, rounded if it is a number; None where it is missing.
+            points: what it takes off the score.
+        """
         told = self.inputs[lead]
+        text, value = told.said(side, shown)
         fixed = {"code": self._codes[lead], "text": text, "feature": told.feature}
         return fixed | {"value": value, "typical": told.typical, "points": points}
+
+    def pushes(self, contributions: FloatArray) -> FloatArray:
+        """What the inputs of each topic together add to the margin, shape (n, topics); topics are those of ``segments``."""
+        return np.add.reduceat(contributions[:, self._by_topic], self._starts, axis=1)
+
+    def side_of(self, place: int, cell: float | str | None) -> int:
+        """On which side of what is typical one value lies; 0 where nothing true can be said."""
+        levels = self.inputs[place].levels
+        if isinstance(cell, str):
+            return _NOTHING if cell in (levels or ()) else _IS
+        if cell is None or not isfinite(cell):
+            return self._lacking[place]
+        above, below, over = self._limits[place]
+        return over if cell > above else _LOW if cell < below else _NOTHING
 
     def _named(self, values: FeatureValues, contributions: FloatArray) -> _Named:
         if self.fields != FIELDS:
@@ -214,7 +232,7 @@ class Reasons:
     def _chosen(self, sides: Sides, contributions: FloatArray) -> tuple[Places, Places, FloatArray]:
         """Of each reason its decision, its lead and what it adds to the margin; each decision's together, worst first."""
         told = np.where(sides != _NOTHING, contributions, 0.0)
-        pushes = np.add.reduceat(contributions[:, self._by_topic], self._starts, axis=1)
+        pushes = self.pushes(contributions)
         best = np.maximum.reduceat(told[:, self._by_topic], self._starts, axis=1)
         above = pushes > max(self.minimum, 0.0)
         worst = np.where(above & (best > 0), pushes, -np.inf)
@@ -232,20 +250,12 @@ class Reasons:
         pushed = np.concatenate([worst[rows, places], told[alone, single]])
         return every[turn], np.concatenate([leads, single])[turn], pushed[turn]
 
-    def _points(self, named: _Named, margin: FloatArray, score_of: ScoreOf) -> FloatArray:
-        """What each reason takes off the score, to two decimals."""
-        mine = margin[named.rows]
-        before, after = np.split(score_of(np.concatenate([mine - named.pushes, mine])), 2)
-        points: FloatArray = np.round(before - after, 2) + 0.0
-        return points
-
     def _said(self, named: _Named, lead: int, side: int, shown: float) -> tuple[str, str | None]:
         """The sentence of a reason, and the text of the value."""
         told = self.inputs[lead]
-        value = None
-        if side != _MISSING:
-            value = told.style.number(shown) if told.levels is None else named.words[int(shown)]
-        return (value or "").join(told.sentences[SIDES[side]]), value
+        if side == _MISSING:
+            return told.said(side, None)
+        return told.said(side, shown if told.levels is None else named.words[int(shown)])
 
     def _table(self, named: _Named, points: FloatArray) -> pl.DataFrame:
         """One row per reason; texts are made once for reasons of one input, side and value."""
@@ -278,7 +288,7 @@ class Reasons:
         return [code(topic) for topic in self.topics]
 
     @cached_property
-    def _segments(self) -> list[list[int]]:
+    def segments(self) -> list[list[int]]:
         """Numbers of the inputs of each topic; topics are in the order of their codes."""
         places: dict[str, list[int]] = {}
         for place, name in enumerate(self._codes):
@@ -287,19 +297,19 @@ class Reasons:
 
     @cached_property
     def _by_topic(self) -> Places:
-        return np.array([place for segment in self._segments for place in segment], dtype=np.intp)
+        return np.array([place for segment in self.segments for place in segment], dtype=np.intp)
 
     @cached_property
     def _starts(self) -> Places:
         """Where the topics begin in ``_by_topic``."""
-        sizes = [len(segment) for segment in self._segments]
+        sizes = [len(segment) for segment in self.segments]
         return np.cumsum([0, *sizes[:-1]], dtype=np.intp)
 
     @cached_property
     def _members(self) -> Places:
         """The inputs of each topic, shape (topics, most inputs); a smaller topic repeats its first."""
-        most = max(map(len, self._segments), default=0)
-        return np.array([segment + segment[:1] * (most - len(segment)) for segment in self._segments])
+        most = max(map(len, self.segments), default=0)
+        return np.array([segment + segment[:1] * (most - len(segment)) for segment in self.segments])
 
     @cached_property
     def _texts(self) -> list[int]:
@@ -317,6 +327,11 @@ class Reasons:
     @cached_property
     def _lacking(self) -> list[int]:
         return [_MISSING if "missing" in told.sentences else _NOTHING for told in self.inputs]
+
+    @cached_property
+    def _limits(self) -> list[tuple[float, float, int]]:
+        columns = (self._last_above, self._last_below, self._over)
+        return list(zip(*(column.tolist() for column in columns), strict=True))
 
     @cached_property
     def _scale(self) -> FloatArray:
@@ -350,3 +365,16 @@ class Reasons:
             return cls((), plain["minimum"], fields=FIELDS_OF_FORMAT_1)
         inputs = tuple(map(Input.from_dict, plain["inputs"]))
         return cls(inputs, plain["minimum"], plain["no_history_text"])
+
+
+def points_lost(margin: FloatArray, pushes: FloatArray, score_of: ScoreOf) -> FloatArray:
+    """What reasons take off scores, to two decimals: the score without them less the score.
+
+    Args:
+        margin: of the decision of each reason, shape (k,).
+        pushes: what the reason adds to it, shape (k,).
+        score_of: the scores at margins.
+    """
+    scores = score_of(np.concatenate([margin - pushes, margin]))
+    points: FloatArray = np.rint((scores[: len(margin)] - scores[len(margin) :]) * 100) / 100 + 0.0
+    return points

@@ -116,7 +116,7 @@ def signature(scorer: Scorer) -> ModelSignature:
     return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row]))
 
 
-def _output_type(kind: pl.DataType) -> DataType | Array | Object:
+def _output_type(kind: Any) -> DataType | Array | Object:
     if isinstance(kind, pl.List):
         return Array(_output_type(kind.inner))
     if isinstance(kind, pl.Struct):

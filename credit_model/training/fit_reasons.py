@@ -93,10 +93,8 @@ def typical_of(values: pl.Series, style: Style) -> Typical:
         return Typical(None, None, () if absent else _frequent(present, len(values)), absent)
     if absent:
         return Typical(None, None, None, absent)
-    low, high = (
-        present.quantile(share, how) for share, how in zip(QUARTERS, ("lower", "higher"), strict=True)
-    )
-    ends = rounded(np.array([low, high], dtype=float) * style.scale, style.decimals)
+    low, high = present.quantile(QUARTERS[0], "lower"), present.quantile(QUARTERS[1], "higher")
+    ends = rounded(np.array([low, high], dtype=np.float64) * style.scale, style.decimals)
     return Typical(_outward(ends[:1], style, -1), _outward(ends[1:], style, 1), None, absent)
 
 

@@ -7,7 +7,8 @@ The modules of this folder repeat for one decision what other modules do for man
   with a fault takes the general path.
 - ``cells`` repeats ``texts``, ``numbers`` and ``times`` of ``data.cells``, for the types of JSON.
 - ``program`` and ``kernels`` repeat ``FeaturePlan.compute``: they evaluate the catalogue's expressions in NumPy.
-- ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale, bands and reasons.
+- ``reasons`` repeats ``Reasons.explain``.
+- ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale and bands.
 
 It is off if ``CREDIT_MODEL_FAST`` is 0 when the model is loaded, or if a feature has an operation without a NumPy form. Then
 every request takes the general path.
@@ -25,6 +26,7 @@ from credit_model.data.decisions import Attribute
 from credit_model.models.classifier import Case
 from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
 from credit_model.serving.fast.program import Program, program_of
+from credit_model.serving.fast.reasons import reasons_of_one
 from credit_model.serving.fast.request import Sight, read_plain
 
 SWITCH = "CREDIT_MODEL_FAST"
@@ -71,7 +73,9 @@ class ShortWay:
             "prediction": float(bands.prediction[0]),
             "risk_level": bands.risk_level[0],
             "decision": bands.decision[0],
-            "reasons": scorer.reasons.of_one(features, margin, contributions, scorer.score_of),
+            "reasons": reasons_of_one(
+                scorer.reasons, features.values, margin, contributions, scorer.score_of
+            ),
             "transaction_count": case.count,
             "target": scorer.target,
             "model_version": scorer.version,
