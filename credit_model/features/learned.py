@@ -38,7 +38,7 @@ def learned(
 
     Example:
         >>> stated = [Attribute("loan_amount", "number"), Attribute("income", "number")]
-        >>> [feature.name for feature in learned({}, stated, 60) if feature.topic == "affordability"]
+        >>> [feature.name for feature in learned({}, stated, 60) if feature.name.startswith("loan_amount_to")]
         ['loan_amount_to_income', 'loan_amount_to_turnover', 'loan_amount_to_largest_credit', 'loan_amount_to_average']
         >>> [feature.name for feature in learned({"ChannelId": ["web"]}, [], 60) if "web" in feature.name]
         ['share_ChannelId_web', 'value_share_ChannelId_web', 'recency_ChannelId_web', 'since_ChannelId_web']

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from credit_model.features.topics import code
 from credit_model.reporting import tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.reporting.tables import decision_table
-from credit_model.features.topics import code
 from credit_model.training.evaluation import by_period
 from credit_model.training.fairness import FOUR_FIFTHS, Fairness
 from credit_model.training.summary import auc

@@ -7,7 +7,7 @@ good customers, so that a true sentence can be said of it. A topic without such 
 likely to be helpful to the applicant.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import isfinite
@@ -39,7 +39,6 @@ FIELDS_OF_FORMAT_1 = ("code", "text")
 
 Places = npt.NDArray[np.intp]
 Sides = npt.NDArray[np.int8]
-ScoreOf = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,12 @@ class Input:
         style: how its numbers are shown.
         sentences: by side (``high``, ``low``, ``missing`` or ``is``), the parts of a sentence between which the value stands.
             ``is`` is said of a text that is none of the typical levels, and of any number where it is typically absent.
+
+    Example:
+        >>> parts = ("You were last here ", " days ago; good customers 1 to 9.")
+        >>> recency = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(decimals=0), {"high": parts})
+        >>> recency.said(SIDES.index("high"), 41.0)
+        ('You were last here 41 days ago; good customers 1 to 9.', '41')
     """
 
     feature: str
@@ -89,6 +94,22 @@ class Input:
         )
 
 
+class _Limits(NamedTuple):
+    """What lies beyond the typical range of an input.
+
+    Attributes:
+        above: the greatest number within.
+        below: the least one.
+        over: the side of what is greater, and of texts that are not typical.
+        under: the side of what is less.
+    """
+
+    above: float
+    below: float
+    over: int
+    under: int
+
+
 class _Named(NamedTuple):
     """The reasons of decisions, one after the other: each decision's together, worst first.
 
@@ -118,6 +139,17 @@ class Reasons:
         minimum: a topic is named only where the sum of its contributions, in units of the margin, is above this and above 0.
         no_history_text: what is said where there are no transactions and nothing else to judge by.
         fields: the fields of a reason; the first two in models of format 1, whose reasons their own code gives.
+
+    Example:
+        Both customers are riskier by their recency; only of the second can it be said that it is high.
+
+        >>> said = {"high": ("You were last here ", " days ago.")}
+        >>> told = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(decimals=0), said)
+        >>> values, pushes = pl.DataFrame({"recency": [5.0, 41.0]}), np.array([[0.5], [0.5]])
+        >>> reasons = Reasons((told,), minimum=0.05)
+        >>> found = reasons.explain(values, pushes, points_per_unit=20.0)
+        >>> [[(each["text"], each["points"]) for each in entries] for entries in found.to_list()]
+        [[], [('You were last here 41 days ago.', 10.0)]]
     """
 
     inputs: tuple[Input, ...]
@@ -135,28 +167,28 @@ class Reasons:
         """The topic of each input."""
         return tuple(each.topic for each in self.inputs)
 
-    def explain(
-        self, values: FeatureValues, margin: FloatArray, contributions: FloatArray, score_of: ScoreOf
-    ) -> pl.Series:
+    def explain(self, values: FeatureValues, contributions: FloatArray, points_per_unit: float) -> pl.Series:
         """Name the reasons of decisions.
 
         Args:
             values: the inputs, of n decisions.
-            margin: shape (n,).
             contributions: shape (n, number of inputs), in units of the margin; positive raises the risk.
-            score_of: the scores at margins, both shape (k,).
+            points_per_unit: points of the score per unit of the margin.
 
         Returns:
-            For each decision a list of at most four structs, worst first; ties go to the smaller code. ``points`` is the
-            score without the reason's contributions less the score.
+            For each decision a list of at most four structs, worst first; ties go to the smaller code. ``points`` is what
+            the contributions of the reason's topic together take off the score; positive.
 
         Raises:
             ValueError: the model is of format 1.
         """
         named = self._named(values, contributions)
-        lost = points_lost(margin[named.rows], named.pushes, score_of)
-        flat = self._table(named, lost).to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
-        ends = np.cumsum(np.bincount(named.rows, minlength=len(margin)))
+        flat = (
+            self._table(named, points_lost(named.pushes, points_per_unit))
+            .to_struct("")
+            .to_arrow(compat_level=pl.CompatLevel.oldest())
+        )
+        ends = np.cumsum(np.bincount(named.rows, minlength=len(contributions)))
         lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), flat)
         return pl.Series("reasons", lists).cast(self.dtype)
 
@@ -182,11 +214,11 @@ class Reasons:
         """On which side of what is typical one value lies; 0 where nothing true can be said."""
         levels = self.inputs[place].levels
         if isinstance(cell, str):
-            return _NOTHING if cell in (levels or ()) else _IS
+            return _NOTHING if cell in (levels or ()) else self._limits[place].over
         if cell is None or not isfinite(cell):
             return self._lacking[place]
-        above, below, over = self._limits[place]
-        return over if cell > above else _LOW if cell < below else _NOTHING
+        limits = self._limits[place]
+        return limits.over if cell > limits.above else limits.under if cell < limits.below else _NOTHING
 
     def _named(self, values: FeatureValues, contributions: FloatArray) -> _Named:
         if self.fields != FIELDS:
@@ -220,13 +252,13 @@ class Reasons:
     def _sides(self, values: FeatureValues, cells: FloatArray) -> Sides:
         """On which side of the typical each value lies, shape (n, number of inputs); 0 where nothing true can be said."""
         outside = np.where(
-            cells > self._last_above, self._over, np.where(cells < self._last_below, _LOW, _NOTHING)
+            cells > self._last_above, self._over, np.where(cells < self._last_below, self._under, _NOTHING)
         )
         sides = np.where(np.isfinite(cells), outside, self._lacking).astype(np.int8)
         for place in self._texts:
             told = self.inputs[place]
             known = dict.fromkeys(told.levels or (), _NOTHING) | {None: self._lacking[place]}
-            sides[:, place] = [known.get(cell, _IS) for cell in values[told.feature].to_list()]
+            sides[:, place] = [known.get(cell, self._over[place]) for cell in values[told.feature].to_list()]
         return sides
 
     def _chosen(self, sides: Sides, contributions: FloatArray) -> tuple[Places, Places, FloatArray]:
@@ -303,13 +335,14 @@ class Reasons:
     def _starts(self) -> Places:
         """Where the topics begin in ``_by_topic``."""
         sizes = [len(segment) for segment in self.segments]
-        return np.cumsum([0, *sizes[:-1]], dtype=np.intp)
+        return np.cumsum([0, *sizes], dtype=np.intp)[:-1]
 
     @cached_property
     def _members(self) -> Places:
         """The inputs of each topic, shape (topics, most inputs); a smaller topic repeats its first."""
-        most = max(map(len, self.segments), default=0)
-        return np.array([segment + segment[:1] * (most - len(segment)) for segment in self.segments])
+        most = max(map(len, self.segments), default=1)
+        padded = [segment + segment[:1] * (most - len(segment)) for segment in self.segments]
+        return np.array(padded, dtype=np.intp).reshape(-1, most)
 
     @cached_property
     def _texts(self) -> list[int]:
@@ -321,17 +354,25 @@ class Reasons:
 
     @cached_property
     def _over(self) -> Sides:
-        """The side of what is above the typical range: where a number is typically absent, that of any number."""
-        return np.array([_IS if "is" in told.sentences else _HIGH for told in self.inputs], dtype=np.int8)
+        """The side of what is above the typical range; of any number where it is typically absent; of other texts."""
+        return self._side_if_told(_IS) + np.where(self._side_if_told(_IS), 0, self._side_if_told(_HIGH))
+
+    @cached_property
+    def _under(self) -> Sides:
+        return self._side_if_told(_LOW)
 
     @cached_property
     def _lacking(self) -> list[int]:
-        return [_MISSING if "missing" in told.sentences else _NOTHING for told in self.inputs]
+        return self._side_if_told(_MISSING).tolist()
+
+    def _side_if_told(self, side: int) -> Sides:
+        """The side for the inputs that have a sentence for it, 0 for the others."""
+        return np.array([side * (SIDES[side] in told.sentences) for told in self.inputs], dtype=np.int8)
 
     @cached_property
-    def _limits(self) -> list[tuple[float, float, int]]:
-        columns = (self._last_above, self._last_below, self._over)
-        return list(zip(*(column.tolist() for column in columns), strict=True))
+    def _limits(self) -> list[_Limits]:
+        columns = (self._last_above, self._last_below, self._over, self._under)
+        return [_Limits(*each) for each in zip(*(column.tolist() for column in columns), strict=True)]
 
     @cached_property
     def _scale(self) -> FloatArray:
@@ -367,14 +408,7 @@ class Reasons:
         return cls(inputs, plain["minimum"], plain["no_history_text"])
 
 
-def points_lost(margin: FloatArray, pushes: FloatArray, score_of: ScoreOf) -> FloatArray:
-    """What reasons take off scores, to two decimals: the score without them less the score.
-
-    Args:
-        margin: of the decision of each reason, shape (k,).
-        pushes: what the reason adds to it, shape (k,).
-        score_of: the scores at margins.
-    """
-    scores = score_of(np.concatenate([margin - pushes, margin]))
-    points: FloatArray = np.rint((scores[: len(margin)] - scores[len(margin) :]) * 100) / 100 + 0.0
+def points_lost(pushes: FloatArray, points_per_unit: float) -> FloatArray:
+    """What reasons take off a score, to two decimals, by what they add to the margin; both shape (k,)."""
+    points: FloatArray = np.rint(pushes * points_per_unit * 100) / 100
     return points

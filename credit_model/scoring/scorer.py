@@ -5,13 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import log
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from credit_model.arrays import FloatArray
 from credit_model.data.decisions import OPENING_BALANCE, Attribute, Decisions
 from credit_model.data.faults import messages, together
 from credit_model.data.formats import AS_READ, Formats
@@ -74,9 +74,13 @@ class Scorer:
         >>> from credit_model.data.decisions import read_decisions
         >>> from credit_model.data.transactions import tidy_table
         >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring.displayed import Style
+        >>> from credit_model.scoring.reasons import Input
         >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
         >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), Calibrator("sigmoid"), Scale(), Bands()
-        >>> scorer = Scorer(*parts, Reasons(("recency",), minimum=0.1), target="observed_default")
+        >>> late = {"high": ("You last used the platform ", " ago.")}
+        >>> told = Input("recency", "recency", "1 to 9 days", 1.0, 9.0, None, Style(many="{number} days"), late)
+        >>> scorer = Scorer(*parts, Reasons((told,), minimum=0.1), target="observed_default")
         >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-29"], "Amount": [1000]})
         >>> decisions = read_decisions({"CustomerId": ["C-1", "C-2"]}, height=2, default_as_of=datetime(2019, 2, 1))
         >>> answer = scorer.answer(tidy_table(paid), decisions)
@@ -146,9 +150,10 @@ class Scorer:
             return BALANCE_COLUMN
         return STATED if opening_stated else GIVEN_ROWS
 
-    def score_of(self, margin: FloatArray) -> FloatArray:
-        """The scores at margins, both shape (n,)."""
-        return self.scale.score(self.calibrator.probability(margin))
+    @cached_property
+    def points_per_unit(self) -> float:
+        """Points that a unit of the margin takes off the score; before the calibration where that is isotonic, and so bent."""
+        return self.scale.points_to_double_odds / log(2) * self.calibrator.slope
 
     @property
     def scalars(self) -> tuple[Attribute, ...]:
@@ -173,7 +178,7 @@ class Scorer:
             table = features if modelled.all() else features.filter(pl.Series(modelled))
             margin, contributions = self.classifier.margin_and_contributions(table)
             probability[modelled] = self.calibrator.probability(margin)
-            explained = self.reasons.explain(table, margin, contributions, self.score_of)
+            explained = self.reasons.explain(table, contributions, self.points_per_unit)
         if modelled.all():
             return probability, explained
         silent = (status == "no_history") & ~modelled

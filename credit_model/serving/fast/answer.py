@@ -73,9 +73,7 @@ class ShortWay:
             "prediction": float(bands.prediction[0]),
             "risk_level": bands.risk_level[0],
             "decision": bands.decision[0],
-            "reasons": reasons_of_one(
-                scorer.reasons, features.values, margin, contributions, scorer.score_of
-            ),
+            "reasons": reasons_of_one(scorer.reasons, features.values, contributions, scorer.points_per_unit),
             "transaction_count": case.count,
             "target": scorer.target,
             "model_version": scorer.version,

@@ -8,7 +8,7 @@ import numpy as np
 
 from credit_model.arrays import FloatArray
 from credit_model.scoring.displayed import rounded_one
-from credit_model.scoring.reasons import MOST_REASONS, Reasons, ScoreOf, points_lost
+from credit_model.scoring.reasons import MOST_REASONS, Reasons, points_lost
 
 _Lead = tuple[int, int]
 
@@ -16,18 +16,16 @@ _Lead = tuple[int, int]
 def reasons_of_one(
     reasons: Reasons,
     values: Mapping[str, Any],
-    margin: FloatArray,
     contributions: FloatArray,
-    score_of: ScoreOf,
+    points_per_unit: float,
 ) -> list[dict[str, Any]]:
     """The reasons of one decision, worst first.
 
     Args:
         reasons: of the scorer.
         values: the inputs by name, None or NaN where null.
-        margin: shape (1,).
         contributions: shape (1, number of inputs).
-        score_of: the scores at margins.
+        points_per_unit: points of the score per unit of the margin.
     """
     own = contributions[0].tolist()
     pushed = enumerate(reasons.pushes(contributions)[0].tolist())
@@ -42,8 +40,7 @@ def reasons_of_one(
     if above and not named:
         lead = _lead(reasons, range(len(own)), values, own)
         named = [] if lead is None else [(lead, own[lead[0]])]
-    pushes = np.array([push for _, push in named])
-    lost = points_lost(np.repeat(margin, len(named)), pushes, score_of).tolist()
+    lost = points_lost(np.array([push for _, push in named]), points_per_unit).tolist()
     return [
         reasons.entry(place, side, _shown(reasons, place, values), points)
         for ((place, side), _), points in zip(named, lost, strict=True)
