@@ -8,24 +8,19 @@ likely to be helpful to the applicant.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from credit_model.arrays import FloatArray
 from credit_model.features.topics import NO_HISTORY, code
-from credit_model.models.classifier import Case, FeatureValues
-from credit_model.scoring.displayed import Style, rounded, shown_as
+from credit_model.scoring.sides import IS, MISSING, NOTHING, SIDES, Input, Places, SideArray, Sides
 
 MOST_REASONS = 4
-SIDES = ("", "high", "low", "missing", "is")
-_NOTHING, _HIGH, _LOW, _MISSING, _IS = range(len(SIDES))
 _KINDS: Mapping[str, pl.DataType] = {
     "code": pl.String(),
     "text": pl.String(),
@@ -35,79 +30,8 @@ _KINDS: Mapping[str, pl.DataType] = {
     "points": pl.Float64(),
 }
 FIELDS = tuple(_KINDS)
+_TEXTS = {"text": pl.String, "value": pl.String}
 FIELDS_OF_FORMAT_1 = ("code", "text")
-
-Places = npt.NDArray[np.intp]
-Sides = npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True)
-class Input:
-    """What can be said of one of a classifier's inputs.
-
-    Attributes:
-        feature: its name.
-        topic: what it is about.
-        typical: the text of what is typical of good customers.
-        low: lower end of the typical range of a number, as shown; None where a number is typically absent, and of a text.
-        high: its upper end.
-        levels: typical levels of a text; None for a number.
-        style: how its numbers are shown.
-        sentences: by side (``high``, ``low``, ``missing`` or ``is``), the parts of a sentence between which the value stands.
-            ``is`` is said of a text that is none of the typical levels, and of any number where it is typically absent.
-
-    Example:
-        >>> parts = ("You were last here ", " days ago; good customers 1 to 9.")
-        >>> recency = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(decimals=0), {"high": parts})
-        >>> recency.said(SIDES.index("high"), 41.0)
-        ('You were last here 41 days ago; good customers 1 to 9.', '41')
-    """
-
-    feature: str
-    topic: str
-    typical: str
-    low: float | None
-    high: float | None
-    levels: tuple[str, ...] | None
-    style: Style
-    sentences: Mapping[str, tuple[str, ...]]
-
-    def said(self, side: int, shown: float | str | None) -> tuple[str, str | None]:
-        """The sentence, and the text of the value, which is rounded if it is a number."""
-        value = self.style.number(shown) if isinstance(shown, float) else shown
-        return (value or "").join(self.sentences[SIDES[side]]), value
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, read back by ``from_dict``."""
-        return asdict(self) | {"style": self.style.to_dict()}
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "Input":
-        """The inverse of ``to_dict``."""
-        levels = None if plain["levels"] is None else tuple(plain["levels"])
-        sentences = {side: tuple(parts) for side, parts in plain["sentences"].items()}
-        return cls(
-            **(
-                dict(plain)
-                | {"levels": levels, "style": Style.from_dict(plain["style"]), "sentences": sentences}
-            )
-        )
-
-
-class _Limits(NamedTuple):
-    """What lies beyond the typical range of an input.
-
-    Attributes:
-        above: the greatest number within.
-        below: the least one.
-        over: the side of what is greater, and of texts that are not typical.
-        under: the side of what is less.
-    """
-
-    above: float
-    below: float
-    over: int
-    under: int
 
 
 class _Named(NamedTuple):
@@ -124,7 +48,7 @@ class _Named(NamedTuple):
 
     rows: Places
     leads: Places
-    sides: Sides
+    sides: SideArray
     pushes: FloatArray
     shown: FloatArray
     words: Sequence[str]
@@ -143,6 +67,7 @@ class Reasons:
     Example:
         Both customers are riskier by their recency; only of the second can it be said that it is high.
 
+        >>> from credit_model.scoring.displayed import Style
         >>> said = {"high": ("You were last here ", " days ago.")}
         >>> told = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(decimals=0), said)
         >>> values, pushes = pl.DataFrame({"recency": [5.0, 41.0]}), np.array([[0.5], [0.5]])
@@ -167,11 +92,16 @@ class Reasons:
         """The topic of each input."""
         return tuple(each.topic for each in self.inputs)
 
-    def explain(self, values: FeatureValues, contributions: FloatArray, points_per_unit: float) -> pl.Series:
+    @cached_property
+    def sides(self) -> Sides:
+        """On which side of the typical values of the inputs lie."""
+        return Sides(self.inputs)
+
+    def explain(self, table: pl.DataFrame, contributions: FloatArray, points_per_unit: float) -> pl.Series:
         """Name the reasons of decisions.
 
         Args:
-            values: the inputs, of n decisions.
+            table: the inputs, of n decisions.
             contributions: shape (n, number of inputs), in units of the margin; positive raises the risk.
             points_per_unit: points of the score per unit of the margin.
 
@@ -182,12 +112,9 @@ class Reasons:
         Raises:
             ValueError: the model is of format 1.
         """
-        named = self._named(values, contributions)
-        flat = (
-            self._table(named, points_lost(named.pushes, points_per_unit))
-            .to_struct("")
-            .to_arrow(compat_level=pl.CompatLevel.oldest())
-        )
+        named = self._named(table, contributions)
+        rows = self._rows(named, points_lost(named.pushes, points_per_unit))
+        flat = rows.to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
         ends = np.cumsum(np.bincount(named.rows, minlength=len(contributions)))
         lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), flat)
         return pl.Series("reasons", lists).cast(self.dtype)
@@ -210,60 +137,24 @@ class Reasons:
         """What the inputs of each topic together add to the margin, shape (n, topics); topics are those of ``segments``."""
         return np.add.reduceat(contributions[:, self._by_topic], self._starts, axis=1)
 
-    def side_of(self, place: int, cell: float | str | None) -> int:
-        """On which side of what is typical one value lies; 0 where nothing true can be said."""
-        levels = self.inputs[place].levels
-        if isinstance(cell, str):
-            return _NOTHING if cell in (levels or ()) else self._limits[place].over
-        if cell is None or not isfinite(cell):
-            return self._lacking[place]
-        limits = self._limits[place]
-        return limits.over if cell > limits.above else limits.under if cell < limits.below else _NOTHING
-
-    def _named(self, values: FeatureValues, contributions: FloatArray) -> _Named:
+    def _named(self, table: pl.DataFrame, contributions: FloatArray) -> _Named:
         if self.fields != FIELDS:
             raise ValueError(
                 "the model has format 1 and only the code that it carries gives its reasons; use score, or serve it"
             )
-        cells = self._cells(values, len(contributions))
-        sides = self._sides(values, cells)
+        numbers = self.sides.numbers_of(table)
+        sides = self.sides.of_table(table, numbers)
         rows, leads, pushes = self._chosen(sides, contributions)
-        numbers = cells[rows, leads] * self._scale[leads]
-        known = np.isfinite(numbers)
-        shown = np.where(known, rounded(np.where(known, numbers, 0.0), self._decimals[leads]), 0.0)
-        words: list[str] = []
-        for place in self._texts:
-            mine = np.flatnonzero((leads == place) & (sides[rows, leads] == _IS))
-            if len(mine):
-                shown[mine] = np.arange(len(words), len(words) + len(mine))
-                words += values[self.inputs[place].feature].gather(rows[mine]).to_list()
-        return _Named(rows, leads, sides[rows, leads], pushes, shown, words)
+        shown, words, sides = self.sides.shown(numbers[rows, leads], leads), list[str](), sides[rows, leads]
+        for place in self.sides.texts:
+            mine = np.flatnonzero((leads == place) & (sides == IS))
+            shown[mine] = np.arange(len(words), len(words) + len(mine))
+            words += table[self.inputs[place].feature].gather(rows[mine]).to_list()
+        return _Named(rows, leads, sides, pushes, shown, words)
 
-    def _cells(self, values: FeatureValues, count: int) -> FloatArray:
-        """The numbers of the inputs, NaN for what is missing and for texts; shape (count, number of inputs)."""
-        names = [self.inputs[place].feature for place in self._numbers]
-        cells = np.full((count, len(self.inputs)), np.nan)
-        if isinstance(values, Case):
-            cells[0, self._numbers] = [values.values[name] for name in names]
-        elif names:
-            cells[:, self._numbers] = values.select(names).to_numpy()
-        return cells
-
-    def _sides(self, values: FeatureValues, cells: FloatArray) -> Sides:
-        """On which side of the typical each value lies, shape (n, number of inputs); 0 where nothing true can be said."""
-        outside = np.where(
-            cells > self._last_above, self._over, np.where(cells < self._last_below, self._under, _NOTHING)
-        )
-        sides = np.where(np.isfinite(cells), outside, self._lacking).astype(np.int8)
-        for place in self._texts:
-            told = self.inputs[place]
-            known = dict.fromkeys(told.levels or (), _NOTHING) | {None: self._lacking[place]}
-            sides[:, place] = [known.get(cell, self._over[place]) for cell in values[told.feature].to_list()]
-        return sides
-
-    def _chosen(self, sides: Sides, contributions: FloatArray) -> tuple[Places, Places, FloatArray]:
+    def _chosen(self, sides: SideArray, contributions: FloatArray) -> tuple[Places, Places, FloatArray]:
         """Of each reason its decision, its lead and what it adds to the margin; each decision's together, worst first."""
-        told = np.where(sides != _NOTHING, contributions, 0.0)
+        told = np.where(sides != NOTHING, contributions, 0.0)
         pushes = self.pushes(contributions)
         best = np.maximum.reduceat(told[:, self._by_topic], self._starts, axis=1)
         above = pushes > max(self.minimum, 0.0)
@@ -282,32 +173,31 @@ class Reasons:
         pushed = np.concatenate([worst[rows, places], told[alone, single]])
         return every[turn], np.concatenate([leads, single])[turn], pushed[turn]
 
-    def _said(self, named: _Named, lead: int, side: int, shown: float) -> tuple[str, str | None]:
-        """The sentence of a reason, and the text of the value."""
-        told = self.inputs[lead]
-        if side == _MISSING:
-            return told.said(side, None)
-        return told.said(side, shown if told.levels is None else named.words[int(shown)])
-
-    def _table(self, named: _Named, points: FloatArray) -> pl.DataFrame:
+    def _rows(self, named: _Named, points: FloatArray) -> pl.DataFrame:
         """One row per reason; texts are made once for reasons of one input, side and value."""
         group = named.leads * len(SIDES) + named.sides
         order = np.lexsort((named.shown, group))
         new = np.append(True, (np.diff(group[order]) != 0) | (np.diff(named.shown[order]) != 0))[: len(order)]
-        first = order[new]
-        each = zip(
-            named.leads[first].tolist(), named.sides[first].tolist(), named.shown[first].tolist(), strict=True
-        )
-        said = [self._said(named, *one) for one in each]
         place = np.empty(len(order), dtype=np.intp)
         place[order] = np.cumsum(new) - 1
-        texts = pl.DataFrame(said, schema={"text": pl.String, "value": pl.String}, orient="row")[place]
-        fixed = pl.DataFrame(
-            [(code(i.topic), i.feature, i.typical) for i in self.inputs],
-            schema=["code", "feature", "typical"],
-            orient="row",
-        )[named.leads]
-        return texts.hstack(fixed).with_columns(points=points).select(self.fields)
+        said = [self._said(named, reason) for reason in order[new].tolist()]
+        texts = pl.DataFrame(said, schema=["text", "value"], orient="row", schema_overrides=_TEXTS)
+        fixed = [
+            (own, told.feature, told.typical) for own, told in zip(self._codes, self.inputs, strict=True)
+        ]
+        heads = pl.DataFrame(fixed, schema=["code", "feature", "typical"], orient="row")
+        return texts[place].hstack(heads[named.leads]).with_columns(points=points).select(self.fields)
+
+    def _said(self, named: _Named, reason: int) -> tuple[str, str | None]:
+        """The sentence of a reason, and the text of the value."""
+        told, side, shown = (
+            self.inputs[named.leads[reason]],
+            int(named.sides[reason]),
+            float(named.shown[reason]),
+        )
+        if side == MISSING:
+            return told.said(side, None)
+        return told.said(side, shown if told.levels is None else named.words[int(shown)])
 
     @property
     def no_history(self) -> list[dict[str, Any]]:
@@ -343,56 +233,6 @@ class Reasons:
         most = max(map(len, self.segments), default=1)
         padded = [segment + segment[:1] * (most - len(segment)) for segment in self.segments]
         return np.array(padded, dtype=np.intp).reshape(-1, most)
-
-    @cached_property
-    def _texts(self) -> list[int]:
-        return [place for place, told in enumerate(self.inputs) if told.levels is not None]
-
-    @cached_property
-    def _numbers(self) -> list[int]:
-        return [place for place, told in enumerate(self.inputs) if told.levels is None]
-
-    @cached_property
-    def _over(self) -> Sides:
-        """The side of what is above the typical range; of any number where it is typically absent; of other texts."""
-        return self._side_if_told(_IS) + np.where(self._side_if_told(_IS), 0, self._side_if_told(_HIGH))
-
-    @cached_property
-    def _under(self) -> Sides:
-        return self._side_if_told(_LOW)
-
-    @cached_property
-    def _lacking(self) -> list[int]:
-        return self._side_if_told(_MISSING).tolist()
-
-    def _side_if_told(self, side: int) -> Sides:
-        """The side for the inputs that have a sentence for it, 0 for the others."""
-        return np.array([side * (SIDES[side] in told.sentences) for told in self.inputs], dtype=np.int8)
-
-    @cached_property
-    def _limits(self) -> list[_Limits]:
-        columns = (self._last_above, self._last_below, self._over, self._under)
-        return [_Limits(*each) for each in zip(*(column.tolist() for column in columns), strict=True)]
-
-    @cached_property
-    def _scale(self) -> FloatArray:
-        return np.array([told.style.scale for told in self.inputs])
-
-    @cached_property
-    def _decimals(self) -> Places:
-        return np.array([told.style.decimals for told in self.inputs], dtype=np.intp)
-
-    @cached_property
-    def _last_above(self) -> FloatArray:
-        """The greatest numbers that are still shown within the typical range."""
-        bounds = [-np.inf if told.high is None else told.high for told in self.inputs]
-        return shown_as(np.array(bounds), self._scale, self._decimals, up=True)
-
-    @cached_property
-    def _last_below(self) -> FloatArray:
-        """The least numbers that are still shown within the typical range."""
-        bounds = [-np.inf if told.low is None else told.low for told in self.inputs]
-        return shown_as(np.array(bounds), self._scale, self._decimals, up=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, read back by ``from_dict``."""

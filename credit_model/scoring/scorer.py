@@ -75,7 +75,7 @@ class Scorer:
         >>> from credit_model.data.transactions import tidy_table
         >>> from credit_model.models.logistic import Linear, Term
         >>> from credit_model.scoring.displayed import Style
-        >>> from credit_model.scoring.reasons import Input
+        >>> from credit_model.scoring.sides import Input
         >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
         >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), Calibrator("sigmoid"), Scale(), Bands()
         >>> late = {"high": ("You last used the platform ", " ago.")}

@@ -10,7 +10,8 @@ import polars as pl
 from credit_model.arrays import FloatArray
 from credit_model.features.catalogue import Catalogue
 from credit_model.scoring.displayed import Style, rounded
-from credit_model.scoring.reasons import Input, Reasons
+from credit_model.scoring.reasons import Reasons
+from credit_model.scoring.sides import Input
 from credit_model.training.language import Language, units
 from credit_model.training.patterns import Parts, matches
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from credit_model.arrays import FloatArray
 from credit_model.features.topics import APPLICATION, LEVEL, RELATIVE, TOPICS, code
 from credit_model.scoring.displayed import Style
-from credit_model.scoring.reasons import FIELDS, MOST_REASONS, Input, Reasons
+from credit_model.scoring.reasons import FIELDS, MOST_REASONS, Reasons
+from credit_model.scoring.sides import Input
 from credit_model.serving.fast.reasons import reasons_of_one
 
 NAMES = (*(name for name in TOPICS if name[-2:] != ": "), f"{APPLICATION}income", f"{LEVEL}ChannelId_web")

@@ -117,7 +117,7 @@ def shows(text: str, own: float, *, share: bool) -> bool:
     """Whether a text shows a number, up to its last digit."""
     digits = text.partition(".")[2]
     step = 10.0 ** -len(re.match(r"\d*", digits)[0])  # type: ignore[index]
-    return abs(numbers_of(text)[0] - own * (100 if share else 1)) <= max(0.51 * step, 6e-4 * abs(own))
+    return bool(abs(numbers_of(text)[0] - own * (100 if share else 1)) <= max(0.51 * step, 6e-4 * abs(own)))
 
 
 def falsehoods(explained: Explained, entries: list[list[dict[str, Any]]], shares: set[str]) -> list[str]:

@@ -10,7 +10,8 @@ from credit_model.data.decisions import Attribute
 from credit_model.features.aggregates import CROSSED
 from credit_model.features.catalogue import Catalogue
 from credit_model.scoring.displayed import Style
-from credit_model.scoring.reasons import Input, Reasons
+from credit_model.scoring.reasons import Reasons
+from credit_model.scoring.sides import HIGH, Input
 from credit_model.training.fit_reasons import fit_reasons, typical_of
 from credit_model.training.language import BUILT_IN, built_in, texts, units
 from credit_model.training.patterns import matches
@@ -133,7 +134,7 @@ def one(name: str, language: str = "en") -> Input:
 def test_a_sentence_names_quantity_direction_value_and_typical(
     language: str, name: str, value: float, sentence: str
 ) -> None:
-    assert one(name, language).said(1, value)[0] == sentence
+    assert one(name, language).said(HIGH, value)[0] == sentence
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from credit_model.data.decisions import Attribute
 from credit_model.features.catalogue import Catalogue
-from credit_model.scoring.reasons import Input
+from credit_model.scoring.sides import HIGH, LOW, Input
 from credit_model.settings.settings import Settings
 from credit_model.training.fit_reasons import fit_reasons
 from credit_model.training.language import Language, built_in, read_language
@@ -44,7 +44,7 @@ def test_own_sentences_replace_those_built_in_and_the_others_stay(tmp_path: Path
             "en:\n  recency:\n    high: 'Away for {value}, not {typical} ({feature}, {history_days}).'\n",
         )
     )
-    assert own["recency"].said(1, 41.0) == ("Away for 41 days, not 1 to 9 days (recency, 60).", "41 days")
+    assert own["recency"].said(HIGH, 41.0) == ("Away for 41 days, not 1 to 9 days (recency, 60).", "41 days")
     basis = told(built_in("en"))
     assert own["recency"].sentences["low"] == basis["recency"].sentences["low"]
     assert own["income"] == basis["income"]
@@ -60,10 +60,10 @@ en:
   columns: {ChannelId: door}
 """
     own = told(read(tmp_path, text))
-    assert own["share_ChannelId_web"].said(1, 30.0)[0] == "30% by door web"
-    assert own["share_ChannelId_web"].said(2, 1.0)[0] == "little web"
-    assert own["recency"].said(1, 41.0)[0] == "any 41 days"
-    assert own["income"].said(1, 500.0)[0] == "500 of income, 500!"
+    assert own["share_ChannelId_web"].said(HIGH, 30.0)[0] == "30% by door web"
+    assert own["share_ChannelId_web"].said(LOW, 1.0)[0] == "little web"
+    assert own["recency"].said(HIGH, 41.0)[0] == "any 41 days"
+    assert own["income"].said(HIGH, 500.0)[0] == "500 of income, 500!"
 
 
 def test_a_language_of_ones_own_has_its_words_numbers_and_units(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ fr:
 """
     language = read(tmp_path, text, "fr")
     own = told(language)
-    assert own["recency"].said(1, 41.5)[0] == "recency : 41,5 jours > 1 à 9 jours"
-    assert own["income"].said(1, 1234.0)[0] == "income : 1 234 > 100 à 200"
+    assert own["recency"].said(HIGH, 41.5)[0] == "recency : 41,5 jours > 1 à 9 jours"
+    assert own["income"].said(HIGH, 1234.0)[0] == "income : 1 234 > 100 à 200"
     assert "missing" not in own["recency"].sentences
     assert fit_reasons(CATALOGUE, INPUTS, GOODS, language, None, 0.0).no_history_text == "Rien de récent."
 

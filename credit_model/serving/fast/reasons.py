@@ -52,7 +52,7 @@ def _lead(
 ) -> _Lead | None:
     """Of some inputs the one that raised the risk most and of which something true can be said, and its side."""
     for place in sorted((p for p in places if own[p] > 0), key=lambda p: -own[p]):
-        side = reasons.side_of(place, values[reasons.inputs[place].feature])
+        side = reasons.sides.of_value(place, values[reasons.inputs[place].feature])
         if side:
             return place, side
     return None
