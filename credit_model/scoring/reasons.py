@@ -190,11 +190,8 @@ class Reasons:
 
     def _said(self, named: _Named, reason: int) -> tuple[str, str | None]:
         """The sentence of a reason, and the text of the value."""
-        told, side, shown = (
-            self.inputs[named.leads[reason]],
-            int(named.sides[reason]),
-            float(named.shown[reason]),
-        )
+        told = self.inputs[int(named.leads[reason])]
+        side, shown = int(named.sides[reason]), float(named.shown[reason])
         if side == MISSING:
             return told.said(side, None)
         return told.said(side, shown if told.levels is None else named.words[int(shown)])
