@@ -16,7 +16,7 @@ TOPICS: Mapping[str, tuple[str, str]] = {
     "amount": ("R04", "how large your transactions are"),
     "trend": ("R05", "how the number of your transactions develops"),
     "credits": ("R06", "how much money is paid to you"),
-    "balance": ("R07", "the balance of your account"),
+    "balance": ("R07", "your running balance"),
     "regularity": ("R08", "how regular your transactions are"),
     LEVEL: ("R09", "your transactions with one value of a column, such as a product category"),
     "variety": ("R10", "how many products and channels you use"),

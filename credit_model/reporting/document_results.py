@@ -113,7 +113,7 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
             "code": code(told.topic),
             "feature": told.feature,
             "typical": told.typical,
-            "sentence": "…".join(next(iter(told.sentences.values()))),
+            "sentence": "…".join(next(iter(told.sentences.values()), ())),
         }
         for told in sorted(result.trained.scorer.reasons.inputs, key=lambda told: code(told.topic))
     ]

@@ -97,7 +97,7 @@ def _needed(feature: str, catalogue: Catalogue) -> set[str]:
 @cache
 def built_in(name: str) -> Language:
     """A language that is built in."""
-    plain = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    plain = _text_of(_FOLDER / f"{name}.yaml")
     framed = {pattern: _framed(plain["frames"], phrase) for pattern, phrase in plain["quantities"].items()}
     layers = (plain["sentences"], framed)
     return Language(name, None, plain["words"], plain["units"], plain["columns"], layers)
@@ -130,8 +130,7 @@ def read_language(name: str, path: str | None) -> Language:
         return basis
     own, place = _mapping(languages[name], f"{path}: {name}"), f"{path}: {name}"
     sections = {
-        section: {**getattr(basis, section), **_mapping(own.get(section, {}), f"{place}: {section}")}
-        for section in _SECTIONS
+        name: _section(getattr(basis, name), own.get(name, {}), f"{place}: {name}") for name in _SECTIONS
     }
     layer = {
         pattern: _sentences(pattern, sides, f"{place}: {pattern}")
@@ -158,9 +157,14 @@ def _framed(frames: Mapping[str, str], phrase: str) -> dict[str, str]:
     }
 
 
+def _text_of(path: Path) -> Any:
+    """A YAML file with every scalar as text: a language may be called no."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+
+
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        plain = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        plain = _text_of(Path(path))
     except FileNotFoundError:
         raise ValueError(f"reasons: there is no file {path}; check the path") from None
     except yaml.MarkedYAMLError as fault:
@@ -178,6 +182,18 @@ def _mapping(plain: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(plain, dict) or not all(isinstance(key, str) for key in plain):
         raise ValueError(f"reasons: {place} is no mapping of texts; {_FORM}")
     return plain
+
+
+def _section(known: Mapping[str, Any], own: Any, place: str) -> dict[str, Any]:
+    """The words of a section: a lender's, and those known for what they leave out."""
+    for name, value in _mapping(own, place).items():
+        if name not in known:
+            raise ValueError(f"reasons: {place}: {name!r} is unknown; {suggest(name, [*known])}")
+        if type(value) is not type(known[name]):
+            raise ValueError(
+                f"reasons: {place}: {name} has another form than in the built-in languages; see en.yaml there"
+            )
+    return {**known, **own}
 
 
 def _sentences(pattern: str, sides: Any, place: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ CALIBRATOR = Calibrator("sigmoid", slope=0.8, intercept=-0.5)
 PER_UNIT = 20 / math.log(2) * 0.8
 LOW = re.compile(r"less than|earlier|\b[Oo]nly\b|\bfew\b|never made|was not|is not marked")
 HIGH = re.compile(r"more than|later|\bmany\b|is marked|latest transaction was of")
-LACKING = re.compile(r"We have no|[Yy]ou had no|[Yy]ou made no payment|^No money|did not state")
+LACKING = re.compile(r"We have no|You made no payment|^No money|did not state")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 
@@ -88,7 +88,7 @@ def falsehood(entry: Mapping[str, Any], own: Any, *, share: bool) -> str | None:
     if isinstance(own, str):
         return None if value == own and own not in typical.split(" or ") and own in text else "it is typical"
     if typical in {"yes", "no"}:
-        denied = bool(re.search("was not of|is not marked", text.partition(";")[0]))
+        denied = bool(re.search("was not recorded|is not marked", text.partition(";")[0]))
         return None if denied == (own == 0) and value != typical else "it is the other way"
     return "it shows another value" if not shows(value, own, share=share) else direction(text, value, typical)
 

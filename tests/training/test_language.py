@@ -101,6 +101,8 @@ fr:
         ),
         ("- en", "en", "own.yaml is no mapping of texts; write languages"),
         ("en: {recency: {high: 'x}}", "en", "own.yaml cannot be read as YAML at line 1"),
+        ("en: {words: {desimal: x}}", "en", "en: words: 'desimal' is unknown; did you mean decimal"),
+        ("en: {units: {days: x}}", "en", "en: units: days has another form"),
         ("nl: {}", "fr", "language: 'fr' is unknown; de, en are built in, and .*own.yaml has nl"),
     ],
 )
@@ -109,6 +111,15 @@ def test_a_file_that_is_wrong_is_refused_by_name_and_place(
 ) -> None:
     with pytest.raises(ValueError, match=message.replace("{", r"\{").replace("}", r"\}")):
         read(tmp_path, text, name)
+
+
+def test_norwegian_is_a_language(tmp_path: Path) -> None:
+    assert (
+        told(read(tmp_path, "no: {'{feature}': {high: ja, low: ja, is: ja}}", "no"))["recency"].said(
+            HIGH, 1.0
+        )[0]
+        == "ja"
+    )
 
 
 def test_a_file_that_is_not_there_and_a_language_that_nobody_has(tmp_path: Path) -> None:
