@@ -110,8 +110,8 @@ def one(name: str, language: str = "en") -> Input:
             "share_ProductCategory_late",
             400.0,
             (
-                "400% of your transactions are recorded with the product category late; that is more than is typical of customers in "
-                "good standing (100 to 300%)."
+                "400% of your transactions are recorded with the product category late; that is more than is typical of "
+                "customers in good standing (100 to 300%)."
             ),
         ),
         (
