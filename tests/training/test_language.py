@@ -11,7 +11,7 @@ from credit_model.scoring.sides import HIGH, LOW, Input
 from credit_model.settings.settings import Settings
 from credit_model.training.fit_reasons import fit_reasons
 from credit_model.training.language import Language, built_in, read_language
-from credit_model.training.sample import Recipe
+from credit_model.training.sample import Recipe, observed_sample
 
 CATALOGUE = Catalogue(60, {"ChannelId": ("web",)}, (Attribute("income", "number"),))
 INPUTS = ["recency", "share_ChannelId_web", "ChannelId", "income"]
@@ -160,3 +160,13 @@ def test_templates_that_do_not_fit_the_features_are_refused(
 def test_the_settings_name_the_language_and_the_file(tmp_path: Path) -> None:
     assert Recipe(60, "rfm_proxy").language == read_language(Settings().language, Settings().reasons)
     assert read(tmp_path, "en: {}", "de") == built_in("de")
+
+
+def test_a_training_speaks_the_language_of_its_settings() -> None:
+    became = pl.DataFrame(
+        {"CustomerId": ["a", "b"], "as_of": ["2019-02-01", "2019-03-01"], "defaulted": [0, 1]}
+    )
+    sample = observed_sample(Settings(language="de"), became)
+    assert sample.recipe.language == built_in("de")
+    with pytest.raises(ValueError, match="language: 'fr' is unknown"):
+        observed_sample(Settings(language="fr"), became)
