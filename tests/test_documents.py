@@ -19,9 +19,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from credit_model.scoring.reasons import CATALOGUE
+from credit_model.data.decisions import Attribute
+from credit_model.features.catalogue import Catalogue
+from credit_model.features.topics import TOPICS
 from credit_model.settings.settings import COMMANDS
 from credit_model.synthetic import generate
+from credit_model.training.language import read_language
 from documents import anchors, blocks, command, every_block, links, pages
 from processes import ROOT, execute, free_port
 
@@ -56,7 +59,7 @@ RUN_ALONE = {
 
 def test_every_reason_is_published() -> None:
     answer = (ROOT / "docs" / "answer.md").read_text()
-    assert all(f"| {code} | {text} |" in answer for code, text in CATALOGUE.values())
+    assert all(re.search(rf"\| {code}\S* \| {re.escape(text)} \|", answer) for code, text in TOPICS.values())
 
 
 def test_every_command_of_the_package_is_listed() -> None:
@@ -89,7 +92,14 @@ def test_no_link_is_broken(page: Path) -> None:
 
 
 def test_every_block_is_run_or_shown() -> None:
-    assert {block.language for block in every_block()} <= {"bash", "python", "sh", *SHOWN}
+    assert {block.language for block in every_block()} <= {"bash", "python", "sh", "yaml", *SHOWN}
+
+
+def test_a_file_of_sentences_is_read(tmp_path: Path) -> None:
+    for block in blocks("yaml"):
+        (tmp_path / "own.yaml").write_text(block.text)
+        language = read_language("en", str(tmp_path / "own.yaml"))
+        language.check(Catalogue(30, {"ChannelId": ("web",)}, (Attribute("income", "number"),)), ["recency"])
 
 
 def test_a_test_stands_in_for_every_command_that_is_not_run() -> None:

@@ -14,7 +14,7 @@ from credit_model.features import families, learned
 from credit_model.features.aggregates import CROSSED, aggregates, rows
 from credit_model.features.expression import Expression
 from credit_model.features.feature import Feature
-from credit_model.features.learned import APPLICATION
+from credit_model.features.topics import APPLICATION
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def _published() -> Iterator[Feature]:
     """The 26 inputs of the published pipelines, and the latest transaction's other fields."""
     for name in ("Amount", "Value", "FraudResult"):
         meaning = f"{name} of the latest transaction"
-        yield Feature(name, meaning, "latest", col(f"latest_{name}"), default=name != "FraudResult")
+        topic = "latest" if name == "FraudResult" else "latest amount"
+        yield Feature(name, meaning, topic, col(f"latest_{name}"), default=name != "FraudResult")
     for name in LATEST_TEXTS:
         yield Feature(name, f"{name} of the latest transaction", "latest", col(f"latest_{name}"))
     calendar = {"hour": "hour of the day, 0-23", "dayofweek": "day of the week, Monday is 0"}
@@ -49,7 +50,7 @@ def _published() -> Iterator[Feature]:
     for part, meaning in (calendar | date).items():
         name = f"transaction_{part}"
         yield Feature(
-            name, f"{meaning}, of the latest transaction", "latest", col(name), default=part in calendar
+            name, f"{meaning}, of the latest transaction", "latest time", col(name), default=part in calendar
         )
     statistics = {
         "total": "sum",
@@ -59,15 +60,15 @@ def _published() -> Iterator[Feature]:
         "max": "largest",
     }
     for short, meaning in (statistics | {"median": "median"}).items():
-        name = f"{short}_transaction_amount"
-        yield Feature(name, f"{meaning} of the signed amounts, in currency units", "amount", col(name))
+        name, topic = f"{short}_transaction_amount", "net" if short == "total" else "amount"
+        yield Feature(name, f"{meaning} of the signed amounts, in currency units", topic, col(name))
     meaning = "number of transactions in the observation window (frequency)"
     yield Feature("transaction_count", meaning, "frequency", col("transaction_count"), -1)
 
 
 def _rfm() -> Iterator[Feature]:
     yield Feature("recency", "days from the last transaction to the decision", "recency", col("recency"), 1)
-    yield Feature("monetary", "sum of Value, in currency units", "amount", col("monetary"))
+    yield Feature("monetary", "sum of Value, in currency units", "spending", col("monetary"))
     yield Feature(
         "tenure",
         "days from the first transaction in the window to the decision",
@@ -94,7 +95,8 @@ def _rfm() -> Iterator[Feature]:
 
 def _windows(history_days: int) -> Iterator[Feature]:
     sums = {"count": "number of transactions", "debit": "sum of debits", "credit": "sum of credits"}
-    topics = {"count": "trend", "debit": "amount", "credit": "credits"}
+    topics = {"count": "frequency", "debit": "spending", "credit": "credits"}
+    trends = {"count": "trend", "debit": "spending trend", "credit": "credit trend"}
     windows = [days for days in WINDOWS if days < history_days]
     for days in windows:
         for measure, meaning in sums.items():
@@ -102,13 +104,13 @@ def _windows(history_days: int) -> Iterator[Feature]:
             recent = col(f"{measure}_{days}d")
             yield Feature(f"{measure}_{days}d", f"{meaning} in the last {days} days", topics[measure], recent)
             share = f"{meaning} in the last {days} days over that of the whole window"
-            yield Feature(f"{measure}_{days}d_share", share, "trend", ratio(recent, total))
+            yield Feature(f"{measure}_{days}d_share", share, trends[measure], ratio(recent, total))
         if days in NET_WINDOWS:
             out, into = col(f"debit_{days}d"), col(f"credit_{days}d")
             what = f"debits less credits in the last {days} days"
-            yield Feature(f"net_{days}d", f"{what}, in currency units", "balance", out - into)
+            yield Feature(f"net_{days}d", f"{what}, in currency units", "net", out - into)
             yield Feature(
-                f"net_share_{days}d", f"{what}, over both together", "balance", ratio(out - into, out + into)
+                f"net_share_{days}d", f"{what}, over both together", "net", ratio(out - into, out + into)
             )
     for short, long in pairwise(windows):
         pace = ratio(col(f"count_{short}d") * long, col(f"count_{long}d") * short)
@@ -122,11 +124,11 @@ def _windows(history_days: int) -> Iterator[Feature]:
 
 def _months(history_days: int) -> Iterator[Feature]:
     """Debits and credits month by month, back from the decision; those of the latest month are among the windows."""
-    topics = {"debit": "amount", "credit": "credits"}
+    topics = {"debit": ("spending", "spending trend"), "credit": ("credits", "credit trend")}
     span = months(history_days)
     for month in span:
         when = f"{MONTH_DAYS * month} to {MONTH_DAYS * (month + 1)} days before the decision"
-        for side, topic in topics.items():
+        for side, (topic, trend) in topics.items():
             meaning = f"sum of {side}s {when}"
             if month:
                 yield Feature(
@@ -140,27 +142,27 @@ def _months(history_days: int) -> Iterator[Feature]:
                 yield Feature(
                     f"{side}_month_{month}_to_{month + 1}",
                     f"{meaning} over that of the {MONTH_DAYS} days before",
-                    "trend",
+                    trend,
                     pace,
                 )
         both = ratio(col(f"credit_month_{month}"), col(f"debit_month_{month}"))
         yield Feature(
-            f"credit_to_debit_month_{month}", f"sum of credits over sum of debits {when}", "credits", both
+            f"credit_to_debit_month_{month}", f"sum of credits over sum of debits {when}", "net", both
         )
 
 
 def _debits_and_credits() -> Iterator[Feature]:
     count, credits_ = col("transaction_count"), col("credits")
-    for side, topic in (("debit", "amount"), ("credit", "credits")):
-        yield Feature(side, f"sum of {side}s, in currency units", topic, col(side))
-        yield Feature(f"largest_{side}", f"largest {side}, in currency units", topic, col(f"largest_{side}"))
+    for side, total, size in (("debit", "spending", "amount"), ("credit", "credits", "credits")):
+        yield Feature(side, f"sum of {side}s, in currency units", total, col(side))
+        yield Feature(f"largest_{side}", f"largest {side}, in currency units", size, col(f"largest_{side}"))
     yield Feature(
         "credit_share", "share of the transactions that are credits", "credits", ratio(credits_, count)
     )
     yield Feature(
         "credit_to_debit",
         "sum of credits over sum of debits",
-        "credits",
+        "net",
         ratio(col("credit"), col("debit")),
     )
     yield Feature(
@@ -237,9 +239,9 @@ def _cycles() -> Iterator[Feature]:
     yield Feature("debit_after_credit", "days from the last credit to the last debit", "cycle", lag)
     for side in ("debit", "credit"):
         growth = ratio(col(f"latest_{side}"), col(f"first_{side}"))
-        yield Feature(f"{side}_growth", f"latest {side} over the first one", "cycle", growth)
+        yield Feature(f"{side}_growth", f"latest {side} over the first one", "growth", growth)
         latest = ratio(col(f"latest_{side}"), col(f"largest_{side}"))
-        yield Feature(f"latest_to_largest_{side}", f"latest {side} over the largest one", "cycle", latest)
+        yield Feature(f"latest_to_largest_{side}", f"latest {side} over the largest one", "growth", latest)
 
 
 def _regularity() -> Iterator[Feature]:
@@ -270,7 +272,7 @@ def _regularity() -> Iterator[Feature]:
     )
     latest = ratio(col("latest_Value") * col("transaction_count"), col("monetary"))
     yield Feature(
-        "latest_to_average", "Value of the latest transaction over the mean Value", "latest", latest
+        "latest_to_average", "Value of the latest transaction over the mean Value", "latest amount", latest
     )
 
 

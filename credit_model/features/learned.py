@@ -16,8 +16,8 @@ from credit_model.features.aggregates import (
 )
 from credit_model.features.expression import Expression, col, when
 from credit_model.features.feature import Feature, ratio
+from credit_model.features.topics import APPLICATION, LEVEL, RELATIVE
 
-APPLICATION = "application: "  # topics of attributes, each its own
 PUBLISHED_LEVELS = (
     *("airtime", "data_bundles", "financial_services", "movies", "other"),
     *("ticket", "transport", "tv", "utility_bill"),
@@ -38,7 +38,7 @@ def learned(
 
     Example:
         >>> stated = [Attribute("loan_amount", "number"), Attribute("income", "number")]
-        >>> [feature.name for feature in learned({}, stated, 60) if feature.topic == "affordability"]
+        >>> [feature.name for feature in learned({}, stated, 60) if feature.name.startswith("loan_amount_to")]
         ['loan_amount_to_income', 'loan_amount_to_turnover', 'loan_amount_to_largest_credit', 'loan_amount_to_average']
         >>> [feature.name for feature in learned({"ChannelId": ["web"]}, [], 60) if "web" in feature.name]
         ['share_ChannelId_web', 'value_share_ChannelId_web', 'recency_ChannelId_web', 'since_ChannelId_web']
@@ -52,17 +52,18 @@ def learned(
 def _crossed(levels: Sequence[str], history_days: int) -> Iterator[Feature]:
     count, decay = col("transaction_count"), col("decay")
     for level in levels:
-        key, what = f"{CROSSED}_{level}", f"transactions with {' and '.join(CROSSED_PARTS)} {level}"
-        yield Feature(f"count_{key}", f"number of {what}", "mix", col(f"count_{key}"))
-        yield Feature(f"share_{key}", f"share of {what}", "mix", ratio(col(f"count_{key}"), count))
+        key, topic = f"{CROSSED}_{level}", f"{LEVEL}{CROSSED}_{level}"
+        what = f"transactions with {' and '.join(CROSSED_PARTS)} {level}"
+        yield Feature(f"count_{key}", f"number of {what}", topic, col(f"count_{key}"))
+        yield Feature(f"share_{key}", f"share of {what}", topic, ratio(col(f"count_{key}"), count))
         mean = ratio(col(f"value_{key}"), col(f"count_{key}"))
-        yield Feature(f"average_value_{key}", f"mean Value of the {what}, in currency units", "mix", mean)
-        yield Feature(f"recency_{key}", f"days since the last of the {what}", "mix", col(f"recency_{key}"))
+        yield Feature(f"average_value_{key}", f"mean Value of the {what}, in currency units", topic, mean)
+        yield Feature(f"recency_{key}", f"days since the last of the {what}", topic, col(f"recency_{key}"))
         recent = f"share of {what}, a transaction counting less the older it is (a half after 42 days)"
-        yield Feature(f"recent_share_{key}", recent, "mix", ratio(col(f"decay_{key}"), decay))
+        yield Feature(f"recent_share_{key}", recent, topic, ratio(col(f"decay_{key}"), decay))
         if history_days > RECENT_DAYS:
             name = f"count_{RECENT_DAYS}d_{key}"
-            yield Feature(name, f"number of {what} in the last {RECENT_DAYS} days", "mix", col(name))
+            yield Feature(name, f"number of {what} in the last {RECENT_DAYS} days", topic, col(name))
 
 
 def _categories(levels: Mapping[str, Sequence[str]]) -> Iterator[Feature]:
@@ -76,18 +77,19 @@ def _categories(levels: Mapping[str, Sequence[str]]) -> Iterator[Feature]:
     for column, names in levels.items():
         for level in names:
             key, what = f"{column}_{level}", f"transactions with {column} {level}"
-            yield Feature(f"share_{key}", f"share of {what}", "mix", ratio(col(f"count_{key}"), count))
+            topic = f"{LEVEL}{key}"
+            yield Feature(f"share_{key}", f"share of {what}", topic, ratio(col(f"count_{key}"), count))
             yield Feature(
                 f"value_share_{key}",
                 f"share of Value in {what}",
-                "mix",
+                topic,
                 ratio(col(f"value_{key}"), monetary),
             )
             yield Feature(
-                f"recency_{key}", f"days since the last of the {what}", "mix", col(f"recency_{key}")
+                f"recency_{key}", f"days since the last of the {what}", topic, col(f"recency_{key}")
             )
             yield Feature(
-                f"since_{key}", f"transactions since the last of the {what}", "mix", col(f"since_{key}")
+                f"since_{key}", f"transactions since the last of the {what}", topic, col(f"since_{key}")
             )
 
 
@@ -133,11 +135,12 @@ def _over_attributes(attributes: Sequence[Attribute], history_days: int) -> Iter
             sums[f"{side}_month_{month}"] = (f"sum of {side}s {days}", col(f"{side}_month_{month}"))
     for attribute in attributes:
         if attribute.kind == "number":
+            topic = "affordability" if attribute.name == "loan_amount" else f"{RELATIVE}{attribute.name}"
             for name, (meaning, expression) in sums.items():
                 yield Feature(
                     f"{name}_to_{attribute.name}",
                     f"{meaning} over {attribute.name}",
-                    f"{APPLICATION}{attribute.name}",
+                    topic,
                     ratio(expression, col(attribute.name)),
                 )
 

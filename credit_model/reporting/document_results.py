@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from credit_model.features.topics import code
 from credit_model.reporting import tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.reporting.tables import decision_table
-from credit_model.scoring.reasons import reason
 from credit_model.training.evaluation import by_period
 from credit_model.training.fairness import FOUR_FIFTHS, Fairness
 from credit_model.training.summary import auc
@@ -108,17 +108,27 @@ def scorecard(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
 
 def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the reason codes that the model can give."""
-    topics = set(result.trained.scorer.reasons.topics) | {"no_history"}
-    rows = [{"code": code, "sentence": text} for code, text in sorted(map(reason, topics))]
+    rows = [
+        {
+            "code": code(told.topic),
+            "feature": told.feature,
+            "typical": told.typical,
+            "sentence": "…".join(next(iter(told.sentences.values()), ())),
+        }
+        for told in sorted(result.trained.scorer.reasons.inputs, key=lambda told: code(told.topic))
+    ]
     text = (
-        "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by idea, "
-        "and only what pushed towards risk."
+        "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by topic, "
+        "and only what pushed towards risk. A reason is told by the feature of the topic that raised the risk most among those "
+        "whose value lies off the typical: outside the middle half of the good customers' values, rounded outwards, or none of "
+        "their most frequent ones; a topic without such a feature is passed over. One sentence of each feature is shown, … "
+        "standing for the customer's value."
     )
     return Section(
         "Reasons",
         [
             text,
-            Table(pl.DataFrame(rows), "Reason codes this model can give"),
+            Table(pl.DataFrame(rows), "Reasons this model can give"),
             Picture(
                 pictures["importance.png"],
                 "Importance of the features",

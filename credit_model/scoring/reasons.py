@@ -1,144 +1,251 @@
-"""Principal reasons of a decision: up to four reason codes, worst first.
+"""Principal reasons of a decision: at most four, worst first, each a sentence that is true of the customer.
 
-There is one code per topic, not one per correlated feature: the contributions of a topic's features are added up, and a topic is
-named where their sum raised the risk by more than a minimum. Regulation B (12 CFR 1002.9(b)(2)) asks for the specific principal
-reasons; its official interpretation says that more than four are not likely to be helpful to the applicant.
+The contributions of a topic's inputs are added up, and a topic is named where their sum raised the risk by more than a minimum.
+Its reason is told by its lead: the input that raised the risk most among those whose value lies off the range that is typical of
+good customers, so that a true sentence can be said of it. A topic without such an input is passed over. Regulation B
+(12 CFR 1002.9(b)(2)) asks for the specific principal reasons; its official interpretation says that more than four are not
+likely to be helpful to the applicant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
-from credit_model.features.learned import APPLICATION
+from credit_model.arrays import FloatArray
+from credit_model.features.topics import NO_HISTORY, code
+from credit_model.scoring.sides import IS, MISSING, NOTHING, SIDES, Input, Places, SideArray, Sides
 
 MOST_REASONS = 4
-
-CATALOGUE: dict[str, tuple[str, str]] = {
-    "recency": ("R01", "You have not used the platform for some time."),
-    "frequency": ("R02", "You have made few transactions."),
-    "tenure": ("R03", "Your history with us is short."),
-    "amount": ("R04", "The amounts of your transactions differ from those of customers in good standing."),
-    "trend": ("R05", "Your use of the platform has changed recently."),
-    "credits": (
-        "R06",
-        "The money paid back or paid out to you differs from that of customers in good standing.",
-    ),
-    "balance": ("R07", "The balance of what you paid in and what was paid out to you has been unfavourable."),
-    "regularity": ("R08", "Your transactions are irregular."),
-    "mix": ("R09", "The kinds of transactions you make differ from those of customers in good standing."),
-    "variety": (
-        "R10",
-        "The range of products and channels you use differs from that of customers in good standing.",
-    ),
-    "timing": ("R11", "The times of your transactions differ from those of customers in good standing."),
-    "latest": ("R12", "Your latest transactions differ from those of customers in good standing."),
-    "affordability": ("R14", "The amount asked for is high for your income or turnover."),
-    "cycle": (
-        "R16",
-        "The pace at which money was paid out to you and paid back differs from that of customers in good standing.",
-    ),
-    "no_history": ("R15", "We have no recent transactions of yours."),
+_KINDS: Mapping[str, pl.DataType] = {
+    "code": pl.String(),
+    "text": pl.String(),
+    "feature": pl.String(),
+    "value": pl.String(),
+    "typical": pl.String(),
+    "points": pl.Float64(),
 }
+FIELDS = tuple(_KINDS)
+_TEXTS = {"text": pl.String, "value": pl.String}
+FIELDS_OF_FORMAT_1 = ("code", "text")
 
-_ENTRY = pl.Struct({"code": pl.String(), "text": pl.String()})
 
+class _Named(NamedTuple):
+    """The reasons of decisions, one after the other: each decision's together, worst first.
 
-def reason(topic: str) -> tuple[str, str]:
-    """The code of a topic and its sentence for the applicant; each attribute of the application has a code of its own.
-
-    Raises:
-        KeyError: there is no such topic.
-
-    Example:
-        >>> reason("tenure")
-        ('R03', 'Your history with us is short.')
-        >>> reason("application: loan_amount")[0]
-        'R13-loan_amount'
+    Attributes:
+        rows: number of the decision.
+        leads: number of the input that tells the reason.
+        sides: on which side of the typical its value lies.
+        pushes: what the reason adds to the margin.
+        shown: the value as shown; of a text its place in ``words``, 0 where it is missing.
+        words: the values of texts.
     """
-    if not topic.startswith(APPLICATION):
-        return CATALOGUE[topic]
-    name = topic.removeprefix(APPLICATION)
-    plain = name.replace("_", " ")
-    return f"R13-{name}", f"Your application: your {plain} differs from that of customers in good standing."
+
+    rows: Places
+    leads: Places
+    sides: SideArray
+    pushes: FloatArray
+    shown: FloatArray
+    words: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """The reason codes of a fitted classifier.
+    """The reasons that can be given for a fitted classifier's decisions.
 
     Attributes:
-        topics: the topic of each of the classifier's inputs, in order.
+        inputs: what can be said of each of the classifier's inputs, in order.
         minimum: a topic is named only where the sum of its contributions, in units of the margin, is above this and above 0.
+        no_history_text: what is said where there are no transactions and nothing else to judge by.
+        fields: the fields of a reason; the first two in models of format 1, whose reasons their own code gives.
 
     Example:
-        The two features of the topic amount add up to 0.4, less than recency's 0.5.
+        Both customers are riskier by their recency; only of the second can it be said that it is high.
 
-        >>> reasons = Reasons(topics=("recency", "amount", "amount"), minimum=0.05)
-        >>> contributions = np.array([[0.5, -0.2, 0.6], [0.01, -0.3, 0.0]])
-        >>> [[entry["code"] for entry in entries] for entries in reasons.explain(contributions)]
-        [['R01', 'R04'], []]
+        >>> from credit_model.scoring.displayed import Style
+        >>> said = {"high": ("You were last here ", " days ago.")}
+        >>> told = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(decimals=0), said)
+        >>> values, pushes = pl.DataFrame({"recency": [5.0, 41.0]}), np.array([[0.5], [0.5]])
+        >>> reasons = Reasons((told,), minimum=0.05)
+        >>> found = reasons.explain(values, pushes, points_per_unit=20.0)
+        >>> [[(each["text"], each["points"]) for each in entries] for entries in found.to_list()]
+        [[], [('You were last here 41 days ago.', 10.0)]]
     """
 
-    topics: tuple[str, ...]
+    inputs: tuple[Input, ...]
     minimum: float
+    no_history_text: str = ""
+    fields: tuple[str, ...] = FIELDS
 
-    def explain(self, contributions: npt.NDArray[np.float64]) -> pl.Series:
+    @property
+    def dtype(self) -> pl.DataType:
+        """The type of a decision's reasons."""
+        return pl.List(pl.Struct({name: _KINDS[name] for name in self.fields}))
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topic of each input."""
+        return tuple(each.topic for each in self.inputs)
+
+    @cached_property
+    def sides(self) -> Sides:
+        """On which side of the typical values of the inputs lie."""
+        return Sides(self.inputs)
+
+    def explain(self, table: pl.DataFrame, contributions: FloatArray, points_per_unit: float) -> pl.Series:
         """Name the reasons of decisions.
 
         Args:
+            table: the inputs, of n decisions.
             contributions: shape (n, number of inputs), in units of the margin; positive raises the risk.
+            points_per_unit: points of the score per unit of the margin.
 
         Returns:
-            For each decision a list of at most four structs (code, text), worst first; ties go to the smaller code.
+            For each decision a list of at most four structs, worst first; ties go to the smaller code. ``points`` is what
+            the contributions of the reason's topic together take off the score; positive.
+
+        Raises:
+            ValueError: the model is of format 1.
         """
-        chosen = self._chosen(contributions)
-        key = (chosen + 1) @ (len(self._entries) + 1) ** np.arange(chosen.shape[1])
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        distinct = pl.Series("reasons", self._named(chosen[first]), dtype=pl.List(_ENTRY))
-        return distinct.gather(place)
+        named = self._named(table, contributions)
+        rows = self._rows(named, points_lost(named.pushes, points_per_unit))
+        flat = rows.to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
+        ends = np.cumsum(np.bincount(named.rows, minlength=len(contributions)))
+        lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), flat)
+        return pl.Series("reasons", lists).cast(self.dtype)
 
-    def of_one(self, contributions: npt.NDArray[np.float64]) -> list[dict[str, str]]:
-        """The reasons of one decision, from its contributions, shape (1, number of inputs); as in ``explain``."""
-        return self._named(self._chosen(contributions))[0]
+    def entry(self, lead: int, side: int, shown: float | str | None, points: float) -> dict[str, Any]:
+        """One reason.
 
-    def _chosen(self, contributions: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """The worst topics of each decision, shape (n, 4); -1 where fewer are to be named."""
-        pushes = contributions @ self._membership
-        order = np.argsort(-pushes, axis=1, kind="stable")[:, :MOST_REASONS]
-        push = np.take_along_axis(pushes, order, axis=1)
-        return np.where((push > self.minimum) & (push > 0), order, -1)
+        Args:
+            lead: number of the input that tells it.
+            side: number of the side, of ``SIDES``.
+            shown: the value, rounded if it is a number; None where it is missing.
+            points: what it takes off the score.
+        """
+        told = self.inputs[lead]
+        text, value = told.said(side, shown)
+        fixed = {"code": self._codes[lead], "text": text, "feature": told.feature}
+        return fixed | {"value": value, "typical": told.typical, "points": points}
 
-    def _named(self, chosen: npt.NDArray[np.intp]) -> list[list[dict[str, str]]]:
-        return [[self._entries[idea] for idea in ideas if idea >= 0] for ideas in chosen.tolist()]
+    def pushes(self, contributions: FloatArray) -> FloatArray:
+        """What the inputs of each topic together add to the margin, shape (n, topics); topics are those of ``segments``."""
+        return np.add.reduceat(contributions[:, self._by_topic], self._starts, axis=1)
+
+    def _named(self, table: pl.DataFrame, contributions: FloatArray) -> _Named:
+        if self.fields != FIELDS:
+            raise ValueError(
+                "the model has format 1 and only the code that it carries gives its reasons; use score, or serve it"
+            )
+        numbers = self.sides.numbers_of(table)
+        sides = self.sides.of_table(table, numbers)
+        rows, leads, pushes = self._chosen(sides, contributions)
+        shown, words, sides = self.sides.shown(numbers[rows, leads], leads), list[str](), sides[rows, leads]
+        for place in self.sides.texts:
+            mine = np.flatnonzero((leads == place) & (sides == IS))
+            shown[mine] = np.arange(len(words), len(words) + len(mine))
+            words += table[self.inputs[place].feature].gather(rows[mine]).to_list()
+        return _Named(rows, leads, sides, pushes, shown, words)
+
+    def _chosen(self, sides: SideArray, contributions: FloatArray) -> tuple[Places, Places, FloatArray]:
+        """Of each reason its decision, its lead and what it adds to the margin; each decision's together, worst first."""
+        told = np.where(sides != NOTHING, contributions, 0.0)
+        pushes = self.pushes(contributions)
+        best = np.maximum.reduceat(told[:, self._by_topic], self._starts, axis=1)
+        above = pushes > max(self.minimum, 0.0)
+        worst = np.where(above & (best > 0), pushes, -np.inf)
+        order = np.argsort(-worst, axis=1, kind="stable")[:, :MOST_REASONS]
+        worst = np.take_along_axis(worst, order, axis=1)
+        rows, places = np.nonzero(np.isfinite(worst))
+        members = self._members[order[rows, places]]
+        leads = members[np.arange(len(rows)), told[rows[:, None], members].argmax(axis=1)]
+        alone = np.flatnonzero(above.any(axis=1) & ~np.isfinite(worst).any(axis=1) & (told > 0).any(axis=1))
+        if not len(alone):
+            return rows, leads, worst[rows, places]
+        single = told[alone].argmax(axis=1)
+        every = np.concatenate([rows, alone])
+        turn = np.argsort(every, kind="stable")
+        pushed = np.concatenate([worst[rows, places], told[alone, single]])
+        return every[turn], np.concatenate([leads, single])[turn], pushed[turn]
+
+    def _rows(self, named: _Named, points: FloatArray) -> pl.DataFrame:
+        """One row per reason; texts are made once for reasons of one input, side and value."""
+        group = named.leads * len(SIDES) + named.sides
+        order = np.lexsort((named.shown, group))
+        new = np.append(True, (np.diff(group[order]) != 0) | (np.diff(named.shown[order]) != 0))[: len(order)]
+        place = np.empty(len(order), dtype=np.intp)
+        place[order] = np.cumsum(new) - 1
+        said = [self._said(named, reason) for reason in order[new].tolist()]
+        texts = pl.DataFrame(said, schema=["text", "value"], orient="row", schema_overrides=_TEXTS)
+        fixed = [
+            (own, told.feature, told.typical) for own, told in zip(self._codes, self.inputs, strict=True)
+        ]
+        heads = pl.DataFrame(fixed, schema=["code", "feature", "typical"], orient="row")
+        return texts[place].hstack(heads[named.leads]).with_columns(points=points).select(self.fields)
+
+    def _said(self, named: _Named, reason: int) -> tuple[str, str | None]:
+        """The sentence of a reason, and the text of the value."""
+        told = self.inputs[int(named.leads[reason])]
+        side, shown = int(named.sides[reason]), float(named.shown[reason])
+        if side == MISSING:
+            return told.said(side, None)
+        return told.said(side, shown if told.levels is None else named.words[int(shown)])
 
     @property
-    def no_history(self) -> list[dict[str, str]]:
+    def no_history(self) -> list[dict[str, Any]]:
         """The reasons of a decision without transactions."""
-        code, text = CATALOGUE["no_history"]
-        return [{"code": code, "text": text}]
+        nothing = dict.fromkeys(self.fields)
+        return [nothing | {"code": code(NO_HISTORY), "text": self.no_history_text}]
 
     @cached_property
-    def _ideas(self) -> list[str]:
-        return sorted(set(self.topics), key=reason)
+    def _codes(self) -> list[str]:
+        return [code(topic) for topic in self.topics]
 
     @cached_property
-    def _membership(self) -> npt.NDArray[np.float64]:
-        return np.array([[float(topic == idea) for idea in self._ideas] for topic in self.topics])
+    def segments(self) -> list[list[int]]:
+        """Numbers of the inputs of each topic; topics are in the order of their codes."""
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(self._codes):
+            places.setdefault(name, []).append(place)
+        return [places[name] for name in sorted(places)]
 
     @cached_property
-    def _entries(self) -> list[dict[str, str]]:
-        return [dict(zip(("code", "text"), reason(idea), strict=True)) for idea in self._ideas]
+    def _by_topic(self) -> Places:
+        return np.array([place for segment in self.segments for place in segment], dtype=np.intp)
+
+    @cached_property
+    def _starts(self) -> Places:
+        """Where the topics begin in ``_by_topic``."""
+        sizes = [len(segment) for segment in self.segments]
+        return np.cumsum([0, *sizes], dtype=np.intp)[:-1]
+
+    @cached_property
+    def _members(self) -> Places:
+        """The inputs of each topic, shape (topics, most inputs); a smaller topic repeats its first."""
+        most = max(map(len, self.segments), default=1)
+        padded = [segment + segment[:1] * (most - len(segment)) for segment in self.segments]
+        return np.array(padded, dtype=np.intp).reshape(-1, most)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, read back by ``from_dict``."""
-        return {"topics": list(self.topics), "minimum": self.minimum}
+        inputs = [told.to_dict() for told in self.inputs]
+        return {"inputs": inputs, "minimum": self.minimum, "no_history_text": self.no_history_text}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Reasons":
-        """The inverse of ``to_dict``."""
-        return cls(tuple(plain["topics"]), plain["minimum"])
+        """The inverse of ``to_dict``; of format 1 only the fields of a reason are kept."""
+        if "inputs" not in plain:
+            return cls((), plain["minimum"], fields=FIELDS_OF_FORMAT_1)
+        inputs = tuple(map(Input.from_dict, plain["inputs"]))
+        return cls(inputs, plain["minimum"], plain["no_history_text"])
+
+
+def points_lost(pushes: FloatArray, points_per_unit: float) -> FloatArray:
+    """What reasons take off a score, to two decimals, by what they add to the margin; both shape (k,)."""
+    points: FloatArray = np.rint(pushes * points_per_unit * 100) / 100
+    return points

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.reference import Reference
 from credit_model.scoring.scale import Scale
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # in 1 a reason had a code and a sentence alone
 _SCORER, _MANIFEST = "scorer.json", "manifest.json"
 
 ANSWER: dict[str, pl.DataType] = {
@@ -39,7 +40,7 @@ ANSWER: dict[str, pl.DataType] = {
     "prediction": pl.Float64(),
     "risk_level": pl.String(),
     "decision": pl.String(),
-    "reasons": pl.List(pl.Struct({"code": pl.String(), "text": pl.String()})),
+    "reasons": Reasons((), 0.0).dtype,
     "transaction_count": pl.Int64(),
     "target": pl.String(),
     "model_version": pl.String(),
@@ -73,9 +74,13 @@ class Scorer:
         >>> from credit_model.data.decisions import read_decisions
         >>> from credit_model.data.transactions import tidy_table
         >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring.displayed import Style
+        >>> from credit_model.scoring.sides import Input
         >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
         >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), Calibrator("sigmoid"), Scale(), Bands()
-        >>> scorer = Scorer(*parts, Reasons(("recency",), minimum=0.1), target="observed_default")
+        >>> late = {"high": ("You last used the platform ", " ago.")}
+        >>> told = Input("recency", "recency", "1 to 9 days", 1.0, 9.0, None, Style(many="{number} days"), late)
+        >>> scorer = Scorer(*parts, Reasons((told,), minimum=0.1), target="observed_default")
         >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-29"], "Amount": [1000]})
         >>> decisions = read_decisions({"CustomerId": ["C-1", "C-2"]}, height=2, default_as_of=datetime(2019, 2, 1))
         >>> answer = scorer.answer(tidy_table(paid), decisions)
@@ -132,14 +137,23 @@ class Scorer:
 
     @cached_property
     def answer_schema(self) -> dict[str, pl.DataType]:
-        """The fields of this model's answers: ``ANSWER``, and ``BALANCE_BASIS`` where it reads a balance."""
-        return ANSWER | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
+        """The fields of this model's answers: ``ANSWER``, and ``BALANCE_BASIS`` where it reads a balance.
+
+        Reasons of a model of format 1 have fewer fields.
+        """
+        own = {"reasons": self.reasons.dtype}
+        return ANSWER | own | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
 
     def balance_basis(self, *, opening_stated: bool) -> str:
         """What the balance of a decision is counted from, which may have stated its ``opening_balance``."""
         if self.catalogue.balance_column:
             return BALANCE_COLUMN
         return STATED if opening_stated else GIVEN_ROWS
+
+    @cached_property
+    def points_per_unit(self) -> float:
+        """Points that a unit of the margin takes off the score; before the calibration where that is isotonic, and so bent."""
+        return self.scale.points_to_double_odds / log(2) * self.calibrator.slope
 
     @property
     def scalars(self) -> tuple[Attribute, ...]:
@@ -161,12 +175,12 @@ class Scorer:
         """Probability, NaN where there is none, and reasons, empty where there are none."""
         modelled = self.judged(status)
         probability = np.full(len(status), np.nan)
-        explained = pl.Series("reasons", [], dtype=ANSWER["reasons"])
+        explained = pl.Series("reasons", [], dtype=self.reasons.dtype)
         if modelled.any():
             table = features if modelled.all() else features.filter(pl.Series(modelled))
             margin, contributions = self.classifier.margin_and_contributions(table)
             probability[modelled] = self.calibrator.probability(margin)
-            explained = self.reasons.explain(contributions)
+            explained = self.reasons.explain(table, contributions, self.points_per_unit)
         if modelled.all():
             return probability, explained
         silent = (status == "no_history") & ~modelled

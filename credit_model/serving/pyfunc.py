@@ -116,9 +116,11 @@ def signature(scorer: Scorer) -> ModelSignature:
     return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row]))
 
 
-def _output_type(kind: pl.DataType) -> DataType | Array:
+def _output_type(kind: Any) -> DataType | Array | Object:
     if isinstance(kind, pl.List):
-        return Array(Object([Property("code", DataType.string), Property("text", DataType.string)]))
+        return Array(_output_type(kind.inner))
+    if isinstance(kind, pl.Struct):
+        return Object([Property(field.name, _output_type(field.dtype)) for field in kind.fields])
     types = {pl.Float64: DataType.double, pl.Int64: DataType.long, pl.String: DataType.string}
     return types[type(kind)]
 

@@ -175,6 +175,12 @@ class Settings:
     points_to_double_odds: float = _parameter(number(), 20.0, "train", "points that double the odds of good")
     base_score: float = _parameter(number(), 600.0, "train", "score at the base odds")
     base_odds: float = _parameter(number(), 50.0, "train", "odds of good to bad at the base score")
+    language: str = _parameter(
+        TEXT, "en", "train", "language of the reasons: en, de, or one that the file of reasons holds"
+    )
+    reasons: str | None = _parameter(
+        TEXT, None, "train", "YAML file of your own sentences for applicants, by language, feature and side"
+    )
     name: str = _parameter(TEXT, "credit-risk", "train promote", "name of the registered model")
     version: str | None = _parameter(
         TEXT, None, "promote", "version or alias to promote; the challenger where not given"

@@ -17,6 +17,7 @@ from credit_model.scoring.scale import Scale
 from credit_model.settings.settings import Settings
 from credit_model.training import protected, rfm_proxy, splits
 from credit_model.training.costs import cost_bands, cost_threshold
+from credit_model.training.language import Language, english, read_language
 from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
 
 
@@ -42,6 +43,7 @@ class Recipe:
         seed: of everything random.
         costs_given: whether costs, a threshold or bands were asked for.
         confirmed: attributes that look like a leak and that a person has confirmed.
+        language: what applicants are told.
     """
 
     history_days: int
@@ -61,6 +63,7 @@ class Recipe:
     seed: int = 42
     costs_given: bool = False
     confirmed: tuple[str, ...] = ()
+    language: Language = field(default_factory=english)
 
     @property
     def tested(self) -> str:
@@ -212,6 +215,7 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         seed=settings.seed,
         costs_given=_costs_given(settings),
         confirmed=settings.confirm,
+        language=read_language(settings.language, settings.reasons),
     )
 
 

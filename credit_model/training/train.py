@@ -10,7 +10,6 @@ import polars as pl
 from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.models.scorecard import Scorecard
-from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.reference import SCORE, Reference, fit_distribution
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import evaluation
@@ -32,6 +31,7 @@ from credit_model.training.cross_validation import (
     search,
 )
 from credit_model.training.dataset import Dataset
+from credit_model.training.fit_reasons import fit_reasons
 from credit_model.training.leaks import AttributeWeight, attribute_weights
 from credit_model.training.sample import Recipe
 from credit_model.training.yardstick import YARDSTICK, lift_over
@@ -97,11 +97,12 @@ def train(
         advance: called with a candidate's name after each of its folds.
 
     Raises:
-        ValueError: fewer than 10 customers, or fewer than 5 decisions of a class.
+        ValueError: fewer than 10 customers, or fewer than 5 decisions of a class, or a lender's reasons do not fit the features.
     """
     rows, early_rows = all_known.modelled, train_only.part("train") & train_only.modelled
     all_cases, train_cases = Cases.of(all_known, rows), Cases.of(train_only, early_rows)
     check_learnable(all_cases)
+    recipe.language.check(all_known.catalogue, all_cases.table.columns)
     choosable = metrics.estimable(train_cases.bad)
     compared = train_cases if choosable else all_cases
     trials = {name: search(name, compared, recipe, advance) for name in names(recipe)}
@@ -204,16 +205,17 @@ def _scorer(
     recipe: Recipe,
 ) -> Scorer:
     classifier = fit(name, cases, result.parameters, recipe)
-    topics = tuple(dataset.catalogue.features[name].topic for name in classifier.inputs)
     spread = float(np.std(classifier.margin(cases.table)))
     parts = dataset.decisions["part"].unique().to_list()
+    goods = cases.table.filter(pl.Series(cases.bad == 0))
+    told = (dataset.catalogue, classifier.inputs, goods, recipe.language, dataset.currency)
     return Scorer(
         catalogue=dataset.catalogue,
         classifier=classifier,
         calibrator=fit_calibrator(result.margin, cases.bad, linear=name == PRIMARY),
         scale=recipe.scale,
         bands=recipe.bands,
-        reasons=Reasons(topics, LEAST_EFFECT * spread),
+        reasons=fit_reasons(*told, LEAST_EFFECT * spread),
         target=recipe.target,
         currency=dataset.currency,
         no_history_probability=_no_history_probability(dataset, parts),

@@ -21,7 +21,17 @@ ANSWER = {
     "prediction": 0.0,
     "risk_level": "low",
     "decision": "approve",
-    "reasons": [{"code": "R01", "text": "You have not used the platform for some time."}] * 4,
+    "reasons": [
+        {
+            "code": "R01",
+            "text": "You last used the platform 41 days ago; customers in good standing typically did 1 to 9 days ago.",
+            "feature": "recency",
+            "value": "41 days",
+            "typical": "1 to 9 days",
+            "points": 12.5,
+        }
+    ]
+    * 4,
     "transaction_count": 30,
     "target": "rfm_proxy",
     "model_version": "0123456789ab",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from credit_model.scoring.reasons import FIELDS
 from credit_model.scoring.scorer import ANSWER, BALANCE_BASIS, BALANCE_COLUMN, GIVEN_ROWS, STATED
 from fuzz_decisions import CANARY, Asked, Decision, Expected
 from fuzz_requests import Answers, Mlflows, Refused, Request
@@ -146,9 +147,13 @@ def _is(cell: Any, kind: pl.DataType) -> bool:
 
 
 def _is_reason(reason: Any) -> bool:
-    if not isinstance(reason, dict) or reason.keys() != {"code", "text"}:
+    if not isinstance(reason, dict) or reason.keys() != set(FIELDS):
         return False
-    return bool(re.fullmatch(r"R\d\d(-.+)?", str(reason["code"]))) and bool(reason["text"])
+    texts = all(reason[name] is None or isinstance(reason[name], str) for name in FIELDS if name != "points")
+    points = reason["points"] is None or isinstance(reason["points"], float)
+    return (
+        texts and points and bool(re.fullmatch(r"R\d\d(-.+)?", str(reason["code"]))) and bool(reason["text"])
+    )
 
 
 _RULES: dict[str, Callable[[Answer], bool]] = {

@@ -65,7 +65,9 @@ def test_the_currencys_unit_leaves_ratios_alone(raw: pl.DataFrame, factor: float
     scaled = features(raw.with_columns(pl.col("Amount") * factor))
     plain = features(raw)
     money = {
-        name for name, f in CATALOGUE.features.items() if "currency units" in f.meaning or f.topic == "latest"
+        name
+        for name, f in CATALOGUE.features.items()
+        if "currency units" in f.meaning or f.topic.startswith("latest")
     }
     money |= {name for name in plain.columns if name.startswith(("debit_", "credit_")) and name.endswith("d")}
     ratios = [name for name in plain.columns if name not in money]

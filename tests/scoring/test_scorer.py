@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credit_model.data.formats import AS_READ, Formats
-from credit_model.scoring.reasons import CATALOGUE as REASONS
+from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.scorer import ANSWER, Scorer
 from credit_model.serving.pyfunc import to_pandas
 from credit_model.serving.request import UnreadableRequestError, read_request
@@ -117,7 +117,7 @@ def test_each_status_gets_its_answer(scorer: Scorer) -> None:
         == answers["risk_level"].null_count()
         == 2
     )
-    assert answers["reasons"].to_list()[1] == [{"code": "R15", "text": REASONS["no_history"][1]}]
+    assert answers["reasons"].to_list()[1] == scorer.reasons.no_history
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,31 @@ def test_the_moment_is_echoed_to_the_microsecond(scorer: Scorer) -> None:
 
 def test_reasons_are_what_pushed_towards_risk_worst_first(scorer: Scorer) -> None:
     contributions = np.array([[0.5, 0.1, -1.0, 0.3], [-1, -1, -1, -1], [0.01, 0.01, 0.0, 0.03]])
-    codes = [
-        [reason["code"] for reason in reasons] for reasons in scorer.reasons.explain(contributions).to_list()
-    ]
-    assert codes == [["R01", "R12", "R02"], [], ["R12"]]
+    table = pl.DataFrame(
+        {"recency": 90.0, "transaction_count": 1.0, "credit_share": 1.0, "ProductCategory": ["airtime"] * 3}
+    )
+    reasons = scorer.reasons.explain(table, contributions, scorer.points_per_unit).to_list()
+    assert [[each["code"] for each in named] for named in reasons] == [["R01", "R12", "R02"], [], ["R12"]]
+
+
+def test_points_are_what_the_score_would_gain_without_the_reason(scorer: Scorer) -> None:
+    bent = replace(scorer, calibrator=Calibrator("sigmoid", slope=0.7, intercept=0.4))
+    worst = {
+        "recency": [90.0],
+        "transaction_count": [1.0],
+        "credit_share": [1.0],
+        "ProductCategory": ["airtime"],
+    }
+    features = pl.DataFrame(worst)
+    margin, contributions = bent.classifier.margin_and_contributions(features)
+    (named,) = bent.reasons.explain(features, contributions, bent.points_per_unit).to_list()
+    assert named
+    for each in named:
+        push = contributions[0, INPUTS.index(each["feature"])]  # every input has a topic of its own
+        without, score = bent.scale.score(
+            bent.calibrator.probability(np.array([margin[0] - push, margin[0]]))
+        )
+        assert each["points"] == pytest.approx(without - score, abs=0.0051)
 
 
 def test_a_neutral_first_reason_raises_the_score(scorer: Scorer) -> None:
@@ -191,7 +212,7 @@ def test_a_newer_format_is_refused(scorer: Scorer, tmp_path: Path) -> None:
     scorer.save(tmp_path)
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format_version": 99}))
-    with pytest.raises(ValueError, match="the model has format 99 and this code reads up to 1"):
+    with pytest.raises(ValueError, match="the model has format 99 and this code reads up to 2"):
         Scorer.load(tmp_path)
 
 

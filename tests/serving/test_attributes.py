@@ -93,7 +93,8 @@ def test_reasons_name_the_attribute_that_counted_against(loaded: PyFuncModel) ->
     first = [reasons[0] for reasons in answered(loaded, table)["reasons"]]
     marks = [reason for reason in first if reason["code"] == "R13-derogatory_marks"]
     assert len(marks) > 0.8 * len(table)
-    assert marks[0]["text"].startswith("Your application: your derogatory marks")
+    assert marks[0]["text"].startswith("You stated this derogatory marks: 6. That is more than is typical")
+    assert (marks[0]["feature"], marks[0]["value"]) == ("derogatory_marks", "6")
 
 
 def test_unknown_and_unseen_are_scored_and_the_unreadable_is_invalid(

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pytest
 
 from credit_model.data.decisions import read_decisions
@@ -149,15 +148,13 @@ def on_workers(scorer: Scorer, rows: pl.DataFrame, asked: pl.DataFrame, folder: 
     ]
     table = pl.concat(two, how="diagonal").sort(KEY, maintain_order=True)
     table = table.with_columns(pl.lit(None, pl.Float64).alias(DOUBTFUL))
-    kinds = {pl.String: pa.string(), pl.Float64: pa.float64(), pl.Int64: pa.int64()}
-    reason = pa.list_(pa.struct([("code", pa.string()), ("text", pa.string())]))
-    fields = [(name, kinds.get(type(kind), reason)) for name, kind in scorer.answer_schema.items()]
+    schema = pl.DataFrame(schema={PLACE: pl.String(), **scorer.answer_schema}).to_arrow().schema
     found = on_a_worker(
         iter(table.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()),
         lambda request, params: model.predict(None, request, params),  # type: ignore[arg-type]
         None,
         scorer.answer_schema,
-        pa.schema([(PLACE, pa.string()), *fields]),
+        schema,
     )
     return pl.concat(pl.DataFrame(pl.from_arrow(each)) for each in found).drop(PLACE)
 

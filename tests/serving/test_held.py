@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from answers import AS_OF, ask
+from credit_model.scoring.scorer import Scorer
 from processes import ROOT, free_port, listening, run
 
 HELD = sorted(path for path in (ROOT / "tests" / "held").iterdir() if path.is_dir())
@@ -43,6 +44,13 @@ def test_score_answers_as_it_did(held: Path) -> None:
     done = run(command("score", held, "--output", "a.parquet"), os.environ | {"PYTHONPATH": str(ROOT)}, held)
     assert done.returncode == 0, done.stderr
     assert pl.read_parquet(held / "a.parquet").to_dicts() == answered(held)
+
+
+def test_its_reasons_keep_their_shape_where_todays_code_writes_them(held: Path) -> None:
+    """As ``score_spark`` does, by the schema of the scorer."""
+    schema = Scorer.load(held / "model" / "artifacts" / "scorer").answer_schema
+    reasons = [answer["reasons"] for answer in answered(held)]
+    assert pl.Series(reasons, dtype=schema["reasons"]).to_list() == reasons
 
 
 def test_it_is_monitored(held: Path) -> None:

@@ -14,14 +14,12 @@ from functools import cached_property
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import polars as pl
 import pytest
 from pyspark.sql import SparkSession
 
 from answers import ask
 from credit_model.data.transactions import tidy_table
-from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
 from credit_model.serving import pyfunc
 from credit_model.serving.jobs import MANIFEST
@@ -32,8 +30,8 @@ from credit_model.training.candidates import CANDIDATES
 from credit_model.training.cross_validation import Cases
 from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import proxy_sample
-from credit_model.training.train import LEAST_EFFECT
 from processes import ROOT, TrainedModel, run, serving
+from scorers import fitted_reasons
 
 pytestmark = pytest.mark.slow
 
@@ -128,9 +126,7 @@ def model(
 def refitted(scorer: Scorer, prepared: Dataset, name: str) -> Scorer:
     cases, candidate = Cases.of(prepared, prepared.modelled), CANDIDATES[name]
     classifier = candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.default_parameters)
-    topics = tuple(prepared.catalogue.features[name].topic for name in classifier.inputs)
-    spread = float(np.std(classifier.margin(cases.table)))
-    reasons = Reasons(topics, LEAST_EFFECT * spread)
+    reasons = fitted_reasons(classifier, cases, prepared.catalogue)
     return replace(scorer, catalogue=prepared.catalogue, classifier=classifier, reasons=reasons)
 
 

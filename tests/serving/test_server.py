@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from answers import AS_OF, Answers, ask, assert_same, records
+from credit_model.scoring.scorer import ANSWER
 from processes import ROOT, TrainedModel, run, serving
 
 pytestmark = pytest.mark.slow
@@ -164,9 +165,7 @@ def test_score_answers_the_same(
     answers = (
         answers
         if ending == "parquet"
-        else answers.with_columns(
-            pl.col("reasons").str.json_decode(pl.List(pl.Struct({"code": pl.String, "text": pl.String})))
-        )
+        else answers.with_columns(pl.col("reasons").str.json_decode(ANSWER["reasons"]))
     )
     assert_same(answers.to_dicts(), expected)
 

@@ -7,7 +7,8 @@ The modules of this folder repeat for one decision what other modules do for man
   with a fault takes the general path.
 - ``cells`` repeats ``texts``, ``numbers`` and ``times`` of ``data.cells``, for the types of JSON.
 - ``program`` and ``kernels`` repeat ``FeaturePlan.compute``: they evaluate the catalogue's expressions in NumPy.
-- ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale, bands and reasons.
+- ``reasons`` repeats ``Reasons.explain``.
+- ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale and bands.
 
 It is off if ``CREDIT_MODEL_FAST`` is 0 when the model is loaded, or if a feature has an operation without a NumPy form. Then
 every request takes the general path.
@@ -25,6 +26,7 @@ from credit_model.data.decisions import Attribute
 from credit_model.models.classifier import Case
 from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
 from credit_model.serving.fast.program import Program, program_of
+from credit_model.serving.fast.reasons import reasons_of_one
 from credit_model.serving.fast.request import Sight, read_plain
 
 SWITCH = "CREDIT_MODEL_FAST"
@@ -57,7 +59,8 @@ class ShortWay:
         if case is None:
             return None
         scorer = self.scorer
-        margin, contributions = scorer.classifier.margin_and_contributions(Case(self.program.run(case.given)))
+        features = Case(self.program.run(case.given))
+        margin, contributions = scorer.classifier.margin_and_contributions(features)
         probability = scorer.calibrator.probability(margin)
         bands = scorer.bands.assign(probability)
         answer = {
@@ -70,7 +73,7 @@ class ShortWay:
             "prediction": float(bands.prediction[0]),
             "risk_level": bands.risk_level[0],
             "decision": bands.decision[0],
-            "reasons": scorer.reasons.of_one(contributions),
+            "reasons": reasons_of_one(scorer.reasons, features.values, contributions, scorer.points_per_unit),
             "transaction_count": case.count,
             "target": scorer.target,
             "model_version": scorer.version,

@@ -83,7 +83,8 @@ def test_decisions_are_those_asked_for_and_a_doubtful_transaction_makes_its_cust
 
 
 def test_an_answer_is_written_as_score_writes_it() -> None:
-    reasons = [{"code": "R01", "text": 'Your "é" differs,\nthey say.', "more": 1}]
+    told = {"feature": "recency", "value": None, "typical": "1 to 9 days", "points": 1.5}
+    reasons = [{"code": "R01", "text": 'Your "é" differs,\nthey say.'} | told | {"more": 1}]
     cells = {
         "status": "scored",
         "probability": 1e-5,
@@ -105,5 +106,6 @@ def test_an_answer_is_written_as_score_writes_it() -> None:
     assert found.schema == schema
     row = found.to_pylist()[0]
     assert {name for name, cell in row.items() if cell is not None} == {PLACE, "CustomerId", *cells}
-    assert row["reasons"] == '[{"code":"R01","text":"Your \\"é\\" differs,\\nthey say."}]'
+    more = '"feature":"recency","value":null,"typical":"1 to 9 days","points":1.5'
+    assert row["reasons"] == '[{"code":"R01","text":"Your \\"é\\" differs,\\nthey say.",' + more + "}]"
     assert (row["probability"], row["score"], row["transaction_count"]) == ("0.00001", "12345678.0", "1")

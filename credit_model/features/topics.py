@@ -1,0 +1,53 @@
+"""Topics: what a feature is about. The contributions of a topic's features are added up to one reason, with one stable code."""
+
+from collections.abc import Mapping
+
+NO_HISTORY = "no_history"
+LEVEL, APPLICATION, RELATIVE = (
+    "mix: ",
+    "application: ",
+    "relative: ",
+)  # beginnings of topics that training learns
+
+TOPICS: Mapping[str, tuple[str, str]] = {
+    "recency": ("R01", "how long ago you made a transaction, a payment, or were paid"),
+    "frequency": ("R02", "how often you make transactions"),
+    "tenure": ("R03", "how long your history goes back"),
+    "amount": ("R04", "how large your transactions are"),
+    "trend": ("R05", "how the number of your transactions develops"),
+    "credits": ("R06", "how much money is paid to you"),
+    "balance": ("R07", "your running balance"),
+    "regularity": ("R08", "how regular your transactions are"),
+    LEVEL: ("R09", "your transactions with one value of a column, such as a product category"),
+    "variety": ("R10", "how many products and channels you use"),
+    "timing": ("R11", "the times of day and of the week of your transactions"),
+    "latest": ("R12", "the kind of your latest transaction"),
+    APPLICATION: ("R13", "what you stated in your application"),
+    "affordability": ("R14", "the amount asked for, or your debt, against your income and turnover"),
+    NO_HISTORY: ("R15", "that there are no recent transactions of yours"),
+    "cycle": ("R16", "how soon you pay after money was paid to you, and the reverse"),
+    "latest amount": ("R17", "the amount of your latest transaction"),
+    "latest time": ("R18", "the time of your latest transaction"),
+    "spending": ("R19", "how much money you pay"),
+    "net": ("R20", "what you pay against what is paid to you"),
+    "spending trend": ("R21", "how what you pay develops"),
+    "credit trend": ("R22", "how what is paid to you develops"),
+    "growth": ("R23", "the latest amount against earlier ones"),
+    RELATIVE: ("R24", "your transactions and balance against what you stated in your application"),
+}
+
+
+def code(topic: str) -> str:
+    """The code of a topic; one that training learned has its name in it.
+
+    Raises:
+        KeyError: there is no such topic.
+
+    Example:
+        >>> code("tenure"), code("application: loan_amount"), code("mix: ProductCategory_airtime")
+        ('R03', 'R13-loan_amount', 'R09-ProductCategory_airtime')
+    """
+    if topic in TOPICS:
+        return TOPICS[topic][0]
+    kind, _, name = topic.partition(": ")
+    return f"{TOPICS[f'{kind}: '][0]}-{name}"
