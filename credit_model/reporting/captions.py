@@ -21,8 +21,12 @@ def by_bands(trained: Trained) -> str:
 
 def tested(trained: Trained) -> str:
     """For figures of the test part, by a fit on the training part alone."""
-    bad = trained.dataset.bad[~np.isnan(trained.test_probability)]
-    return f"winner {trained.winner}, {trained.tested}, {_counted(bad)}"
+    return f"winner {trained.winner}, {tested_on(trained)}"
+
+
+def tested_on(trained: Trained) -> str:
+    """The test part, whatever the candidate."""
+    return f"{trained.tested}, {_counted(trained.dataset.bad[~np.isnan(trained.test_probability)])}"
 
 
 def pictured(trained: Trained) -> str:

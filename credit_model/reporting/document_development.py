@@ -250,6 +250,15 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     return Section("Candidates and baselines", blocks)
 
 
+def _compared(trained: Trained) -> str:
+    """The caption of the comparison: where its figures are from."""
+    if not trained.test_auc:
+        return f"Candidates: {captions.compared(trained)}"
+    return (
+        f"Candidates: {captions.compared(trained)}; auc test: every candidate, {captions.tested_on(trained)}"
+    )
+
+
 def _folds(trained: Trained) -> str:
     """How many folds each candidate was compared on."""
     times = len(trained.comparison[trained.winner].fold_auc) // FOLDS

@@ -192,8 +192,8 @@ def fairness(result: TrainingResult) -> Section:
     note = (
         "Approval is the favourable outcome, as the bands decide it; groups of fewer than 20 are pooled. In brackets: 95 % "
         "intervals, resampling customers. Some difference between groups arises by chance alone: the interval of a disparity "
-        "comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is the share of random "
-        "assignments with a disparity as large."
+        "comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is the share of "
+        "random assignments with a disparity as large."
     )
     blocks: list[Block] = [note]
     for column, compared in result.fairness.items():

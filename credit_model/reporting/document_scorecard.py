@@ -17,8 +17,9 @@ MOST_TERMS = 20
 _EVIDENCE = (
     "WoE is ln(share of all goods in the bin / share of all bads in the bin), positive is safer, with {smoothing:g} cases at the "
     "base rate added to every bin. Missing values have a WoE of their own where at least {least} cases lack a value and differ "
-    "significantly from the rest, else 0; levels that training did not see have 0. From bin to bin, missing "
-    "values apart, the bad rate only rises or only falls. IV is the information value; CSI the stability index of the bins from the training to the test part."
+    "significantly from the rest, else 0; levels that training did not see have 0. From bin to bin, missing values apart, the "
+    "bad rate only rises or only falls. IV is the information value; CSI the stability index of the bins from the training to "
+    "the test part."
 )
 
 
@@ -59,8 +60,8 @@ def _scale(result: TrainingResult) -> str:
     scale = result.sample.recipe.scale
     return (
         f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
-        "double the odds. The points of a case's bins add up to its score by the scorecard; the weight is the log-odds of good per "
-        "unit of WoE, before calibration."
+        "double the odds. The points of a case's bins add up to its score by the scorecard; the weight is the log-odds of good "
+        "per unit of WoE, before calibration."
     )
 
 
@@ -80,10 +81,8 @@ def _coefficients(result: TrainingResult) -> list[Block]:
     if trained.winner == PRIMARY:
         return []
     if not isinstance(model, Linear):
-        return [
-            f"The winner, {trained.winner}, is not linear and has no coefficients; Sensitivity and Reasons show what its "
-            "inputs do."
-        ]
+        said = f"The winner, {trained.winner}, is not linear and has no coefficients"
+        return [f"{said}; Sensitivity and Reasons show what its inputs do."]
     caption = (
         f"Coefficients, log-odds of bad: {captions.fitted(trained)}. The {MOST_TERMS} features of widest effect, at the lowest "
         "and the highest knot; all of them, knot by knot, in coefficients.csv"

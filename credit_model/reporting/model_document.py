@@ -160,9 +160,12 @@ def _reproduce(result: TrainingResult, identity: Identity) -> Section:
         if identity.files
         else "No input file was read: the data are synthetic or came from memory."
     )
-    blocks: list[Block] = [
+    same = (
         "The same data, package, versions of libraries and parameters give the same artifact, byte for byte: its version is the "
-        f"hash of its files. {commit}Everything random is drawn from the seed {result.sample.recipe.seed}.",
+        f"hash of its files. {commit}Everything random is drawn from the seed {result.sample.recipe.seed}."
+    )
+    blocks: list[Block] = [
+        same,
         f"python -m credit_model train {words}",
         Table(pl.DataFrame(used), "What the data decided"),
         read,

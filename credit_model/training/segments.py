@@ -65,7 +65,7 @@ def inputs_telling(column: str, trained: Trained) -> list[str]:
 def _tells(values: pl.Series, group: pl.Series) -> bool:
     pairs = pl.DataFrame({"value": values, "group": group})
     distinct = values.n_unique()
-    return distinct <= len(values) // 2 and 1 < group.n_unique() and pairs.n_unique() == distinct
+    return distinct <= len(values) // 2 and group.n_unique() > 1 and pairs.n_unique() == distinct
 
 
 def _segments(dataset: Dataset, rows: pl.Series) -> dict[str, pl.Series]:

@@ -175,18 +175,18 @@ def _scarce(decision: str, made: np.ndarray, settings: Settings) -> str:
     count = int((made == decision).sum())
     who = "nobody is" if not count else f"only {count} of {len(made)} decisions with a history are"
     remedy = "give approval_rate or bad_rate, the costs of your business, or bands"
-    return f"{BANDS}{who} {_DONE[decision]} out of fold {made_by(settings)}; if that is not meant, {remedy}"
+    return f"{BANDS}{who} {_DONE[decision]} out of fold, with bands set {made_by(settings)}; if that is not meant, {remedy}"
 
 
 def made_by(settings: Settings) -> str:
-    """What the bands follow from."""
+    """What the bands are set by, after the words "the bands are set"."""
     target = target_of(settings)
     if target is not None:
-        return f"with {target.name}={target.rate:g}"
+        return f"by {target.name}={target.rate:g}"
     if settings.bands is not None:
-        return "with the bands given"
+        return "as given"
     if settings.threshold is not None:
-        return f"at the threshold {settings.threshold:g}"
+        return f"by the threshold {settings.threshold:g}"
     if settings.target != "observed":
-        return "with the default bands of a proxy"
-    return f"at costs of {settings.cost_false_negative:g} to {settings.cost_false_positive:g}"
+        return "as the defaults of a proxy"
+    return f"by costs of {settings.cost_false_negative:g} to {settings.cost_false_positive:g}"
