@@ -44,8 +44,8 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
     whole = f"winner {trained.winner}, out of fold, all {trained.dataset.decisions.height:,} decisions"
     text = (
         f"The bands are set {result.used['bands']}. A missed bad costs {costs[0]:g}, a refused good {costs[1]:g}. The prediction "
-        f"is 1 from probability {bands.threshold:.4f} on; no approval has prediction 1, and no rejection prediction 0. A decision "
-        "without a transaction in its observation window is always reviewed, whatever its probability."
+        f"is 1 from probability {bands.threshold:.4f} on; no approval has prediction 1, and no rejection prediction 0. A "
+        "decision without a transaction in its observation window is always reviewed, whatever its probability."
     )
     blocks: list[Block] = [text, *(Note(f"{line[:1].upper()}{line[1:]}.", "warning") for line in told)]
     blocks += [
