@@ -176,13 +176,13 @@ class Settings:
         LEVELS, None, "train", "risk levels: low:0.3:approve,medium:0.6:review,high:reject"
     )
     approval_rate: float | None = _parameter(
-        number(below=1.0, auto=True), None, "train", "share to approve: sets the bands instead of costs"
-    )
-    bad_rate: float | None = _parameter(
-        number(below=1.0, auto=True),
+        number(below=1.0),
         None,
         "train",
-        "the most bads among the approved: sets the bands instead of costs",
+        "share to approve of decisions with a history: sets the bands instead of costs",
+    )
+    bad_rate: float | None = _parameter(
+        number(below=1.0), None, "train", "the most bads among the approved: sets the bands instead of costs"
     )
     points: str = _parameter(
         choice("exact", "integer"),

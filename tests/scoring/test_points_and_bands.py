@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -74,7 +75,7 @@ def test_a_stored_scale_is_the_same(scale: Scale) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"points_to_double_odds": 0}, {"base_odds": -1}, {"base_score": float("nan")}]
 )
-def test_a_scale_without_points_is_refused(wrong: dict[str, float]) -> None:
+def test_a_scale_without_points_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="positive"):
         Scale(**wrong)
 

@@ -12,7 +12,7 @@ import pytest
 from credit_model.features.catalogue import Catalogue
 from credit_model.scoring.policy import Bands
 from credit_model.settings.kinds import Levels
-from credit_model.settings.settings import Settings
+from credit_model.settings.settings import Settings, resolve
 from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 from credit_model.training.strategy import (
@@ -169,7 +169,7 @@ def test_without_any_history_all_go_to_review_and_it_is_said() -> None:
 @pytest.mark.parametrize("name", ["approval_rate", "bad_rate"])
 def test_a_target_sets_the_bands_and_what_follows_from_the_threshold_alone(name: str) -> None:
     bad, probability = drawn()
-    settings = replace(OBSERVED, **{name: 0.15})
+    settings = resolve("train", {"outcomes": "x", name: "0.15"})
     target = target_of(settings)
     assert target is not None
     plain: Any = judged(bad, probability)
