@@ -14,6 +14,7 @@ from credit_model.training.cross_validation import FOLDS
 from credit_model.training.dataset import PARTS
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
+from credit_model.training.yardstick import YARDSTICK
 
 MOST_ROWS = 20
 
@@ -218,7 +219,7 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     text = (
         f"Every candidate was compared on the same {_folds(trained)}, grouped by customer. {won}: {trained.winner}, called the "
         "winner in this document. The scorecard is the interpretable primary, reported whatever wins. The yardstick is "
-        "plain_xgboost, an untuned booster on the plain features alone: what is chosen must not lose to it."
+        f"{YARDSTICK}, an untuned booster on the plain features alone{_against(trained)}"
     )
     blocks: list[Block] = [
         text,
@@ -248,6 +249,11 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
             Note("Baselines: not assessed; the gates say why.", "warning"),
         )
     return Section("Candidates and baselines", blocks)
+
+
+def _against(trained: Trained) -> str:
+    """What the yardstick means for the winner."""
+    return ", and the winner itself." if trained.winner == YARDSTICK else ": the winner must not lose to it."
 
 
 def _compared(trained: Trained) -> str:

@@ -276,4 +276,6 @@ def _interval_text(name: str) -> pl.Expr:
 
 def _number(result: TrainingResult, name: str) -> str:
     value = result.figures.get(name)
-    return "not estimable" if value is None else f"{value:.3f}"
+    if value is None:
+        return "not estimable"
+    return f"{value:.3f}" if abs(value) < 1_000 else f"{value:.3g}"

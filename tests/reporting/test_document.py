@@ -27,6 +27,7 @@ from credit_model.training import strategy, workflow
 from credit_model.training.gates import Gate
 from credit_model.training.whole_points import RankCheck
 from credit_model.training.workflow import TrainingResult
+from credit_model.training.yardstick import YARDSTICK
 from scorers import small_scorer
 
 IDENTITY = Identity(
@@ -261,6 +262,17 @@ def test_folds_are_counted(result: TrainingResult, pictures: dict[str, Any]) -> 
     ]
     assert "same five folds, grouped" in said[0]
     assert "same five folds, 3 times, grouped" in said[1]
+
+
+def test_the_winner_is_held_against_the_yardstick_unless_it_is_the_yardstick(
+    result: TrainingResult, pictures: dict[str, Any]
+) -> None:
+    found = text(candidates(result, pictures))
+    assert "the winner must not lose to it" in found
+    same = replace(result, trained=replace(result.trained, winner=YARDSTICK))
+    found = text(candidates(same, pictures))
+    assert "the winner must not lose to it" not in found
+    assert "the winner itself" in found
 
 
 def test_what_is_not_missing_or_not_assessed_is_not_claimed(result: TrainingResult) -> None:
