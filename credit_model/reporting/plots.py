@@ -1,6 +1,7 @@
 """Pictures of a trained model."""
 
 from collections.abc import Iterable, Mapping
+from textwrap import wrap
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ from credit_model.training.train import Trained
 
 _GOOD, _BAD, _LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
 _SIZE = (6.4, 4.2)
-_MOST_BARS = 15
+_MOST_BARS, _TITLE = 15, 42
 
 
 def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
@@ -256,7 +257,8 @@ def _evidence(axes: Axes, binning: Binning) -> None:
     axes.axvline(0, color=_LINE, linewidth=1)
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
-    axes.set_title(f"{literal(binning.feature)} (IV {binning.information_value:.2f})", fontsize=8)
+    title = wrap(f"{binning.feature} (IV {binning.information_value:.2f})", _TITLE)
+    axes.set_title(literal("\n".join(title)), fontsize=8)
 
 
 def _figure(across: str, up: str) -> tuple[Figure, Axes]:

@@ -69,8 +69,8 @@ def strategy(bad: BadArray, probability: FloatArray, costs: tuple[float, float])
 
     Returns:
         A row for approving nobody, and for every twentieth of the decisions approved, or a little more where several have one
-        probability: ``cut_off``, ``approved``, ``approval_rate``, ``bads_approved``, ``bad_rate`` (among the approved; null
-        where there are none) and ``cost`` per decision.
+        probability: ``cut_off``, ``approval_rate``, ``bad_rate`` (among the approved; null where there are none), ``cost`` per
+        decision, ``approved`` and ``bads_approved``.
     """
     cuts = _cuts(bad, probability)
     wanted = np.arange(1, STEPS + 1) / STEPS * len(bad)
@@ -78,7 +78,9 @@ def strategy(bad: BadArray, probability: FloatArray, costs: tuple[float, float])
     table = cuts[np.append(0, rows)]
     refused = float((bad == 0).sum()) - (pl.col("approved") - pl.col("bads_approved"))
     cost = (pl.col("bads_approved") * costs[0] + refused * costs[1]) / len(bad)
-    return table.with_columns(cost=cost)
+    return table.select(
+        "cut_off", "approval_rate", "bad_rate", cost.alias("cost"), "approved", "bads_approved"
+    )
 
 
 def _cuts(bad: BadArray, probability: FloatArray) -> pl.DataFrame:
