@@ -107,10 +107,15 @@ def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
         ),
         Picture(pictures["periods.png"], f"By period: {whose}", "Bad rate and mean probability by period"),
         Table(by_period(trained.dataset, trained.probability), f"By period: {whose}"),
-        Table(result.validation.segments, f"By segment, bad rate with its 95 % interval: {whose}"),
+        Table(_named(result.validation.segments), f"By segment, bad rate with its 95 % interval: {whose}"),
         _off(result),
     ]
     return Section("Calibration", blocks)
+
+
+def _named(segments: pl.DataFrame) -> pl.DataFrame:
+    """A segment and its value in one column, which stays in sight where the table scrolls."""
+    return segments.with_columns(pl.format("{}: {}", "segment", "value").alias("segment")).drop("value")
 
 
 def _off(result: TrainingResult) -> str:
