@@ -20,6 +20,7 @@ class Scorecard:
         binnings: one per input, in order.
         weights: log-odds of good per unit of WoE, none negative, so that a safer bin never has fewer points.
         neutral: log-odds of bad where every WoE is zero.
+        rounded: log-odds of bad that each bin of each input adds where its points are whole numbers; without them, as above.
     """
 
     kind: ClassVar[str] = "scorecard"
@@ -27,6 +28,7 @@ class Scorecard:
     binnings: tuple[Binning, ...]
     weights: tuple[float, ...]
     neutral: float
+    rounded: tuple[tuple[float, ...], ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -35,9 +37,17 @@ class Scorecard:
 
     def contributions(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad that each feature adds to the neutral margin, shape (n, number of inputs)."""
+        if self.rounded:
+            return self._rounded_contributions(table)
         evidence = [binning.woe(table[binning.feature]) for binning in self.binnings]
         contributions: FloatArray = -np.stack(evidence, axis=1) * np.array(self.weights)
         return contributions
+
+    def _rounded_contributions(self, table: FeatureValues) -> FloatArray:
+        places = [binning.index(table[binning.feature]) for binning in self.binnings]
+        return np.stack(
+            [np.array(steps)[place] for steps, place in zip(self.rounded, places, strict=True)], axis=1
+        )
 
     def margin(self, table: FeatureValues) -> FloatArray:
         """Log-odds of bad of the rows of a feature table, shape (n,)."""
@@ -54,6 +64,7 @@ class Scorecard:
             "binnings": [binning.to_dict() for binning in self.binnings],
             "weights": list(self.weights),
             "neutral": self.neutral,
+            "rounded": [list(steps) for steps in self.rounded],
         }
         describe(folder, {"kind": self.kind} | plain)
 
@@ -61,4 +72,5 @@ class Scorecard:
     def load(cls, _: Path, plain: Mapping[str, Any]) -> "Scorecard":
         """Read what ``save`` wrote."""
         binnings = tuple(Binning.from_dict(binning) for binning in plain["binnings"])
-        return cls(binnings, tuple(plain["weights"]), float(plain["neutral"]))
+        rounded = tuple(tuple(steps) for steps in plain.get("rounded", ()))
+        return cls(binnings, tuple(plain["weights"]), float(plain["neutral"]), rounded)

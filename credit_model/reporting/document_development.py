@@ -1,39 +1,66 @@
 """The development of the model, in sections of the model document: data, label, features, candidates."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 from matplotlib.figure import Figure
 
-from credit_model.reporting import tables
+from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import protected
+from credit_model.training.characteristics import STRONG
+from credit_model.training.cross_validation import FOLDS
+from credit_model.training.dataset import PARTS
+from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
+from credit_model.training.yardstick import YARDSTICK
+
+MOST_ROWS = 20
 
 
 def data(result: TrainingResult) -> Section:
-    """Section on the decisions, by part."""
-    dataset = result.trained.dataset
-    rows = []
-    for part in ("train", "test", "excluded"):
-        inside = dataset.decisions.filter(pl.col("part") == part)
-        if inside.height:
-            rows.append(
-                {
-                    "part": part,
-                    "decisions": inside.height,
-                    "customers": inside["CustomerId"].n_unique(),
-                    "bad": int(inside["bad"].sum()),
-                    "bad rate": float(inside["bad"].mean()),  # type: ignore[arg-type]
-                    "first as_of": str(inside["as_of"].min()),
-                    "last as_of": str(inside["as_of"].max()),
-                }
-            )
-    notes = [line for line in result.summary if line.startswith(("data:", "left out"))]
-    return Section(
-        "Data", [*notes, Table(pl.DataFrame(rows), "Decisions by part; excluded: outcome not known in time")]
+    """Section on the population: from the rows that were read to the decisions of each part."""
+    trained = result.trained
+    missing = result.validation.missing
+    gaps = missing.filter(pl.max_horizontal(pl.exclude("feature")) > 0)
+    lines = [line for line in result.summary if line.startswith(("data:", "left out"))]
+    blocks: list[Block] = [
+        *lines,
+        Table(
+            result.validation.population,
+            "Population: from the rows read to the decisions; what is negative is left out",
+        ),
+        Table(
+            _parts(trained),
+            "Decisions by part, with and without a history; the served model is fitted on every part",
+        ),
+    ]
+    if gaps.is_empty():
+        return Section(
+            "Data", [*blocks, "No input of the model is missing in any decision that the classifier scores."]
+        )
+    worst = gaps.sort(pl.max_horizontal(pl.exclude("feature")), descending=True, maintain_order=True)
+    caption = (
+        f"Missing: share of decisions without a value; {min(MOST_ROWS, gaps.height)} of the {gaps.height} inputs with gaps, of "
+        f"{missing.height}; all in validation/missing.csv: {captions.modelled(trained)}"
     )
+    return Section("Data", [*blocks, Table(worst.head(MOST_ROWS), caption)])
+
+
+def _parts(trained: Trained) -> pl.DataFrame:
+    """One row per part that has decisions."""
+    cases = trained.dataset.decisions.with_columns(history=pl.Series(trained.dataset.active))
+    table = cases.group_by("part").agg(
+        decisions=pl.len(),
+        customers=pl.col("CustomerId").n_unique(),
+        bad=pl.col("bad").sum(),
+        bad_rate=pl.col("bad").mean(),
+        with_history=pl.col("history").sum(),
+        first_as_of=pl.col("as_of").min().dt.strftime("%Y-%m-%d %H:%M"),
+        last_as_of=pl.col("as_of").max().dt.strftime("%Y-%m-%d %H:%M"),
+    )
+    return pl.DataFrame({"part": PARTS}).join(table, "part", maintain_order="left")
 
 
 def label(result: TrainingResult) -> Section:
@@ -41,22 +68,12 @@ def label(result: TrainingResult) -> Section:
     recipe, proxy = result.sample.recipe, result.sample.proxy
     blocks: list[Block] = list(result.sample.lines)
     if proxy is None:
-        blocks.append(
-            "Bad is a default that was really observed. An outcome counts from the day it was known; the test part was "
-            "judged by a model trained on what was known when it began."
-        )
-        return Section("Label", blocks)
-    blocks.append(
-        f"Recency, frequency and monetary value of the {result.sample.outcome_days} days after each decision, on a log and "
-        "robust scale, are clustered by K-means into three; the least engaged cluster is bad. The labeller was fitted on the "
-        "training observation dates alone and then frozen."
+        return Section("Label", [*blocks, f"Bad is a default that was really observed. {_known(result)}"])
+    blocks.append(_made(result))
+    caption = (
+        "Observation dates: customers, bad rate, silent share, agreement of the label with silence; no model"
     )
-    blocks.append(
-        Table(
-            proxy.cohorts,
-            "Observation dates: customers, bad rate, silent share, agreement of the label with silence",
-        )
-    )
+    blocks.append(Table(proxy.cohorts, f"{caption}, of the label rfm_proxy"))
     if recipe.target == "rfm_proxy" and "same_window_roc_auc" in result.figures:
         blocks.append(
             "Under the published recipe, which makes the label of the features' own window, the same model has an AUC of "
@@ -65,18 +82,96 @@ def label(result: TrainingResult) -> Section:
     return Section("Label", blocks)
 
 
+def _made(result: TrainingResult) -> str:
+    """How the proxy was made."""
+    recipe, days = result.sample.recipe, result.sample.outcome_days
+    after = f"of the {days} days after each decision"
+    if recipe.target == "same_window":
+        after = f"of the same {recipe.history_days} days that the features see, before each decision"
+    fitted = (
+        ""
+        if recipe.target == "same_window"
+        else (" The labeller was fitted on the training observation dates alone and then frozen.")
+    )
+    return (
+        f"Recency, frequency and monetary value {after}, on a log and robust scale, are clustered by K-means into three; the "
+        f"least engaged cluster is bad.{fitted}"
+    )
+
+
+def _known(result: TrainingResult) -> str:
+    """When outcomes count as known, and what the model that judged the test part had seen."""
+    decisions = result.trained.dataset.decisions
+    at_once = (decisions["known_at"] == decisions["as_of"]).all()
+    known = "Every outcome counts as known at the moment of its decision."
+    if not at_once:
+        known = "An outcome counts from the day it was known, or is taken to have been known."
+    if result.sample.recipe.apart == "customer":
+        return f"{known} The test part is a draw of customers: the model that judged it had seen other customers alone."
+    seen = "decisions before it" if at_once else "decisions whose outcome was known when it began"
+    return f"{known} The test part was judged by a model trained on {seen}."
+
+
 def features(result: TrainingResult) -> Section:
-    """Section on the features that the model reads."""
+    """Section on the features that the model reads, and on what all features tell."""
     table = tables.features(result.trained)
     used = table.filter(pl.col("used")).drop("used")
-    applied = " and from the application" if result.sample.recipe.attributes else ""
     text = (
-        f"{table.height} features varied; the model reads {used.height}. They come from the transactions in the "
-        f"{result.sample.recipe.history_days} days before a decision{applied}, through one function for training and serving. "
-        "Calendar features that would let the model learn when instead of who are off."
+        f"{table.height} features varied; the model reads {used.height}. {_origin(result)} One function computes them for "
+        f"training and serving. {_calendar(result)}"
     )
-    blocks: list[Block] = [text, *_balance(result.trained.scorer), *_ages(result)]
-    return Section("Features", [*blocks, Table(used, "Features that the model reads")])
+    whose = f"inputs of the winner {result.trained.winner}"
+    blocks: list[Block] = [
+        text,
+        *_balance(result.trained.scorer),
+        *_ages(result),
+        Table(used, f"Features that the model reads: {whose}"),
+    ]
+    return Section("Features", [*blocks, *_ranking(result)])
+
+
+def _origin(result: TrainingResult) -> str:
+    """What the inputs of the model are computed from."""
+    scorer = result.trained.scorer
+    attributes = {attribute.name for attribute in scorer.catalogue.attributes}
+    read = {name for feature in scorer.classifier.inputs for name in _columns(scorer, feature)}
+    window = f"the transactions in the {result.sample.recipe.history_days} days before a decision"
+    if not read & attributes:
+        return f"They come from {window}."
+    if read <= attributes:
+        return "They come from the application alone."
+    return f"They come from {window} and from the application."
+
+
+def _columns(scorer: Scorer, feature: str) -> Iterable[str]:
+    return scorer.catalogue.features[feature].expression.columns()
+
+
+def _calendar(result: TrainingResult) -> str:
+    """Whether the model may learn when instead of who."""
+    definitions, inputs = result.trained.scorer.catalogue.features, result.trained.scorer.classifier.inputs
+    added = [name for name in inputs if not definitions[name].default]
+    if added:
+        return f"Switched on by include, though off by default: {', '.join(added)}."
+    return "Calendar features that would let the model learn when instead of who are off."
+
+
+def _ranking(result: TrainingResult) -> list[Block]:
+    """What single features tell, and which tell the same."""
+    information, correlations = result.validation.information, result.validation.correlations
+    whose = captions.modelled(result.trained)
+    ranked = (
+        f"Information value of the {min(MOST_ROWS, information.height)} most informative features of {information.height}; "
+        f"all in validation/information.csv: {whose}"
+    )
+    blocks: list[Block] = [Table(information.head(MOST_ROWS), ranked)]
+    if correlations.is_empty():
+        return [*blocks, f"No two numeric features have a rank correlation of {STRONG:g} or more in size."]
+    strongest = (
+        f"Rank correlations, the {min(MOST_ROWS, correlations.height)} strongest of {correlations.height} of at least {STRONG:g} "
+        f"in size; all of these in validation/correlations.csv: {whose}"
+    )
+    return [*blocks, Table(correlations.head(MOST_ROWS), strongest)]
 
 
 def _ages(result: TrainingResult) -> list[Note]:
@@ -122,13 +217,20 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     if result.sample.recipe.candidate != "auto":
         won = "The one that was asked for is served"
     text = (
-        f"Every candidate was compared on the same five folds, grouped by customer. {won}: {trained.winner}. The scorecard is "
-        "the interpretable primary, reported whatever wins. The yardstick is plain_xgboost, an untuned booster on the plain "
-        "features alone: what is chosen must not lose to it."
+        f"Every candidate was compared on the same {_folds(trained)}, grouped by customer. {won}: {trained.winner}, called the "
+        "winner in this document. The scorecard is the interpretable primary, reported whatever wins. The yardstick is "
+        f"{YARDSTICK}, an untuned booster on the plain features alone{_against(trained)}"
     )
-    blocks: list[Block] = [text, Table(tables.comparison(trained), "Candidates")]
+    blocks: list[Block] = [
+        text,
+        Table(tables.comparison(trained), _compared(trained)),
+    ]
     blocks.append(
-        Picture(pictures["candidates.png"], "AUC of the candidates", "AUC of every candidate with its error")
+        Picture(
+            pictures["candidates.png"],
+            f"AUC of the candidates: {captions.compared(trained)}",
+            "AUC of every candidate with its error",
+        )
     )
     if result.baselines:
         rows = [
@@ -140,10 +242,30 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
             }
             for b in result.baselines
         ]
-        caption = f"Baselines on the same decisions, {trained.tested}; lift of the model, 95 % interval, customers resampled"
+        caption = f"Baselines, and the model's lift over each, 95 % interval, customers resampled: {captions.tested(trained)}"
         blocks.append(Table(pl.DataFrame(rows), caption))
     else:
         blocks.append(
-            Note("Baselines: not estimable, the test part has fewer than 20 of a class.", "warning")
+            Note("Baselines: not assessed; the gates say why.", "warning"),
         )
     return Section("Candidates and baselines", blocks)
+
+
+def _against(trained: Trained) -> str:
+    """What the yardstick means for the winner."""
+    return ", and the winner itself." if trained.winner == YARDSTICK else ": the winner must not lose to it."
+
+
+def _compared(trained: Trained) -> str:
+    """The caption of the comparison: where its figures are from."""
+    if not trained.test_auc:
+        return f"Candidates: {captions.compared(trained)}"
+    return (
+        f"Candidates: {captions.compared(trained)}; auc test: every candidate, {captions.tested_on(trained)}"
+    )
+
+
+def _folds(trained: Trained) -> str:
+    """How many folds each candidate was compared on."""
+    times = len(trained.comparison[trained.winner].fold_auc) // FOLDS
+    return "five folds" if times < 2 else f"five folds, {times} times"

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from credit_model.features.topics import code
-from credit_model.reporting import tables
+from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
-from credit_model.reporting.tables import decision_table
 from credit_model.training.evaluation import by_period
 from credit_model.training.fairness import FOUR_FIFTHS, Fairness
+from credit_model.training.segments import inputs_telling
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
@@ -28,82 +27,141 @@ _MEASURES = {
     "log_loss": "log loss",
     "expected_cost": "cost of errors per decision",
 }
+_COUNTS = {
+    "true_negatives": "good, predicted good",
+    "false_positives": "good, predicted bad",
+    "false_negatives": "bad, predicted good",
+    "true_positives": "bad, predicted bad",
+}
 
 
 def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the measures, out of fold and on the test part."""
-    figures = result.figures
-    parts = {"out of fold": "grouped", result.trained.tested: "test"}
-    rows = [
-        {"measure": text} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
-        for name, text in _MEASURES.items()
-    ]
-    schema = dict.fromkeys(parts, pl.Float64)
-    confusion = [
-        {"": name.replace("_", " ")} | {label: figures.get(f"{part}_{name}") for label, part in parts.items()}
-        for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")
-    ]
-    text = (
-        f"Out of fold: {auc(figures, 'grouped')}. {result.trained.tested.capitalize()}: {auc(figures, 'test')}. "
-        "With history only: "
-        f"{auc(figures, 'grouped_with_history')} and {auc(figures, 'test_with_history')}."
-    )
+    trained = result.trained
+    both = f"{captions.out_of_fold(trained)}; {captions.tested(trained)}"
+    pictured = captions.pictured(trained)
     blocks: list[Block] = [
-        text,
-        Table(pl.DataFrame(rows, schema_overrides=schema), "Measures; empty where fewer than 20 of a class"),
-        Table(pl.DataFrame(confusion, schema_overrides=schema), "Confusion matrix at the threshold"),
-        Picture(pictures["roc.png"], "Receiver operating characteristic", "ROC curve"),
-        Picture(pictures["scores.png"], "Scores of goods and bads", "Histograms of the score by class"),
+        _ranking(result),
+        Table(_measured(result, _MEASURES), f"Measures, empty where a class has fewer than 20: {both}"),
+        Table(_measured(result, _COUNTS), f"Confusion matrix at the threshold: {both}"),
+        Picture(
+            pictures["confusion.png"], f"Confusion matrix: {pictured}", "Counts by outcome and prediction"
+        ),
+        Picture(pictures["roc.png"], f"Receiver operating characteristic: {pictured}", "ROC curve"),
+        Picture(
+            pictures["precision_recall.png"],
+            f"Precision and recall: {pictured}",
+            "Curve of precision against recall",
+        ),
+        Picture(
+            pictures["scores.png"],
+            f"Scores of goods and bads: {pictured}",
+            "Histograms of the score by class",
+        ),
     ]
     return Section("Performance", blocks)
 
 
+def _measured(result: TrainingResult, names: Mapping[str, str]) -> pl.DataFrame:
+    """One row per measure: out of fold, and on the test part."""
+    parts = {"out of fold": "grouped", result.trained.tested: "test"}
+    rows = [
+        {"measure": text} | {label: result.figures.get(f"{part}_{name}") for label, part in parts.items()}
+        for name, text in names.items()
+    ]
+    return pl.DataFrame(rows, schema_overrides=dict.fromkeys(parts, pl.Float64))
+
+
+def _ranking(result: TrainingResult) -> str:
+    """AUC in words; that of the decisions with a history only where there are others."""
+    figures, tested = result.figures, result.trained.tested
+    text = f"AUC out of fold {auc(figures, 'grouped')}; {tested} {auc(figures, 'test')}."
+    history = figures["grouped_with_history_decisions"]
+    if history in (0.0, figures["grouped_decisions"]):
+        return text
+    return (
+        f"{text} Of the decisions with a history alone: {auc(figures, 'grouped_with_history')} and "
+        f"{auc(figures, 'test_with_history')}."
+    )
+
+
 def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Section on calibration, as a whole and by period."""
+    """Section on calibration: as a whole, by period, by segment."""
     trained = result.trained
+    whose, pictured = captions.out_of_fold(trained), captions.pictured(trained)
     kind = trained.scorer.calibrator.kind
+    article = "an" if kind == "isotonic" else "a"
     text = (
-        f"The margin becomes a probability by a {kind} calibration, fitted on out-of-fold margins. "
-        f"Observed over expected: {_number(result, 'grouped_calibration_in_the_large')} out of fold, "
+        f"The margin becomes a probability by {article} {kind} calibration, fitted on out-of-fold margins. "
+        f"Observed over expected bads: {_number(result, 'grouped_calibration_in_the_large')} out of fold, "
         f"{_number(result, 'test_calibration_in_the_large')} {trained.tested}; slope "
-        f"{_number(result, 'grouped_calibration_slope')} and {_number(result, 'test_calibration_slope')} (1 is calibrated)."
+        f"{_number(result, 'grouped_calibration_slope')} and {_number(result, 'test_calibration_slope')}. All are 1 where "
+        "calibration is perfect."
     )
     blocks: list[Block] = [
         text,
-        Picture(pictures["calibration.png"], "Reliability", "Observed bad rate against mean probability"),
         Picture(
-            pictures["periods.png"],
-            "Calibration in the large by period",
-            "Bad rate and probability by period",
+            pictures["calibration.png"],
+            f"Reliability: {pictured}",
+            "Observed bad rate against mean probability",
         ),
-        Table(by_period(trained.dataset, trained.probability), "By period, out of fold"),
+        Picture(pictures["periods.png"], f"By period: {whose}", "Bad rate and mean probability by period"),
+        Table(by_period(trained.dataset, trained.probability), f"By period: {whose}"),
+        Table(_named(result.validation.segments), f"By segment, bad rate with its 95 % interval: {whose}"),
+        _off(result),
     ]
     return Section("Calibration", blocks)
 
 
+def _named(segments: pl.DataFrame) -> pl.DataFrame:
+    """A segment and its value in one column, which stays in sight where the table scrolls."""
+    return segments.with_columns(pl.format("{}: {}", "segment", "value").alias("segment")).drop("value")
+
+
+def _off(result: TrainingResult) -> str:
+    """Which segments' mean probability is outside the interval of their bad rate."""
+    table, said = result.validation.segments, pl.col("mean_probability")
+    off = table.filter((said < pl.col("bad_rate_low")) | (said > pl.col("bad_rate_high")))
+    if off.is_empty():
+        return "The mean probability of every segment lies inside the interval of its bad rate."
+    names = ", ".join(f"{row['segment']} {row['value']}" for row in off.to_dicts())
+    return (
+        f"The mean probability lies outside the interval of the bad rate in {off.height} of {table.height} segments: {names}. "
+        "One in twenty would by chance."
+    )
+
+
 def stability(result: TrainingResult) -> Section:
-    """Section on the drift of the score and the stability of its quality."""
+    """Section on the drift of the score and of the inputs, and the stability of its quality."""
     psi, limit = _number(result, "test_score_psi"), _number(result, "test_score_psi_limit")
+    trained = result.trained
+    weeks = trained.dataset.decisions["as_of"].dt.strftime("%G-W%V").n_unique()
     text = (
-        f"Population stability index of the score from the training part to the test part: {psi}; the limit at this sample "
-        f"size is {limit}. Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall, its scatter): "
-        f"{_number(result, 'grouped_stability')}."
+        f"Population stability index of the score from the training part to the test part: {psi}; the limit at these numbers "
+        f"of decisions is {limit}. Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall, its scatter), over "
+        f"{weeks} week{'s' * (weeks > 1)} with decisions, of which few say little: "
+        f"{_number(result, 'grouped_stability')}. Both: {captions.out_of_fold(trained)}. How the bins of single "
+        "characteristics move stands under Scorecard (CSI)."
     )
     return Section("Stability", [text])
 
 
-def scorecard(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Section on the points of the interpretable primary scorecard."""
-    scale = result.sample.recipe.scale
+def sensitivity(result: TrainingResult) -> Section:
+    """Section on what the model loses without what one input tells."""
+    table, trained = result.validation.sensitivity, result.trained
+    if table.is_empty():
+        few = "Not assessed: the test part has fewer than 20 of a class, or the training part is too small to fit on alone."
+        return Section("Sensitivity", [Note(few, "warning")])
     text = (
-        f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
-        "double the odds. The points of a case's bins add up to the score of the interpretable primary."
+        "The values of one input change places among the decisions of the test part, twice, and the AUC lost is averaged. "
+        "Inputs that tell the same stand in for each other, so that a loss near 0 does not mean that an input is not used; a "
+        "loss below 0 is chance. Contribution is the mean absolute one to the margin, in log-odds, before calibration."
     )
-    blocks: list[Block] = [text, Table(tables.points(result.trained), "Points")]
-    blocks.append(
-        Picture(pictures["binnings.png"], "Weight of evidence by bin", "Bars of the weight of evidence")
+    caption = (
+        f"AUC lost, {table.height} inputs with the largest contributions of {len(trained.scorer.classifier.inputs)}: "
+        f"{captions.tested(trained)}"
     )
-    return Section("Scorecard", blocks)
+    return Section("Sensitivity", [text, Table(table, caption)])
 
 
 def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
@@ -131,35 +189,9 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
             Table(pl.DataFrame(rows), "Reasons this model can give"),
             Picture(
                 pictures["importance.png"],
-                "Importance of the features",
+                f"Importance of the features, on at most 1,000 decisions: {captions.fitted(result.trained)}",
                 "Mean absolute contribution by feature",
             ),
-        ],
-    )
-
-
-def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
-    """Section on bands, costs and the decisions that follow."""
-    bands, recipe = result.trained.scorer.bands, result.sample.recipe
-    limits = (0.0, *bands.limits, 1.0)
-    rows = [
-        {"band": name, "from probability": limits[place], "to": limits[place + 1], "decision": decision}
-        for place, (name, decision) in enumerate(zip(bands.names, bands.decisions, strict=True))
-    ]
-    text = (
-        f"A missed bad costs {recipe.costs[0]:g}, a refused good {recipe.costs[1]:g}; the prediction is 1 from probability "
-        f"{bands.threshold:.4f} on. A decision never contradicts its prediction."
-    )
-    nobody = share(result, "approve") == "0%"
-    warning = "Nobody would be approved at these costs: change them, or name bands, if that is not meant."
-    return Section(
-        "Decisions and costs",
-        [
-            text,
-            *([Note(warning, "warning")] if nobody else []),
-            Table(pl.DataFrame(rows), "Bands"),
-            Table(_decision_table(result), "What the bands decide, and what became of it, out of fold"),
-            Picture(pictures["cost.png"], "Cost of errors by threshold", "Cost curve"),
         ],
     )
 
@@ -173,32 +205,38 @@ def fairness(result: TrainingResult) -> Section:
         )
         return Section("Fairness", [Note(text, "warning")])
     note = (
-        "Approval is the favourable outcome; groups of fewer than 20 are pooled. In "
-        "brackets: 95 % intervals, resampling customers. Some difference between groups arises by chance alone: the interval of "
-        "a disparity comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is "
-        "the share of random assignments with a disparity as large."
+        "Approval is the favourable outcome, as the bands decide it; groups of fewer than 20 are pooled. In brackets: 95 % "
+        "intervals, resampling customers. Some difference between groups arises by chance alone: the interval of a disparity "
+        "comes from groups assigned at random, and excludes equal treatment in 5 % of such assignments; chance is the share of "
+        "random assignments with a disparity as large."
     )
     blocks: list[Block] = [note]
     for column, compared in result.fairness.items():
-        blocks += _compared(column, compared, is_feature=column in _attribute_names(result))
+        blocks += [*_role(column, result), *_compared(column, compared, captions.out_of_fold(result.trained))]
     return Section("Fairness", blocks)
 
 
-def _attribute_names(result: TrainingResult) -> list[str]:
-    return [attribute.name for attribute in result.sample.recipe.attributes]
-
-
-def _compared(column: str, compared: Fairness, *, is_feature: bool) -> list[Block]:
-    disparities = compared.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
-    role = Note(f"No feature of the model is made of {column}.", "note")
-    if is_feature:
-        role = Note(
-            f"{column} is protected and a feature of the model all the same (allow_protected).", "warning"
-        )
-    caption = f"Disparities by {column} (as fairlearn defines them), 95 % intervals; 0, 1 and 0 are even"
+def _role(column: str, result: TrainingResult) -> list[Block]:
+    """Whether the model could decide by a group: because it is a feature, or because an input tells it."""
+    if column in [attribute.name for attribute in result.sample.recipe.attributes]:
+        said = f"{column} is protected and offered to the model as a feature all the same (allow_protected)."
+        return [Note(said, "warning")]
+    tells = inputs_telling(column, result.trained)
+    if tells:
+        said = f"{column} is no feature, but the model can know it: {', '.join(tells)} tells it without exception."
+        return [Note(said, "warning")]
     return [
-        role,
-        Table(_with_intervals(compared.table), f"By {column}, out of fold"),
+        Note(f"No feature of the model is made of {column}, and no single input tells it without exception.")
+    ]
+
+
+def _compared(column: str, compared: Fairness, whose: str) -> list[Block]:
+    disparities = compared.disparities.with_columns(pl.col("measure").str.replace_all("_", " "))
+    caption = (
+        f"Disparities by {column} as fairlearn defines them, 95 % intervals; 0, 1 and 0 are even: {whose}"
+    )
+    return [
+        Table(_with_intervals(compared.table), f"By {column}: {whose}"),
         Table(disparities, caption),
         _four_fifths(compared),
     ]
@@ -208,11 +246,20 @@ def gates(result: TrainingResult) -> Section:
     """What was asked of the model before it may become champion."""
     text = (
         "A failed gate keeps the version from becoming champion, unless a person forces it, which is recorded with the reason. "
-        "A warning does not. Limits allow for the sample: a gate fails where the interval of its figure is beyond the limit."
+        "A warning does not. Each sentence names the figure, its interval where it has one, and the limit."
     )
-    blocks: list[Block] = [text, Table(tables.gates(result), "Gates")]
+    blocks: list[Block] = [
+        text,
+        Table(
+            tables.gates(result),
+            f"Gates: the sentence says which part; where it says test part, {captions.tested(result.trained)}",
+        ),
+    ]
     if result.trained.attributes:
-        caption = "Attributes: information value, AUC out of fold lost without it (empty: below the limit together with others)"
+        caption = (
+            "Attributes: information value, AUC out of fold lost without it (empty: below the limit together with others): "
+            f"{captions.compared(result.trained)}; the loss is the winner's"
+        )
         blocks.append(Table(tables.attributes(result), caption))
     return Section("Gates", blocks)
 
@@ -222,7 +269,10 @@ def _four_fifths(found: Fairness) -> Note:
     if found.four_fifths is None:
         return Note("Four-fifths rule: not assessable, nobody is approved.", "warning")
     ratio = found.disparities.filter(pl.col("measure") == "demographic_parity_ratio")["value"].item()
-    said = f"Four-fifths rule: the lowest approval rate is {ratio:.3f} of the highest; the limit is {FOUR_FIFTHS:g}."
+    said = (
+        f"Four-fifths rule: the lowest approval rate is {ratio:.3f} of the highest; the limit is {FOUR_FIFTHS:g}. It is a rule "
+        "of thumb from employment law (29 CFR 1607.4 D), whatever the sample size, and no test of Regulation B."
+    )
     return Note(said, "note" if found.four_fifths else "warning")
 
 
@@ -239,18 +289,8 @@ def _interval_text(name: str) -> pl.Expr:
     return pl.format("{} ({} to {})", *figures).alias(name)
 
 
-def share(result: TrainingResult, decision: str) -> str:
-    """Share of the cases, out of fold, that get a decision (``approve``, ``review`` or ``reject``), as text in per cent."""
-    table = _decision_table(result).filter(pl.col("decision") == decision)
-    return f"{table['share'].item():.0%}"
-
-
-def _decision_table(result: TrainingResult) -> pl.DataFrame:
-    trained = result.trained
-    scored = ~np.isnan(trained.probability)
-    return decision_table(trained.scorer.bands, trained.probability[scored], trained.dataset.bad[scored])
-
-
 def _number(result: TrainingResult, name: str) -> str:
     value = result.figures.get(name)
-    return "not estimable" if value is None else f"{value:.3f}"
+    if value is None:
+        return "not estimable"
+    return f"{value:.3f}" if abs(value) < 1_000 else f"{value:.3g}"

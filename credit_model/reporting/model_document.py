@@ -7,58 +7,28 @@ risk management (SR 26-2, which replaced SR 11-7), technical documentation (EU A
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from shlex import quote
 
 import polars as pl
 from matplotlib.figure import Figure
 
-from credit_model.reporting import document_development, document_results
-from credit_model.reporting.document_results import share
+from credit_model.reporting import (
+    document_development,
+    document_results,
+    document_scorecard,
+    document_strategy,
+    law,
+)
+from credit_model.reporting.document_strategy import share
+from credit_model.reporting.identity import Identity
 from credit_model.reporting.page import Block, Note, Section, Table, page
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
-_FOUND_IN = (
-    ("General description, intended purpose", "AI Act Annex IV 1", "Purpose and limits"),
-    (
-        "Development, data, design choices",
-        "AI Act Annex IV 2; CRE36 rating system design",
-        "Data, Label, Features, Candidates",
-    ),
-    ("Functioning, control, human oversight", "AI Act Annex IV 3", "Decisions and costs, Reasons"),
-    (
-        "Appropriateness of the measures",
-        "AI Act Annex IV 4; CRE36 validation",
-        "Performance, Calibration, Stability",
-    ),
-    ("Conceptual soundness", "SR 26-2", "Label, Features, Scorecard"),
-    ("Outcomes analysis and benchmarking", "SR 26-2", "Candidates, Performance, Gates"),
-    ("Ongoing monitoring", "SR 26-2; AI Act Annex IV 9", "Monitoring plan"),
-    ("Specific principal reasons", "Regulation B, 12 CFR 1002.9", "Reasons"),
-    ("Non-discrimination", "AI Act Annex IV 2, 3; Regulation B", "Fairness"),
-    ("Reproducibility, changes", "SR 26-2; AI Act Annex IV 6", "How to reproduce"),
-)
 _PROXY = (
     "The label is a proxy made of behaviour: it is not default, and the probability is not a probability of default. It "
     "serves to build and rehearse the process. Prices, limits and provisions must wait for real outcomes."
 )
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What identifies a version.
-
-    Attributes:
-        name: of the registered model.
-        model_version: first 12 hex digits of the artifact's manifest hash.
-        package: version of this package.
-        parameters: of the training command, by name, as text.
-    """
-
-    name: str
-    model_version: str
-    package: str
-    parameters: Mapping[str, str]
 
 
 def model_document(result: TrainingResult, pictures: Mapping[str, Figure], identity: Identity) -> str:
@@ -77,11 +47,13 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
         document_development.features(result),
         document_development.candidates(result, pictures),
         document_results.performance(result, pictures),
+        document_strategy.gains(result, pictures),
         document_results.calibration(result, pictures),
         document_results.stability(result),
-        document_results.scorecard(result, pictures),
+        document_results.sensitivity(result),
+        document_scorecard.scorecard(result, pictures, identity.primary),
         document_results.reasons(result, pictures),
-        document_results.decisions(result, pictures),
+        document_strategy.decisions(result, pictures),
         document_results.fairness(result),
         document_results.gates(result),
         monitoring_plan(result),
@@ -123,14 +95,20 @@ def _purpose(result: TrainingResult, identity: Identity) -> Section:
 
 
 def _map() -> Section:
-    frame = pl.DataFrame(_FOUND_IN, schema=["asked for", "by", "found under"], orient="row")
-    return Section("Where to find what", [Table(frame, "Requirements and the sections that answer them")])
+    text = (
+        "The rules below are those of November 2026; whether one of them applies to a lender is for its counsel to say, and what "
+        "is in force is to be checked again before it is relied on."
+    )
+    return Section(
+        "Where to find what", [text, Table(law.rules(), "Rules, and the sections that answer them")]
+    )
 
 
 def monitoring_plan(result: TrainingResult) -> Section:
     """What to watch, by which command; what is said of ``monitor`` are the figures that it gives for this model's label."""
     real, reference = result.sample.proxy is None, result.trained.scorer.reference
-    without = f"above twice that of training ({reference.no_history_share:.1%})" if reference else "it grows"
+    silent = reference.no_history_share if reference else 0.0
+    without = f"above twice that of training ({silent:.1%})" if silent else "there are any; training had none"
     rows = [
         (
             "every month",
@@ -173,15 +151,32 @@ def monitoring_plan(result: TrainingResult) -> Section:
 
 
 def _reproduce(result: TrainingResult, identity: Identity) -> Section:
-    words = " ".join(f"--{name} {value}" for name, value in identity.parameters.items() if value)
+    words = " ".join(f"--{name} {quote(value)}" for name, value in identity.parameters.items() if value)
     used = [{"parameter": name, "decided": str(value)} for name, value in result.used.items()]
-    return Section(
-        "How to reproduce",
-        [
-            "The same data, package and parameters give the same artifact, byte for byte: its version is the hash of its files.",
-            f"python -m credit_model train {words}",
-            Table(pl.DataFrame(used), "What the data decided"),
-        ],
+    commit = f"The package's git commit is {identity.commit}. " if identity.commit else ""
+    files = _pairs(identity.files, "file", "SHA-256")
+    read: Block = (
+        Table(files, "Input files")
+        if identity.files
+        else "No input file was read: the data are synthetic or came from memory."
+    )
+    same = (
+        "The same data, package, versions of libraries and parameters give the same artifact, byte for byte: its version is the "
+        f"hash of its files. {commit}Everything random is drawn from the seed {result.sample.recipe.seed}."
+    )
+    blocks: list[Block] = [
+        same,
+        f"python -m credit_model train {words}",
+        Table(pl.DataFrame(used), "What the data decided"),
+        read,
+        Table(_pairs(identity.environment, "package", "version"), "Environment of the training"),
+    ]
+    return Section("How to reproduce", blocks)
+
+
+def _pairs(pairs: Mapping[str, str], first: str, second: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        {first: list(pairs), second: list(pairs.values())}, schema={first: pl.String, second: pl.String}
     )
 
 

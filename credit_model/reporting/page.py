@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
 _DOTS = 110
+_FIGURES = 32
 _WIDE = 5  # columns that no phone shows side by side
 
 
@@ -99,11 +100,17 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value + 0.0:,.4g}"
     return str(value)
 
 
 def _embedded(figure: Figure) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png(figure)).decode()}"
+
+
+@lru_cache(maxsize=_FIGURES)
+def png(figure: Figure) -> bytes:
+    """A figure as PNG, drawn once: what a page shows is what is kept beside it."""
     target = io.BytesIO()
     figure.savefig(target, format="png", dpi=_DOTS, metadata={"Software": None})
-    return f"data:image/png;base64,{base64.b64encode(target.getvalue()).decode()}"
+    return target.getvalue()

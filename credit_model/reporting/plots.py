@@ -1,6 +1,7 @@
 """Pictures of a trained model."""
 
 from collections.abc import Iterable, Mapping
+from textwrap import wrap
 
 import numpy as np
 import polars as pl
@@ -11,31 +12,39 @@ from scipy.stats import binomtest
 from credit_model import metrics
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.models.binning import Binning
+from credit_model.reporting.captions import both_classes
 from credit_model.reporting.tables import binning_table
 from credit_model.scoring.policy import Bands
+from credit_model.training import sensitivity
 from credit_model.training.costs import cost_curve
 from credit_model.training.evaluation import by_period
+from credit_model.training.gains import gains
 from credit_model.training.train import Trained
 
 _GOOD, _BAD, _LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
 _SIZE = (6.4, 4.2)
-_MOST_BARS = 15
+_MOST_BARS, _TITLE = 15, 42
 
 
 def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
     """Every picture, by file name: of the test part, or of all decisions out of fold where the test part has only one class.
 
+    Those of gains and of periods are out of fold whatever the test part has.
+
     Args:
         trained: the fitted scorer and its measures.
         costs: of a false negative and of a false positive.
     """
-    judged = trained.test_probability
-    if len(np.unique(trained.dataset.bad[~np.isnan(judged)])) < 2:
-        judged = trained.probability
-    part = ~np.isnan(judged)
+    judged = trained.test_probability if both_classes(trained) else trained.probability
+    part, scored = ~np.isnan(judged), ~np.isnan(trained.probability)
     bad, probability = trained.dataset.bad[part], judged[part]
+    every, ranked = trained.dataset.bad[scored], trained.ranked[scored]
     return {
         "roc.png": roc(bad, probability),
+        "precision_recall.png": precision_recall(bad, probability),
+        "confusion.png": confusion(bad, probability, trained.scorer.bands.threshold),
+        "ks.png": ks(every, ranked),
+        "lift.png": lift(gains(every, ranked)),
         "calibration.png": calibration(bad, probability),
         "scores.png": scores(bad, trained.scorer.scale.score(probability)),
         "importance.png": importance(trained),
@@ -48,17 +57,78 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
 
 def roc(bad: BadArray, probability: FloatArray) -> Figure:
     """The receiver operating characteristic."""
-    order = np.argsort(-probability, kind="stable")
-    last = np.append(np.diff(probability[order]) != 0, True)
-    hits = np.append(0, np.cumsum(bad[order])[last]) / bad.sum()
-    alarms = np.append(0, np.cumsum(1 - bad[order])[last]) / (1 - bad).sum()
+    hits, alarms = _rejected(bad, probability)
     figure, axes = _figure("share of goods rejected", "share of bads rejected")
-    axes.plot(alarms, hits, color=_GOOD)
+    axes.plot(alarms / (1 - bad).sum(), hits / bad.sum(), color=_GOOD)
     axes.plot([0, 1], [0, 1], color=_LINE, linestyle="--", linewidth=1)
     axes.set_title(
         f"ROC: AUC {metrics.roc_auc(bad, probability):.3f}, {len(bad)} decisions, {int(bad.sum())} bad"
     )
     return figure
+
+
+def precision_recall(bad: BadArray, probability: FloatArray) -> Figure:
+    """Precision against recall at every threshold."""
+    hits, alarms = _rejected(bad, probability)
+    precision = hits[1:] / (hits[1:] + alarms[1:])
+    figure, axes = _figure("recall: share of bads rejected", "precision: share of rejected that are bad")
+    axes.step(hits / bad.sum(), np.append(precision[0], precision), where="pre", color=_GOOD)
+    axes.axhline(float(bad.mean()), color=_LINE, linestyle="--", linewidth=1, label="at random")
+    axes.set_ylim(0, 1.02)
+    axes.legend(frameon=False)
+    axes.set_title(f"Precision and recall: average precision {metrics.pr_auc(bad, probability):.3f}")
+    return figure
+
+
+def confusion(bad: BadArray, probability: FloatArray, threshold: float) -> Figure:
+    """Counts by outcome and prediction, shaded by their share of the outcome."""
+    cells = metrics.confusion(bad, (probability >= threshold).astype(np.int8))
+    counts = np.array(list(cells.values())).reshape(2, 2)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = _figure("prediction", "outcome")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.4)
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if shares[row, column] > 0.7 else "black"
+        axes.text(column, row, f"{count:,}\n{shares[row, column]:.0%}", ha="center", va="center", color=ink)
+    axes.set_xticks([0, 1], ["good", "bad"])
+    axes.set_yticks([0, 1], ["good", "bad"])
+    axes.set_title(f"Confusion matrix at threshold {threshold:.3f}; per cent of the outcome")
+    return figure
+
+
+def ks(bad: BadArray, probability: FloatArray) -> Figure:
+    """Shares of bads and of goods among the riskiest decisions, and where they are furthest apart."""
+    hits, alarms = _rejected(bad, probability)
+    share = (hits + alarms) / len(bad)
+    of_bads, of_goods = hits / bad.sum(), alarms / (1 - bad).sum()
+    widest = int(np.abs(of_bads - of_goods).argmax())
+    figure, axes = _figure("share of decisions, the riskiest first", "cumulative share")
+    axes.plot(share, of_bads, color=_BAD, label="bads")
+    axes.plot(share, of_goods, color=_GOOD, label="goods")
+    axes.vlines(share[widest], of_goods[widest], of_bads[widest], color=_LINE, linestyle="--")
+    axes.legend(frameon=False)
+    axes.set_title(f"KS {metrics.ks(bad, probability):.3f}, at the riskiest {share[widest]:.0%}")
+    return figure
+
+
+def lift(table: pl.DataFrame) -> Figure:
+    """Lift of each group of a gains table, and of all groups up to it."""
+    figure, axes = _figure("group, the riskiest first", "bad rate over that of all decisions")
+    axes.bar(table["group"], table["lift"], color=_GOOD, label="group")
+    axes.plot(table["group"], table["cumulative_lift"], "o-", color=_BAD, label="this group and riskier ones")
+    axes.axhline(1, color=_LINE, linestyle="--", linewidth=1)
+    axes.set_xticks(table["group"].to_list())
+    axes.legend(frameon=False)
+    axes.set_title("Lift by group")
+    return figure
+
+
+def _rejected(bad: BadArray, probability: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bads and goods at or above each probability that occurs, the highest first, after a first 0."""
+    order = np.argsort(-probability, kind="stable")
+    last = np.append(np.diff(probability[order]) != 0, True)
+    hits, alarms = (np.append(0.0, np.cumsum(kind[order])[last]) for kind in (bad, 1 - bad))
+    return hits, alarms
 
 
 def calibration(bad: BadArray, probability: FloatArray) -> Figure:
@@ -94,7 +164,7 @@ def importance(trained: Trained) -> Figure:
     """Mean absolute contribution of each feature, in units of the margin."""
     rows = pl.Series(trained.dataset.modelled)
     classifier = trained.scorer.classifier
-    size = np.abs(classifier.contributions(trained.dataset.features.filter(rows))).mean(axis=0)
+    size = sensitivity.importance(classifier, trained.dataset.features.filter(rows))
     order = np.argsort(size)[-_MOST_BARS:]
     figure, axes = _figure("mean absolute contribution to the margin", "")
     axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=_GOOD)
@@ -187,7 +257,8 @@ def _evidence(axes: Axes, binning: Binning) -> None:
     axes.axvline(0, color=_LINE, linewidth=1)
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
-    axes.set_title(f"{literal(binning.feature)} (IV {binning.information_value:.2f})", fontsize=8)
+    title = wrap(f"{binning.feature} (IV {binning.information_value:.2f})", _TITLE)
+    axes.set_title(literal("\n".join(title)), fontsize=8)
 
 
 def _figure(across: str, up: str) -> tuple[Figure, Axes]:

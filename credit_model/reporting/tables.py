@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -11,14 +11,15 @@ import polars as pl
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.data.writers import csv_text
 from credit_model.models.binning import Binning
+from credit_model.models.logistic import Linear, Term
 from credit_model.models.scorecard import Scorecard
 from credit_model.reporting.page import Section, Table, page
 from credit_model.scoring import scale
 from credit_model.scoring.policy import DECISIONS, Bands
-from credit_model.scoring.scale import Scale
 from credit_model.training import costs
 from credit_model.training.evaluation import by_period
 from credit_model.training.train import Trained
+from credit_model.training.whole_points import points_of_bins
 from credit_model.training.workflow import TrainingResult
 
 
@@ -27,17 +28,24 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
     trained, recipe = result.trained, result.sample.recipe
     scored = ~np.isnan(trained.probability)
     bad, probability = trained.dataset.bad[scored], trained.probability[scored]
-    texts = {
-        "summary.txt": "\n".join(result.summary) + "\n",
-        "features.csv": csv_text(features(trained)),
-        "comparison.csv": csv_text(comparison(trained)),
-        "gates.csv": csv_text(gates(result)),
-        "calibration_by_period.csv": csv_text(by_period(trained.dataset, trained.probability)),
-        "decisions_by_band.csv": csv_text(decision_table(trained.scorer.bands, probability, bad)),
-        "cost_curve.csv": csv_text(costs.cost_curve(probability, bad, *recipe.costs)),
-        "scorecard/points.csv": csv_text(points(trained)),
-        "scorecard/points.html": _points_page(trained, recipe.scale),
-    } | _binnings(trained.scorecard)
+    tables = {f"validation/{name}.csv": csv_text(table) for name, table in result.validation.tables().items()}
+    texts = (
+        tables
+        | {
+            "summary.txt": "\n".join(result.summary) + "\n",
+            "features.csv": csv_text(features(trained)),
+            "comparison.csv": csv_text(comparison(trained)),
+            "gates.csv": csv_text(gates(result)),
+            "calibration_by_period.csv": csv_text(by_period(trained.dataset, trained.probability)),
+            "decisions_by_band.csv": csv_text(decided(trained)),
+            "cost_curve.csv": csv_text(costs.cost_curve(probability, bad, *recipe.costs)),
+            "scorecard/points.csv": csv_text(points(trained)),
+            "scorecard/points.html": _points_page(trained, recipe.scale),
+        }
+        | _binnings(trained.scorecard)
+    )
+    if isinstance(trained.scorer.classifier, Linear):
+        texts["coefficients.csv"] = csv_text(coefficients(trained.scorer.classifier))
     if trained.attributes:
         texts["attributes.csv"] = csv_text(attributes(result))
     if compared := result.fairness.items():
@@ -106,14 +114,60 @@ def features(trained: Trained) -> pl.DataFrame:
 
 def points(trained: Trained) -> pl.DataFrame:
     """Points of every bin of the scorecard, after calibration: those of a case's bins add up to its score."""
-    primary, classifier = trained.primary, trained.scorecard
-    slope, intercept = primary.calibrator.slope, primary.calibrator.intercept
-    weights = {
-        binning.feature: -slope * weight
-        for binning, weight in zip(classifier.binnings, classifier.weights, strict=True)
-    }
-    binnings = {binning.feature: binning for binning in classifier.binnings}
-    return points_table(intercept + slope * classifier.neutral, weights, binnings, primary.scale)
+    primary, card = trained.primary, trained.scorecard
+    added = points_of_bins(card, primary.calibrator, primary.scale)
+    parts = [
+        binning_table(binning).select(
+            "feature", pl.col("range").alias("bin"), "woe", pl.Series("points", own)
+        )
+        for binning, own in zip(card.binnings, added, strict=True)
+    ]
+    return pl.concat(parts)
+
+
+def characteristics(result: TrainingResult) -> pl.DataFrame:
+    """One row per characteristic of the scorecard: weight, information value, stability from training to test part."""
+    card = result.trained.scorecard
+    weights = zip(card.binnings, card.weights, strict=True)
+    rows = [(b.feature, weight, b.information_value) for b, weight in weights]
+    schema = {"characteristic": pl.String, "weight": pl.Float64, "information_value": pl.Float64}
+    moved = result.validation.shifts.unique("feature", keep="first").select(
+        pl.col("feature").alias("characteristic"), "csi", "csi_limit"
+    )
+    return pl.DataFrame(rows, schema=schema, orient="row").join(
+        moved, "characteristic", maintain_order="left"
+    )
+
+
+def binnings(result: TrainingResult) -> list[pl.DataFrame]:
+    """For each characteristic of the scorecard, in order, its bins with counts, WoE, points, IV and share of both parts."""
+    own = points(result.trained)
+    return [_bins(binning, own, result.validation.shifts) for binning in result.trained.scorecard.binnings]
+
+
+def _bins(binning: Binning, points: pl.DataFrame, shifts: pl.DataFrame) -> pl.DataFrame:
+    mine = pl.col("feature") == binning.feature
+    moved = shifts.filter(mine).select(
+        (pl.col(part) / pl.col(part).sum()).fill_nan(None).alias(f"{part}_share")
+        for part in ("train", "test")
+    )
+    table = binning_table(binning).drop("feature", "bin").rename({"range": "bin"})
+    whole = table.with_columns(points.filter(mine)["points"]).hstack(moved)
+    return whole.filter((pl.col("count") > 0) | (pl.col("bin") == "missing"))
+
+
+def coefficients(model: Linear) -> pl.DataFrame:
+    """What a logistic regression adds to the log-odds of bad: one row per feature and knot, level, or missing value."""
+    rows = [(t.feature, value, effect) for t in model.terms for value, effect in _effects(t)]
+    return pl.DataFrame(rows, schema=["feature", "value", "log_odds"], orient="row")
+
+
+def _effects(term: Term) -> Iterator[tuple[str, float]]:
+    yield from ((f"{knot:.6g}", effect) for knot, effect in zip(term.knots, term.effects, strict=True))
+    yield from term.levels.items()
+    yield "missing", term.missing
+    if not term.knots:
+        yield "any other", term.unseen
 
 
 def _points_page(trained: Trained, scale: scale.Scale) -> str:
@@ -163,6 +217,16 @@ def _ranges(binning: Binning) -> list[str]:
     ]
 
 
+def decided(trained: Trained) -> pl.DataFrame:
+    """What the served bands make of every decision, out of fold: ``decision``, ``cases``, ``share``, ``bad_rate``.
+
+    Decisions without a history, or without a probability, are reviewed, as they are where the model is served.
+    """
+    dataset = trained.dataset
+    probability = np.where(dataset.active, trained.probability, np.nan)
+    return decision_table(trained.scorer.bands, probability, dataset.bad)
+
+
 def decision_table(bands: Bands, probability: FloatArray, bad: BadArray) -> pl.DataFrame:
     """Approve, review, reject: cases, share of all cases, and bad_rate (null where there is no case)."""
     table = pl.DataFrame({"decision": bands.assign(probability).decision, "bad": bad})
@@ -170,38 +234,3 @@ def decision_table(bands: Bands, probability: FloatArray, bad: BadArray) -> pl.D
     joined = pl.DataFrame({"decision": DECISIONS}).join(counted, "decision", "left", maintain_order="left")
     cases = pl.col("cases").fill_null(0)
     return joined.select("decision", cases, (cases / len(bad)).alias("share"), "bad_rate")
-
-
-def points_table(
-    intercept: float, coefficients: Mapping[str, float], binnings: Mapping[str, Binning], scale: Scale
-) -> pl.DataFrame:
-    """Points of every bin of a scorecard: one row per feature and bin with feature, bin (text), woe, points (Siddiqi, 2006).
-
-    The points of a case's bins add up to its score. The intercept is spread evenly over the features.
-
-    Args:
-        intercept: log-odds of bad where every WoE is 0, after calibration.
-        coefficients: log-odds of bad per unit of WoE, by feature, after calibration; normally negative.
-        binnings: the binning of each of these features.
-        scale: from log-odds to points.
-
-    Raises:
-        ValueError: there are no coefficients, or a feature has no binning.
-    """
-    absent = [feature for feature in coefficients if feature not in binnings]
-    if absent or not coefficients:
-        raise ValueError(
-            f"no binning of {', '.join(absent) or 'any feature'}; give one for every coefficient"
-        )
-    per_unit = scale.points_to_double_odds / np.log(2)
-    base = scale.base_score - per_unit * (np.log(scale.base_odds) + intercept)
-    parts = [
-        binning_table(binnings[feature]).select(
-            "feature",
-            pl.col("range").alias("bin"),
-            "woe",
-            (base / len(coefficients) - per_unit * weight * pl.col("woe")).alias("points"),
-        )
-        for feature, weight in coefficients.items()
-    ]
-    return pl.concat(parts)

@@ -7,6 +7,7 @@ The score is linear in the log-odds of good against bad (Siddiqi, Credit Risk Sc
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ class Scale:
         points_to_double_odds: points that double the odds of good against bad; positive.
         base_score: points at ``base_odds``.
         base_odds: odds of good against bad at ``base_score``; 50 is 50:1; positive.
+        whole: whether scores are rounded to whole points.
 
     Raises:
         ValueError: a value is not finite, or not positive where it must be.
@@ -40,6 +42,7 @@ class Scale:
     points_to_double_odds: float = 20.0
     base_score: float = 600.0
     base_odds: float = 50.0
+    whole: bool = False
 
     def __post_init__(self) -> None:
         positive = self.points_to_double_odds > 0 and self.base_odds > 0
@@ -56,18 +59,18 @@ class Scale:
         safe = np.clip(probability, NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
         odds = (1 - safe) / safe
         points: FloatArray = self.base_score + self.points_to_double_odds * np.log2(odds / self.base_odds)
-        return points
+        return np.round(points) if self.whole else points
 
     def probability(self, score: FloatArray) -> FloatArray:
         """The probability of bad at each score, both shape (n,); the inverse of ``score``."""
         doublings = np.clip((score - self.base_score) / self.points_to_double_odds, -500, 500)
         return np.asarray(1 / (1 + self.base_odds * np.exp2(doublings)))
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | bool]:
         """Plain JSON values, read back by ``from_dict``."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, float]) -> "Scale":
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Scale":
         """The inverse of ``to_dict``."""
         return cls(**plain)

@@ -42,6 +42,9 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+_BANDING = ("bands", "threshold", "cost_false_negative", "cost_false_positive")
+
+
 def _parameter(kind: Kind, default: Any, commands: str, meaning: str) -> Any:
     metadata = {"kind": kind, "commands": tuple(commands.split()), "meaning": meaning}
     return field(metadata=metadata, default_factory=default if callable(default) else lambda: default)
@@ -171,6 +174,21 @@ class Settings:
     )
     bands: Levels | None = _parameter(
         LEVELS, None, "train", "risk levels: low:0.3:approve,medium:0.6:review,high:reject"
+    )
+    approval_rate: float | None = _parameter(
+        number(below=1.0),
+        None,
+        "train",
+        "share to approve of decisions with a history: sets the bands instead of costs",
+    )
+    bad_rate: float | None = _parameter(
+        number(below=1.0), None, "train", "the most bads among the approved: sets the bands instead of costs"
+    )
+    points: str = _parameter(
+        choice("exact", "integer"),
+        "exact",
+        "train",
+        "points of the scorecard's bins: exact, or integer, which add up to whole scores",
     )
     points_to_double_odds: float = _parameter(number(), 20.0, "train", "points that double the odds of good")
     base_score: float = _parameter(number(), 600.0, "train", "score at the base odds")
@@ -331,11 +349,23 @@ def _check_columns(settings: Settings) -> None:
             raise ValueError(f"columns: {name!r} is none of ours; did you mean {meant}?")
 
 
+def _check_bands(settings: Settings) -> None:
+    """Bands follow from a business target, or from what else determines them; not from two things."""
+    targets = [name for name in ("approval_rate", "bad_rate") if getattr(settings, name) is not None]
+    unset = Settings()
+    others = [name for name in _BANDING if getattr(settings, name) != getattr(unset, name)]
+    if targets and len(targets) + len(others) > 1:
+        raise ValueError(
+            f"{targets[0]}: it sets the bands, and so does {[*targets[1:], *others][0]}; give one of them"
+        )
+
+
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
         if all(getattr(settings, name) is None for name in choices):
             raise ValueError(f"{command} needs {' or '.join(choices)}; give --{choices[0]} FILE")
     _check_columns(settings)
+    _check_bands(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
     if settings.force and not (settings.reason or "").strip():

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
 import tempfile
@@ -19,12 +20,17 @@ from mlflow.data.pandas_dataset import from_pandas
 
 import credit_model
 from credit_model import __version__
-from credit_model.reporting.model_document import Identity, model_document
+from credit_model.reporting.annex_iv import annex_iv
+from credit_model.reporting.identity import Identity
+from credit_model.reporting.model_document import model_document
+from credit_model.reporting.page import png
 from credit_model.reporting.tables import documents
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
 from credit_model.settings.settings import Settings, texts
+from credit_model.tracking import provenance
 from credit_model.training.candidates import CrossValidation
+from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 
@@ -57,19 +63,28 @@ def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
     mlflow.log_metrics(dict(outcome.figures))
     _log_datasets(trained)
-    for name, figure in pictures.items():
-        mlflow.log_figure(figure, f"pictures/{name}")
+    _log_pictures(pictures)
     for name, text in documents(outcome).items():
         mlflow.log_text(text, name)
     for name, cross_validation in trained.comparison.items():
-        _log_candidate(name, cross_validation, trained)
+        _log_candidate(name, cross_validation, trained, outcome.candidates[name])
 
 
-def _log_candidate(name: str, result: CrossValidation, trained: Trained) -> None:
-    """A child run of a candidate, and in it one of every point that a search tried."""
+def _log_pictures(pictures: Mapping[str, Figure]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, figure in pictures.items():
+            (Path(folder) / name).write_bytes(png(figure))
+        mlflow.log_artifacts(folder, "pictures")
+
+
+def _log_candidate(
+    name: str, result: CrossValidation, trained: Trained, figures: Mapping[str, float]
+) -> None:
+    """A child run of a candidate with its figures, and in it one of every point that a search tried."""
     with mlflow.start_run(run_name=name, nested=True):
         mlflow.log_params({"candidate": name, "chosen": name == trained.winner} | dict(result.parameters))
         mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
+        mlflow.log_metrics(dict(figures))
         if name in trained.test_auc:
             mlflow.log_metric("test_auc", trained.test_auc[name])
         for fold, auc in enumerate(result.fold_auc):
@@ -112,14 +127,17 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
     with tempfile.TemporaryDirectory() as folder:
         scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
         version = trained.scorer.save(scorer, jobs.MANIFEST)
-        identity = Identity(settings.name, version, __version__, _own_parameters(settings))
+        code = str(_carried_code(Path(folder)))
+        primary = _log_primary(trained, Path(folder), code)
+        identity = _identity(settings, version, primary)
         document.write_text(model_document(result, pictures, identity), encoding="utf-8")
         mlflow.log_artifact(str(document))
+        mlflow.log_text(json.dumps(annex_iv(result, identity), indent=1), "annex_iv.json")
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=pyfunc.__file__,
             artifacts={"scorer": str(scorer), "model_document": str(document)},
-            code_paths=[str(_carried_code(Path(folder)))],
+            code_paths=[code],
             signature=pyfunc.signature(trained.scorer),
             input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
             pip_requirements=requirements(trained.scorer),
@@ -130,6 +148,36 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
     registered = int(info.registered_model_version)
     _tag(settings.name, registered, version, result)
     return registered
+
+
+def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
+    """Keep the primary scorecard as a model of the run, not registered; its URI, or None where it is the winner."""
+    if trained.winner == PRIMARY:
+        return None
+    scorer = folder / "primary"
+    trained.primary.save(scorer, jobs.MANIFEST)
+    info = mlflow.pyfunc.log_model(
+        name="primary_scorecard",
+        python_model=pyfunc.__file__,
+        artifacts={"scorer": str(scorer)},
+        code_paths=[code],
+        signature=pyfunc.signature(trained.primary),
+        pip_requirements=requirements(trained.primary),
+    )
+    return str(info.model_uri)
+
+
+def _identity(settings: Settings, version: str, primary: str | None) -> Identity:
+    return Identity(
+        settings.name,
+        version,
+        __version__,
+        _own_parameters(settings),
+        provenance.file_hashes(settings),
+        provenance.commit(_PACKAGE),
+        provenance.environment(),
+        primary,
+    )
 
 
 def _carried_code(folder: Path) -> Path:

@@ -85,3 +85,19 @@ def cost_bands(
         )
     limits = (review_cost * threshold, 1 - review_cost * (1 - threshold))
     return Bands(names, limits, threshold=threshold)
+
+
+def approval_bands(
+    limit: float, review_cost: float = 0.8, names: tuple[str, str, str] = ("low", "medium", "high")
+) -> Bands:
+    """Bands that approve below a limit: those that ``cost_bands`` gives for the threshold whose approve limit it is.
+
+    Where that threshold would reach 1, it is midway between the limit and 1.
+
+    Args:
+        limit: probability of bad below which to approve.
+        review_cost: as of ``cost_bands``.
+        names: of the bands, safest first.
+    """
+    threshold = min(limit / review_cost, (1 + limit) / 2)
+    return Bands(names, (limit, 1 - review_cost * (1 - threshold)), threshold=threshold)

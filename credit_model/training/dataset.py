@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from credit_model.arrays import BadArray
+from credit_model.arrays import BadArray, BoolArray
 from credit_model.data.transactions import Tidy
 from credit_model.features.aggregates import CATEGORIES, CROSSED, CROSSED_PARTS
 from credit_model.features.catalogue import Catalogue
@@ -54,8 +54,12 @@ class Dataset:
     @property
     def modelled(self) -> npt.NDArray[np.bool_]:
         """True for the decisions that the classifier scores, shape (n,): with attributes all, else those with history."""
-        active = (self.features["transaction_count"] > 0).to_numpy()
-        return active | bool(self.catalogue.attributes)
+        return self.active | bool(self.catalogue.attributes)
+
+    @property
+    def active(self) -> BoolArray:
+        """True for the decisions with a transaction in their observation window, shape (n,)."""
+        return (self.features["transaction_count"] > 0).to_numpy()
 
     @property
     def directions(self) -> dict[str, int]:

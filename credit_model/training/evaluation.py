@@ -1,5 +1,6 @@
 """Evaluation of scored decisions: every measure as a whole, by period, and stability over time."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -13,8 +14,7 @@ from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 
 Rows = npt.NDArray[np.bool_]
-MOST_PERIODS = 24
-
+MOST_PERIODS, LEAST_MONTHS = 24, 3
 
 RANKING = ("roc_auc", "gini", "ks", "pr_auc")
 
@@ -38,33 +38,61 @@ def measure(
         ranked: the risk that the measures of ``RANKING`` use instead, shape (n,): calibrators that differ from fold to fold
             must not change a ranking.
     """
+    plain = plain_measures(dataset, probability, rows, bands, recipe, ranked)
+    if "roc_auc" not in plain:
+        return plain
+    bad, risk = dataset.bad[rows], probability[rows]
+    order = risk if ranked is None else ranked[rows]
+    intervals = plain
+    for name in ("roc_auc", "ks", "brier", "calibration_in_the_large"):
+        by = order if name in RANKING else risk
+        low, high = metrics.interval(getattr(metrics, name), bad, by, dataset.customers[rows], recipe.seed)
+        intervals |= {f"{name}_low": low, f"{name}_high": high}
+    return intervals | _excess_cost_interval(bad, risk, dataset.customers[rows], bands, recipe)
+
+
+def plain_measures(
+    dataset: Dataset,
+    probability: FloatArray,
+    rows: Rows,
+    bands: Bands,
+    recipe: Recipe,
+    ranked: FloatArray | None = None,
+) -> dict[str, float]:
+    """As ``measure``, without intervals."""
     bad, risk = dataset.bad[rows], probability[rows]
     order = risk if ranked is None else ranked[rows]
     counts = {"decisions": float(len(bad)), "bads": float(bad.sum())}
     if not metrics.estimable(bad):
         return counts
-    prediction = (risk >= bands.threshold).astype(np.int8)
     measures = (*RANKING, "brier", "log_loss", "calibration_in_the_large")
     intercept, slope = metrics.calibration_line(bad, risk)
-    found = (
+    return (
         counts
         | {"bad_rate": float(bad.mean())}
         | {name: getattr(metrics, name)(bad, order if name in RANKING else risk) for name in measures}
         | {"calibration_intercept": intercept, "calibration_slope": slope}
-        | metrics.classification(bad, prediction)
+        | _of_predictions(bad, risk, bands, recipe)
+    )
+
+
+def _of_predictions(bad: BadArray, risk: FloatArray, bands: Bands, recipe: Recipe) -> dict[str, float]:
+    """The measures that depend on the threshold."""
+    prediction = (risk >= bands.threshold).astype(np.int8)
+    return (
+        metrics.classification(bad, prediction)
         | {name: float(count) for name, count in metrics.confusion(bad, prediction).items()}
         | {"expected_cost": metrics.expected_cost(bad, prediction, *recipe.costs)}
+        | {"excess_cost": _excess_cost(bad, risk, bands.threshold, recipe.costs)}
     )
+
+
+def _excess_cost_interval(
+    bad: BadArray, risk: FloatArray, customers: npt.NDArray[np.object_], bands: Bands, recipe: Recipe
+) -> dict[str, float]:
     excess = partial(_excess_cost, threshold=bands.threshold, costs=recipe.costs)
-    found["excess_cost"] = excess(bad, risk)
-    intervals = {
-        name: getattr(metrics, name) for name in ("roc_auc", "ks", "brier", "calibration_in_the_large")
-    }
-    for name, of in (intervals | {"excess_cost": excess}).items():
-        by = order if name in RANKING else risk
-        low, high = metrics.interval(of, bad, by, dataset.customers[rows], recipe.seed)
-        found |= {f"{name}_low": low, f"{name}_high": high}
-    return found
+    low, high = metrics.interval(excess, bad, risk, customers, recipe.seed)
+    return {"excess_cost_low": low, "excess_cost_high": high}
 
 
 def _excess_cost(bad: BadArray, risk: FloatArray, threshold: float, costs: tuple[float, float]) -> float:
@@ -99,21 +127,44 @@ def figures(
         ranked: risk out of fold for the measures of ``RANKING``, as in ``measure``.
     """
     measures: dict[str, float] = {}
-    for name, judged in {"grouped": probability, "test": test_probability}.items():
-        part = dataset.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
-        history = (dataset.features["transaction_count"] > 0).to_numpy()
-        for suffix, among in {"": part, "_with_history": part & history}.items():
-            rows = among & ~np.isnan(judged)
-            measured = measure(dataset, judged, rows, bands, recipe, ranked if name == "grouped" else None)
-            measures |= {f"{name}{suffix}_{key}": value for key, value in measured.items()}
+    for prefix, judged, rows in _measured_parts(dataset, probability, test_probability):
+        of = ranked if prefix.startswith("grouped") else None
+        measured = measure(dataset, judged, rows, bands, recipe, of)
+        measures |= {f"{prefix}_{key}": value for key, value in measured.items()}
     tested = test_probability[dataset.modelled & ~np.isnan(test_probability)]
     if len(tested):
         measures["test_spread"] = spread(tested)
     return measures | over_time(dataset, probability, probability if ranked is None else ranked)
 
 
+def _measured_parts(
+    dataset: Dataset, probability: FloatArray, test_probability: FloatArray
+) -> Iterator[tuple[str, FloatArray, Rows]]:
+    """Prefix, probability and decisions of each group of figures."""
+    for name, judged in {"grouped": probability, "test": test_probability}.items():
+        part = dataset.part("test") if name == "test" else np.ones(len(judged), dtype=np.bool_)
+        for suffix, among in {"": part, "_with_history": part & dataset.active}.items():
+            yield f"{name}{suffix}", judged, among & ~np.isnan(judged)
+
+
+def threshold_figures(
+    dataset: Dataset, bands: Bands, probability: FloatArray, test_probability: FloatArray, recipe: Recipe
+) -> dict[str, float]:
+    """Those of ``figures`` that depend on the threshold; arguments as there."""
+    measures: dict[str, float] = {}
+    for prefix, judged, rows in _measured_parts(dataset, probability, test_probability):
+        bad, risk, customers = dataset.bad[rows], judged[rows], dataset.customers[rows]
+        if metrics.estimable(bad):
+            found = _of_predictions(bad, risk, bands, recipe)
+            found |= _excess_cost_interval(bad, risk, customers, bands, recipe)
+            measures |= {f"{prefix}_{key}": value for key, value in found.items()}
+    return measures
+
+
 def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
-    """Calibration in the large and AUC by observation date, or by month where there are more than 24 dates.
+    """Calibration in the large and AUC by observation date, or where these are more than 24 by month, or by week.
+
+    Weeks (ISO 8601, such as 2024-W05) are shown where the decisions span fewer than three months.
 
     Returns:
         ``period``, ``decisions``, ``bads``, ``bad_rate``, ``mean_probability``, ``observed_to_expected`` and
@@ -121,11 +172,17 @@ def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
     """
     rows = ~np.isnan(probability)
     moments = dataset.decisions["as_of"].filter(pl.Series(rows))
-    pattern = "%Y-%m-%d" if moments.n_unique() <= MOST_PERIODS else "%Y-%m"
-    period = moments.dt.strftime(pattern).to_numpy()
+    period = moments.dt.strftime(_pattern(moments)).to_numpy()
     bad, risk = dataset.bad[rows], probability[rows]
     table = [_period(name, bad[period == name], risk[period == name]) for name in sorted(set(period))]
     return pl.DataFrame(table, schema_overrides={"roc_auc": pl.Float64})
+
+
+def _pattern(moments: pl.Series) -> str:
+    """The format of periods that are few, and several where the decisions allow it."""
+    if moments.n_unique() <= MOST_PERIODS:
+        return "%Y-%m-%d"
+    return "%Y-%m" if moments.dt.strftime("%Y-%m").n_unique() >= LEAST_MONTHS else "%G-W%V"
 
 
 def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:

@@ -246,7 +246,9 @@ def _cost(figures: Figures, *, given: bool) -> Gate:
     return Gate(name, "warning", cost, free, f"{said}; {way}")
 
 
-_WAY_OUT = "costs and bands are the defaults: give cost_false_negative and cost_false_positive of your business, or bands"
+_WAY_OUT = (
+    "the costs are the defaults: give cost_false_negative and cost_false_positive of your business, or bands"
+)
 
 
 def _leaks(attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...]) -> tuple[Gate, ...]:

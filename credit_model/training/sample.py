@@ -90,6 +90,7 @@ class Sample:
         outcome_days: length of the performance window in days.
         proxy: the proxy label; None with real outcomes.
         lines: lines about them for the training's summary.
+        left_out: how many rows of the outcomes are no decision to learn from, by reason.
     """
 
     decisions: pl.DataFrame
@@ -97,6 +98,7 @@ class Sample:
     outcome_days: int
     proxy: rfm_proxy.Proxy | None
     lines: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
@@ -178,7 +180,7 @@ def observed_sample(
         *_bad_lines(outcomes, settings),
         *protected.warnings(settings),
     )
-    return Sample(parted, replace(recipe, apart=apart), wait, None, lines)
+    return Sample(parted, replace(recipe, apart=apart), wait, None, lines, labels.left_out)
 
 
 def _check_attributes(faults: pl.DataFrame) -> None:

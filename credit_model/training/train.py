@@ -61,6 +61,8 @@ class Trained:
             elsewhere.
         test_auc: of the test part, by candidate, where the test part has 20 cases of each class.
         figures: measures by name, as ``evaluation.figures`` gives them, and those of the comparison.
+        ranked: of bad, out of fold like ``probability``, but by the served calibrator alone, so that it ranks as the margins do.
+        tests: as ``test_probability``, by candidate; empty where the training part has fewer than 5 cases of a class.
     """
 
     scorer: Scorer
@@ -76,6 +78,8 @@ class Trained:
     test_probability: FloatArray
     test_auc: Mapping[str, float]
     figures: Mapping[str, float]
+    ranked: FloatArray
+    tests: Mapping[str, FloatArray]
 
     @property
     def scorecard(self) -> Scorecard:
@@ -145,6 +149,8 @@ def train(
         test_probability,
         {name: auc for name, judged in tests.items() for auc in _auc(train_only, judged)},
         figures,
+        ranked,
+        tests,
     )
 
 

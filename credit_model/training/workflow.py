@@ -24,9 +24,11 @@ from credit_model.training import (
     leaks,
     protected,
     rfm_proxy,
+    strategy,
     train,
 )
 from credit_model.training.baselines import Baseline
+from credit_model.training.candidate_figures import candidate_figures
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
 from credit_model.training.dataset import PARTS, Dataset, build_dataset
@@ -36,6 +38,8 @@ from credit_model.training.gates import Gate
 from credit_model.training.sample import Sample, check_confirmed, groups, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
+from credit_model.training.validation import Validation, validation
+from credit_model.training.whole_points import RankCheck, with_whole_points
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class TrainingResult:
         summary: lines for the reader.
         gates: what was asked of the model, and whether it passed.
         used: parameters as they were decided.
+        validation: tables for who validates the model.
+        candidates: metrics of each candidate, by its name; those of the winner are among ``figures`` too.
+        whole_points: how the card with whole points ranks; None where points are exact.
     """
 
     trained: Trained
@@ -61,6 +68,9 @@ class TrainingResult:
     summary: tuple[str, ...]
     gates: tuple[Gate, ...]
     used: Mapping[str, object]
+    validation: Validation
+    candidates: Mapping[str, Mapping[str, float]]
+    whole_points: RankCheck | None = None
 
     @property
     def failed_gates(self) -> tuple[str, ...]:
@@ -90,7 +100,14 @@ def run(settings: Settings) -> TrainingResult:
         parts = (PARTS, ("train",))
         all_known, train_only = (_dataset(transactions, table, sample, part) for part in parts)
         trained = train.train(all_known, train_only, sample.recipe, advance)
-    result = _result(transactions, sample, trained, _baselines(transactions, table, sample, trained))
+    target = strategy.target_of(settings)
+    if target is not None:
+        trained = strategy.with_target(trained, target, sample.recipe)
+    trained, check = with_whole_points(trained) if settings.points == "integer" else (trained, None)
+    validated = validation(transactions, sample, trained, train_only)
+    beaten = _baselines(transactions, table, sample, trained)
+    result = _result(transactions, sample, trained, beaten, validated)
+    result = _told(result, settings, check)
     return result if customers is None else _written(result, customers, settings.customers_table or "")
 
 
@@ -109,11 +126,24 @@ def read(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     return transactions, outcomes.observed(_outcomes(settings), 0, settings.bad_values, place).decisions
 
 
+def _told(result: TrainingResult, settings: Settings, check: RankCheck | None) -> TrainingResult:
+    """The same, with the lines on what its bands do and how its whole points rank."""
+    lines = [*strategy.lines(result.trained, settings), *([] if check is None else [check.sentence])]
+    used = {**result.used, "bands": strategy.made_by(settings)}
+    return replace(result, summary=(*result.summary, *lines), used=used, whole_points=check)
+
+
 def _result(
-    transactions: Tidy, sample: Sample, trained: Trained, beaten: tuple[Baseline, ...]
+    transactions: Tidy,
+    sample: Sample,
+    trained: Trained,
+    beaten: tuple[Baseline, ...],
+    validated: Validation,
 ) -> TrainingResult:
     dataset, recipe = trained.dataset, sample.recipe
-    figures = dict(trained.figures) | _proxy_figures(transactions, sample, trained) | _lifts(beaten)
+    candidates = candidate_figures(trained, recipe)
+    figures = dict(trained.figures) | candidates[trained.winner]
+    figures |= _proxy_figures(transactions, sample, trained) | _lifts(beaten)
     rows = dataset.modelled
     alone = leaks.separations(dataset.features.filter(pl.Series(rows)), dataset.bad[rows])
     judged = gates.judge(recipe, figures, alone, beaten, trained.attributes)
@@ -126,6 +156,8 @@ def _result(
         (*summary(transactions, sample, trained, figures, beaten), *gates.lines(judged)),
         judged,
         _used(sample, trained),
+        validated,
+        candidates,
     )
 
 
@@ -258,7 +290,7 @@ def _fairness(trained: Trained, seed: int) -> dict[str, Fairness]:
     dataset = trained.dataset
     scored = ~np.isnan(trained.probability)
     probability, bands = trained.probability[scored], trained.scorer.bands
-    approved = np.array(bands.assign(probability).decision) == "approve"
+    approved = np.array(strategy.decisions(dataset, trained.probability, bands))[scored] == "approve"
     prediction = (probability >= bands.threshold).astype(np.int8)
     judged = Judged(dataset.customers[scored], dataset.bad[scored], probability, approved, prediction)
     return {

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
+from sklearn import metrics as oracle
 
-from credit_model.reporting.plots import error_bars
+from credit_model.reporting.plots import confusion, error_bars, ks, lift, precision_recall
+from credit_model.training.gains import gains
 
 
 @given(cases=st.integers(1, 5000), share=st.floats(0, 1))
@@ -20,3 +23,36 @@ def test_error_bars_are_those_of_wilson() -> None:
     assert error_bars([0, 10], [10, 20])[:, 1] == pytest.approx(np.array([0.2007, 0.2007]), abs=1e-4)
     assert error_bars([0, 10], [10, 20])[:, 0] == pytest.approx(np.array([0, 0.2775]), abs=1e-4)
     assert error_bars([], []).shape == (2, 0)
+
+
+RANDOM = np.random.default_rng(8)
+PROBABILITY = RANDOM.beta(2, 5, 900).round(2)
+BAD = (RANDOM.random(900) < PROBABILITY).astype(np.int8)
+
+
+def test_precision_and_recall_are_those_of_scikit_learn() -> None:
+    (line, *_) = precision_recall(BAD, PROBABILITY).axes[0].lines
+    precision, recall, _ = oracle.precision_recall_curve(BAD, PROBABILITY, drop_intermediate=False)
+    drawn = np.asarray(line.get_xydata())
+    np.testing.assert_allclose(drawn[1:, 0], recall[-2::-1])
+    np.testing.assert_allclose(drawn[1:, 1], precision[-2::-1])
+
+
+def test_ks_is_drawn_where_scipy_finds_it() -> None:
+    figure = ks(BAD, PROBABILITY)
+    bads, goods = (np.asarray(line.get_ydata(), dtype=float) for line in figure.axes[0].lines)
+    assert (bads - goods).max() == pytest.approx(
+        ks_2samp(PROBABILITY[BAD == 1], PROBABILITY[BAD == 0]).statistic
+    )
+
+
+def test_the_confusion_matrix_is_that_of_scikit_learn() -> None:
+    counts = oracle.confusion_matrix(BAD, PROBABILITY >= 0.3).ravel().tolist()
+    texts = [text.get_text() for text in confusion(BAD, PROBABILITY, 0.3).axes[0].texts]
+    assert [int(text.splitlines()[0].replace(",", "")) for text in texts] == counts
+
+
+def test_the_bars_of_the_lift_are_those_of_the_table() -> None:
+    table = gains(BAD, PROBABILITY)
+    heights = [bar.get_height() for bar in lift(table).axes[0].patches]  # type: ignore[attr-defined]
+    assert heights == pytest.approx(table["lift"].to_list())

@@ -16,12 +16,13 @@ from credit_model.models.logistic import Linear, Term
 from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.contributions import CALIBRATION, SCHEMA, START, contributions_in_points
 from credit_model.scoring.policy import Bands
-from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.scale import Scale
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import batch
 from credit_model.serving.jobs import Job
 from credit_model.synthetic import generate
+from credit_model.training.fit_reasons import fit_reasons
+from credit_model.training.language import built_in
 from scorers import small_scorer
 
 AS_OF = datetime(2019, 2, 10)
@@ -47,7 +48,8 @@ def linear(*attributes: Attribute) -> Scorer:
         Calibrator("isotonic", knots=(-2.0, 0.0, 2.0), levels=(0.02, 0.2, 0.9)),
     )
     catalogue = Catalogue(60, attributes=attributes)
-    reasons = Reasons(tuple(catalogue.features[name].topic for name in names), 0.02)
+    goods = pl.DataFrame({name: [1.0, 3.0, 30.0] for name in names})
+    reasons = fit_reasons(catalogue, names, goods, built_in("en"), None, 0.02)
     return Scorer(catalogue, *parts, Scale(40, 500, 10), Bands(), reasons, "observed_default")
 
 

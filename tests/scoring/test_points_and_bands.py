@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,11 +11,20 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from credit_model.metrics import expected_cost
-from credit_model.reporting.tables import decision_table, points_table
+from credit_model.models.scorecard import Scorecard
+from credit_model.reporting.tables import decision_table
+from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.scale import Scale
-from credit_model.training.costs import cost_bands, cost_curve, cost_optimal_threshold, cost_threshold
+from credit_model.training.costs import (
+    approval_bands,
+    cost_bands,
+    cost_curve,
+    cost_optimal_threshold,
+    cost_threshold,
+)
 from credit_model.training.monotone_binning import fit_binnings
+from credit_model.training.whole_points import points_of_bins, rounded
 
 PROBABILITIES = st.floats(1e-6, 1 - 1e-6)
 SCALES = st.builds(Scale, st.floats(1, 100), st.floats(-1000, 1000), st.floats(0.1, 1000))
@@ -65,7 +75,7 @@ def test_a_stored_scale_is_the_same(scale: Scale) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"points_to_double_odds": 0}, {"base_odds": -1}, {"base_score": float("nan")}]
 )
-def test_a_scale_without_points_is_refused(wrong: dict[str, float]) -> None:
+def test_a_scale_without_points_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="positive"):
         Scale(**wrong)
 
@@ -226,19 +236,40 @@ def test_the_points_of_a_cases_bins_add_up_to_its_score(scale: Scale, seed: int,
     ).with_columns(age=pl.when(pl.col("age") > -1).then("age"))
     risk = 1 / (1 + np.exp(table["turnover"].to_numpy() - 1))
     binnings = fit_binnings(table, (rng.random(300) < risk).astype(int))
-    coefficients = {"turnover": -0.9, "age": -0.4, "shop": 0.2}
-    points = points_table(intercept, coefficients, binnings, scale)
+    weights = {"turnover": 0.9, "age": 0.4, "shop": 0.2}
+    card = Scorecard(tuple(binnings[name] for name in weights), tuple(weights.values()), intercept)
+    calibrator = Calibrator("sigmoid", slope=1.3, intercept=-0.2)
     total = np.zeros(300)
-    logit = np.full(300, intercept)
-    for feature, weight in coefficients.items():
-        rows = points.filter(pl.col("feature") == feature)
-        total += rows["points"].to_numpy()[binnings[feature].index(table[feature])]
-        logit += weight * binnings[feature].woe(table[feature])
-    np.testing.assert_allclose(total, scale.score(1 / (1 + np.exp(-logit))), rtol=1e-6, atol=1e-6)
+    for binning, points in zip(card.binnings, points_of_bins(card, calibrator, scale), strict=True):
+        total += points[binning.index(table[binning.feature])]
+    score = scale.score(calibrator.probability(card.margin(table)))
+    np.testing.assert_allclose(total, score, rtol=1e-6, atol=1e-6)
 
 
-def test_a_points_table_names_what_it_lacks() -> None:
-    with pytest.raises(ValueError, match="no binning of age"):
-        points_table(0, {"age": -1}, {}, Scale())
-    with pytest.raises(ValueError, match="every coefficient"):
-        points_table(0, {}, {}, Scale())
+@given(st.integers(0, 500), st.floats(5, 80))
+@settings(max_examples=25, deadline=None)
+def test_whole_points_add_up_to_the_score_exactly(seed: int, doubling: float) -> None:
+    rng = np.random.default_rng(seed)
+    table = pl.DataFrame({"age": rng.normal(size=300), "shop": rng.choice(["a", "b"], 300)})
+    risk = 1 / (1 + np.exp(table["age"].to_numpy()))
+    binnings = fit_binnings(table, (rng.random(300) < risk).astype(int))
+    exact = Scorecard(tuple(binnings.values()), (0.9, 0.5), 0.3)
+    calibrator, scale = Calibrator("sigmoid", slope=0.8), Scale(doubling, whole=True)
+    card = rounded(exact, calibrator, scale)
+    total = np.zeros(300)
+    for binning, points in zip(card.binnings, points_of_bins(card, calibrator, scale), strict=True):
+        assert (points == np.round(points)).all()
+        total += points[binning.index(table[binning.feature])]
+    assert (scale.score(calibrator.probability(card.margin(table))) == total).all()
+    assert np.abs(total - Scale(doubling).score(calibrator.probability(exact.margin(table)))).max() <= 1
+    margin, contributions = card.margin_and_contributions(table)
+    np.testing.assert_allclose(card.neutral + contributions.sum(axis=1), margin)
+
+
+@given(INSIDE, st.floats(0.05, 0.95))
+def test_bands_of_an_approve_limit_are_those_of_the_costs_that_give_it(limit: float, review: float) -> None:
+    bands = approval_bands(limit, review)
+    assert bands.limits[0] == limit
+    assert bands.threshold >= limit
+    if limit / review < (1 + limit) / 2:
+        assert bands.limits == pytest.approx(cost_bands(bands.threshold, review).limits)

@@ -236,6 +236,29 @@ def test_what_is_found_out_from_the_data_is_called_auto() -> None:
     ]
 
 
+@pytest.mark.parametrize("target", ["approval_rate", "bad_rate"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("bands", "low:0.1:approve,high:review"),
+        ("threshold", "0.2"),
+        ("cost_false_negative", "5"),
+        ("cost_false_positive", "2"),
+    ],
+)
+def test_bands_follow_from_one_thing(target: str, name: str, text: str) -> None:
+    assert getattr(resolve("train", {target: "0.4"}), target) == 0.4
+    with pytest.raises(
+        ValueError, match=f"{target}: it sets the bands, and so does {name}; give one of them"
+    ):
+        resolve("train", {target: "0.4", name: text})
+
+
+def test_one_business_target_is_enough() -> None:
+    with pytest.raises(ValueError, match="approval_rate: it sets the bands, and so does bad_rate"):
+        resolve("train", {"approval_rate": "0.4", "bad_rate": "0.05"})
+
+
 def test_every_parameter_belongs_to_a_command() -> None:
     taken = {name for command in COMMANDS for name in parameters(command)}
     assert taken == {field.name for field in fields(Settings)}

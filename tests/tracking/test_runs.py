@@ -2,15 +2,20 @@
 
 import html
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import polars as pl
 import pytest
 from mlflow import MlflowClient
 
+from credit_model.scoring.scorer import Scorer
 from credit_model.tracking.runs import CARRIED
 from credit_model.training.candidates import CANDIDATES
+from credit_model.training.validation import Validation
 from processes import ROOT, TrainedModel, run
 
 pytestmark = pytest.mark.slow
@@ -62,6 +67,63 @@ def test_every_candidate_is_a_nested_run_with_its_folds(client: MlflowClient, ru
         assert len(folds) >= 5
         assert sum(folds) / len(folds) == pytest.approx(one.data.metrics["cv_auc_mean"])
     assert sum(one.data.params["chosen"] == "True" for one in nested) == 1
+
+
+def test_a_candidates_metrics_have_the_names_of_the_winners(client: MlflowClient, run_id: str) -> None:
+    run = client.get_run(run_id)
+    nested = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'")
+    winner = run.data.params["used_candidate"]
+    for one in nested:
+        own = {
+            n: v
+            for n, v in one.data.metrics.items()
+            if n.startswith(("test_", "compared_")) and n != "test_auc"
+        }
+        assert {"test_roc_auc", "test_brier", "test_expected_cost", "compared_roc_auc", "compared_ks"} <= set(
+            own
+        )
+        assert set(own) <= set(run.data.metrics)
+        assert own["test_decisions"] == run.data.metrics["test_decisions"]
+        if one.data.params["candidate"] == winner:
+            assert own.items() <= run.data.metrics.items()
+            assert one.data.metrics["grouped_roc_auc"] == run.data.metrics["grouped_roc_auc"]
+        else:
+            assert own["test_roc_auc"] == one.data.metrics["test_auc"]
+
+
+def test_the_primary_scorecard_beside_the_winner_answers(
+    kept: Path, client: MlflowClient, run_id: str
+) -> None:
+    document = html.unescape((kept / "run" / "model_document.html").read_text())
+    if client.get_run(run_id).data.params["used_candidate"] == "scorecard":
+        assert "The scorecard is the winner" in document
+        return
+    (uri,) = set(re.findall(r"to load or serve: (models:/[\w-]+)", document))
+    rows = pd.DataFrame({"CustomerId": ["a"], "TransactionStartTime": ["2019-01-20"], "Amount": [100.0]})
+    folder = Path(mlflow.artifacts.download_artifacts(uri))
+    scorer = Scorer.load(next(folder.rglob("scorer.json")).parent)
+    assert scorer.classifier.kind == "scorecard"
+    answer = mlflow.pyfunc.load_model(uri).predict(rows, params={"as_of": "2019-02-01T00:00:00Z"})
+    assert answer["status"].to_list() == ["scored"]
+    assert answer["model_version"].to_list() == [scorer.version]
+    registered = client.search_model_versions("name = 'credit-risk'")
+    assert uri not in {version.source for version in registered}
+
+
+def test_annex_iv_lies_beside_the_document(kept: Path) -> None:
+    plain = json.loads((kept / "run" / "annex_iv.json").read_text())
+    assert list(plain["points"]) == [str(number) for number in range(1, 10)]
+
+
+def test_the_tables_of_the_validation_are_kept_whole(kept: Path) -> None:
+    folder = kept / "run" / "validation"
+    assert {path.stem for path in folder.iterdir()} == {field.name for field in fields(Validation)}
+    population = pl.read_csv(folder / "population.csv")
+    training = pl.read_parquet(kept / "run" / "training_table.parquet")
+    counts = dict(population.iter_rows())
+    assert (
+        counts["labelled decisions"] + counts["decisions whose transactions are at fault"] == training.height
+    )
 
 
 def test_what_is_kept(kept: Path, client: MlflowClient, run_id: str) -> None:

@@ -134,6 +134,14 @@ def test_periods_are_days_while_they_are_few_else_months_and_add_up(moments: int
     assert table["bads"].sum() == prepared.bad.sum()
 
 
+def test_weeks_are_shown_where_the_decisions_span_too_few_months() -> None:
+    prepared, probability = judged(days=40)
+    table = by_period(prepared, probability)
+    weeks = prepared.decisions["as_of"].dt.strftime("%G-W%V").value_counts().sort("as_of")
+    assert table["period"].to_list() == weeks["as_of"].to_list()
+    assert table["decisions"].to_list() == weeks["count"].to_list()
+
+
 def test_a_period_with_few_bads_has_no_auc() -> None:
     prepared, probability = judged(200, 2)
     first = prepared.decisions["as_of"] == START

@@ -1,0 +1,105 @@
+"""The scorecard, and the coefficients of a linear winner, in a section of the model document."""
+
+from collections.abc import Mapping
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from credit_model.models.logistic import Linear
+from credit_model.reporting import captions, tables
+from credit_model.reporting.page import Block, Note, Picture, Section, Table
+from credit_model.training.cross_validation import PRIMARY
+from credit_model.training.monotone_binning import DEFAULT_RULES
+from credit_model.training.whole_points import MOST_DIFFERENCE
+from credit_model.training.workflow import TrainingResult
+
+MOST_TERMS = 20
+_EVIDENCE = (
+    "WoE is ln(share of all goods in the bin / share of all bads in the bin), positive is safer, with {smoothing:g} cases at the "
+    "base rate added to every bin. Missing values have a WoE of their own where at least {least} cases lack a value and differ "
+    "significantly from the rest, else 0; levels that training did not see have 0. From bin to bin, missing values apart, the "
+    "bad rate only rises or only falls. IV is the information value; CSI the stability index of the bins from the training to "
+    "the test part."
+)
+
+
+def scorecard(result: TrainingResult, pictures: Mapping[str, Figure], uri: str | None = None) -> Section:
+    """Section on the interpretable primary scorecard, and on the coefficients of the winner where it is linear.
+
+    Args:
+        result: result of the training.
+        pictures: by file name.
+        uri: where the primary can be loaded from; None where it is the winner, or was not kept.
+    """
+    whose = captions.primary(result.trained)
+    evidence = _EVIDENCE.format(smoothing=DEFAULT_RULES.smoothing, least=DEFAULT_RULES.min_cases)
+    blocks: list[Block] = [*_kept(result, uri), _scale(result), *_whole(result), evidence]
+    blocks.append(Table(tables.characteristics(result), f"Characteristics: {whose}"))
+    names = [binning.feature for binning in result.trained.scorecard.binnings]
+    blocks += [
+        Table(table, f"Bins of {name}: {whose}")
+        for name, table in zip(names, tables.binnings(result), strict=True)
+    ]
+    shown = "Bars of the weight of evidence, bin by bin"
+    blocks.append(
+        Picture(pictures["binnings.png"], f"Weight of evidence, at most 12 characteristics: {whose}", shown)
+    )
+    return Section("Scorecard", [*blocks, *_coefficients(result)])
+
+
+def _kept(result: TrainingResult, uri: str | None) -> list[str]:
+    """Where the primary is, if it is not the model that this document is about."""
+    if result.trained.winner == PRIMARY:
+        return ["The scorecard is the winner: what follows is the served model itself."]
+    said = f"The scorecard is not served; the winner is {result.trained.winner}. It is the interpretable model beside it"
+    kept = f", and kept with the run, to load or serve: {uri}" if uri else ""
+    return [f"{said}{kept}."]
+
+
+def _scale(result: TrainingResult) -> str:
+    scale = result.sample.recipe.scale
+    return (
+        f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
+        "double the odds. The points of a case's bins add up to its score by the scorecard; the weight is the log-odds of good "
+        "per unit of WoE, before calibration."
+    )
+
+
+def _whole(result: TrainingResult) -> list[Block]:
+    """What rounding the points changed."""
+    check = result.whole_points
+    if check is None:
+        return []
+    kind = "note" if check.ranks_alike else "warning"
+    limit = f"The AUC may differ by {MOST_DIFFERENCE:g}. Figures out of fold and of the test part are those of exact points."
+    return [Note(f"{check.sentence[:1].upper()}{check.sentence[1:]}. {limit}", kind)]
+
+
+def _coefficients(result: TrainingResult) -> list[Block]:
+    """The coefficients of a logistic winner; those of a scorecard are its weights."""
+    trained, model = result.trained, result.trained.scorer.classifier
+    if trained.winner == PRIMARY:
+        return []
+    if not isinstance(model, Linear):
+        said = f"The winner, {trained.winner}, is not linear and has no coefficients"
+        return [f"{said}; Sensitivity and Reasons show what its inputs do."]
+    caption = (
+        f"Coefficients, log-odds of bad: {captions.fitted(trained)}. The {MOST_TERMS} features of widest effect, at the lowest "
+        "and the highest knot; all of them, knot by knot, in coefficients.csv"
+    )
+    return [Table(_widest(tables.coefficients(model)), caption)]
+
+
+def _widest(coefficients: pl.DataFrame) -> pl.DataFrame:
+    """The features whose effects differ most, each with its ends and what a missing value adds."""
+    value, effect = pl.col("value"), pl.col("log_odds")
+    told = value != "missing"
+    table = coefficients.group_by("feature", maintain_order=True).agg(
+        value.filter(told).first().alias("from"),
+        effect.filter(told).first().alias("log_odds_there"),
+        value.filter(told).last().alias("to"),
+        effect.filter(told).last().alias("log_odds_at_end"),
+        effect.filter(~told).first().alias("missing"),
+        (effect.max() - effect.min()).alias("width"),
+    )
+    return table.sort("width", descending=True, maintain_order=True).head(MOST_TERMS).drop("width")
