@@ -15,6 +15,8 @@ from processes import ROOT, TrainedModel, make_champion, run
 LONGEST = ("test_documents.py", "test_identity.py", "test_train.py", "test_container.py")
 
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+# A JVM of some seconds does not earn back what its second compiler and parallel collectors take.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("desk"), derandomize=True, print_blob=True)

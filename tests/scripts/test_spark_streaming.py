@@ -18,7 +18,6 @@ pytestmark = pytest.mark.slow
 
 AS_OF = "2019-02-13T00:00:00Z"
 COMMAND = command("'local[*]' scripts/stream_scoring.py")
-FEW_TASKS = "spark.sql.shuffle.partitions 4\nspark.ui.enabled false\n"
 
 
 @pytest.fixture
@@ -27,7 +26,6 @@ def folder(trained_model: TrainedModel, tmp_path: Path) -> Path:
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
     (tmp_path / "transactions.parquet").symlink_to(trained_model.transactions)
     (tmp_path / "asked").mkdir()
-    (tmp_path / "spark-defaults.conf").write_text(FEW_TASKS)
     return tmp_path
 
 
@@ -35,7 +33,6 @@ def stream(folder: Path, trained_model: TrainedModel, more: str = "") -> str:
     """Run the command of docs/spark.md; returns what it printed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": programs, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
-    own["SPARK_CONF_DIR"] = str(folder)
     done = execute(["bash", "-ec", COMMAND.rstrip() + more], trained_model.environment | own, folder, 600)
     assert done.returncode == 0, done.stderr
     return done.stdout
