@@ -12,6 +12,8 @@ from environments import ROOT, activated, install, run
 
 EXTRAS = "dev,train,spark"
 STYLE = (("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",))
+# A worker takes whole files, whose tests share servers, in the order of tests/conftest.py.
+WORKERS = ("-n", "2", "--dist=loadfile", "--no-loadscope-reorder")
 JAVA = "Java 17 or newer, for the tests of Spark (apt-get install openjdk-17-jre-headless, or brew install openjdk@17)"
 OPENMP = "OpenMP's library, for the tests of LightGBM (apt-get install libgomp1, or brew install libomp)"
 
@@ -32,7 +34,7 @@ def main() -> int:
     python = install(own.venv.resolve(), EXTRAS, lowest=own.lowest)
     style = () if own.lowest else STYLE
     commands = [[str(python.parent / program), *words] for program, *words in style]
-    commands.append([str(python), "-m", "pytest", "-n", "2", *pytest_options])
+    commands.append([str(python), "-m", "pytest", *WORKERS, *pytest_options])
     environment = activated(python)
     codes = {" ".join(command): run(command, environment) for command in commands}
     failed = [name for name, code in codes.items() if code]

@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 
 from credit_model.data.decisions import Attribute
+from credit_model.data.transactions import REQUIRED
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.topics import TOPICS
 from credit_model.settings.settings import COMMANDS
@@ -120,8 +121,11 @@ def test_what_stands_in_is_there(test: str) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cloned(tmp_path_factory.mktemp("clone") / "project")
+
+
+def cloned(folder: Path) -> Path:
     """A copy of what git would clone, without what a desk leaves in the folder."""
-    folder = tmp_path_factory.mktemp("clone") / "project"
     ignored = shutil.ignore_patterns(
         ".*", "__pycache__", "mlruns", "mlartifacts", "*.db", "tests", "*.egg-info"
     )
@@ -172,13 +176,20 @@ def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_the_first_command_ends_in_a_decision(
-    project: Path, environment: dict[str, str], tmp_path: Path
-) -> None:
-    """From the bare interpreter: the environment, training, serving, one scored request."""
+def test_the_first_command_ends_in_a_decision(environment: dict[str, str], tmp_path: Path) -> None:
+    """From the bare interpreter: the environment, training, serving, one scored request.
+
+    One candidate is trained; ``test_every_command_runs`` trains them all, on the same transactions.
+    """
+    project = cloned(tmp_path / "project")
+    entries = (project / "MLproject").read_text()
+    unset = 'candidate: { type: string, default: "" }'
+    assert unset in entries
+    (project / "MLproject").write_text(
+        entries.replace(unset, "candidate: { type: string, default: scorecard }")
+    )
     first = [sys.executable, "scripts/quickstart.py", "--venv", str(tmp_path / "venv")]
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    done = execute(first, environment | store, project)
+    done = execute(first, environment, project)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout[done.stdout.rindex('{\n  "predictions"') :])["predictions"]
     assert [one["status"] for one in answer] == ["scored"]
@@ -187,7 +198,7 @@ def test_the_first_command_ends_in_a_decision(
 @pytest.mark.slow
 def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """The command that names files of the reader's own, with such files."""
-    table = generate.transactions(customers=300, seed=4)
+    table = generate.transactions(customers=300, seed=4).select(*REQUIRED, "ProductCategory")
     table.write_csv(project / "mine.csv")
     people = table["CustomerId"].unique().sort()
     lot = np.random.default_rng(1)
@@ -199,7 +210,8 @@ def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, 
     )
     loans.write_csv(project / "loans.csv")
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    done = execute(["bash", "-ec", command("outcomes=loans.csv")], environment | store, project)
+    script = f"{command('outcomes=loans.csv').strip()} -P candidate=scorecard"
+    done = execute(["bash", "-ec", script], environment | store, project)
     assert done.returncode == 0, done.stderr
     assert "label: observed defaults" in done.stdout + done.stderr
 
@@ -207,12 +219,10 @@ def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, 
 @pytest.mark.slow
 def test_train_under_uv(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """``mlflow run`` makes its own environment from conda.yaml."""
-    small = str(tmp_path / "small.parquet")
-    generate = [sys.executable, "-m", "credit_model", "generate", "--customers", "300", "--output", small]
-    made = execute(generate, environment, project, 300)
-    assert made.returncode == 0, made.stderr
-    script = command("--env-manager uv").strip()
+    small = tmp_path / "small.parquet"
+    generate.transactions(customers=300).write_parquet(small)
+    script = f"{command('--env-manager uv').strip()} -P transactions={small} -P candidate=scorecard"
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    done = execute(["bash", "-ec", f"{script} -P transactions={small}"], environment | store, project)
+    done = execute(["bash", "-ec", script], environment | store, project)
     assert done.returncode == 0, done.stderr
     assert "registered as credit-risk version 1" in done.stdout + done.stderr

@@ -21,6 +21,7 @@ from credit_model.models.binning import Binning, as_numbers
 SAME_VALUE = 1e-9
 NEAR_ZERO = 1e-12
 INDEPENDENT_CUTS = 20
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -135,23 +136,44 @@ def _tree_cuts(cells: CellCounts, direction: int, possible: float, rules: Binnin
     smallest = max(rules.min_cases, rules.min_share * total)
     if count < 2 or total < 2 * smallest:
         return np.empty(0, dtype=np.intp)
+    least = rules.least_gain(possible)
+    if _best_gain(cells, direction, smallest) < least - ROUNDING:
+        return np.empty(0, dtype=np.intp)
     tree = DecisionTreeClassifier(
         criterion="log_loss",
         max_leaf_nodes=rules.max_bins,
         min_weight_fraction_leaf=smallest / total,
-        min_impurity_decrease=rules.least_gain(possible) / (2 * np.log(2) * total),
+        min_impurity_decrease=least / (2 * np.log(2) * total),
         monotonic_cst=[direction],
         random_state=0,
     )
     weights = np.concatenate([cells.goods, cells.bads])
-    tree.fit(np.tile(np.arange(count), 2)[:, None], np.repeat([0, 1], count), sample_weight=weights)
+    positions = np.tile(np.arange(count, dtype=np.float32), 2)[:, None]
+    tree.fit(positions, np.repeat([0.0, 1.0], count), sample_weight=weights, check_input=False)
     thresholds = tree.tree_.threshold[tree.tree_.feature >= 0]
     return np.sort(np.floor(thresholds).astype(np.intp) + 1)
 
 
+def _best_gain(cells: CellCounts, direction: int, smallest: float) -> float:
+    """The largest likelihood ratio of one cut along the direction: most features are noise, and need no tree."""
+    goods, bads = cells.goods.cumsum(), cells.bads.cumsum()
+    before, after = (goods[:-1], bads[:-1]), (goods[-1] - goods[:-1], bads[-1] - bads[:-1])
+    along = direction * (after[1] * before[0] - before[1] * after[0]) > 0
+    enough = np.minimum(sum(before), sum(after)) >= smallest - ROUNDING
+    gain = sum((*_log_likelihoods(*before), *_log_likelihoods(*after)))
+    best = float(np.max(gain, initial=-np.inf, where=along & enough))
+    return 2 * (best - _log_likelihood(goods[-1:], bads[-1:]))
+
+
 def _log_likelihood(goods: FloatArray, bads: FloatArray) -> float:
+    return float(sum(part.sum() for part in _log_likelihoods(goods, bads)))
+
+
+def _log_likelihoods(goods: FloatArray, bads: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of the goods and of the bads of each cell with a bad rate of its own, shape (cells,) each."""
     count = np.maximum(goods + bads, 1)
-    return float(sum((part * np.log(np.maximum(part, 1) / count)).sum() for part in (goods, bads)))
+    good, bad = (part * np.log(np.maximum(part, 1) / count) for part in (goods, bads))
+    return good, bad
 
 
 DEFAULT_RULES = BinningRules()

@@ -61,6 +61,17 @@ def test_index_is_the_interval_and_woe_is_its_evidence(seed: int, numbers: list[
     assert binning.woe(column).tolist() == [binning.evidence[i] for i in expected]
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.2, 0.4, 2.0])
+@pytest.mark.parametrize("direction", [1, -1])
+def test_what_grows_no_tree_would_not_have_been_cut(
+    monkeypatch: pytest.MonkeyPatch, direction: int, slope: float
+) -> None:
+    numbers = [risky_number(seed, slope=slope) for seed in range(20)]
+    found = [fit_binning(*number, direction) for number in numbers]
+    monkeypatch.setattr("credit_model.training.monotone_binning.ROUNDING", np.inf)  # every tree is grown
+    assert [fit_binning(*number, direction) for number in numbers] == found
+
+
 @given(
     seed=SEEDS,
     texts=st.lists(st.one_of(st.none(), st.text(max_size=3), st.sampled_from("abcdef")), max_size=40),

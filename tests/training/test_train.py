@@ -1,8 +1,6 @@
 """Canaries and laws of a training: leaks are found, chance stays chance, one seed gives one model."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +15,7 @@ from sklearn import metrics as oracle
 
 from applications import ATTRIBUTES, applications
 from credit_model import metrics
-from credit_model.data.transactions import SCHEMA, Tidy, tidy_table
+from credit_model.data.transactions import REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.reporting import tables
 from credit_model.serving.batch import score_tables
 from credit_model.settings.kinds import Levels
@@ -26,13 +24,13 @@ from credit_model.synthetic import generate
 from credit_model.training import evaluation, gates, train, workflow
 from credit_model.training.baselines import Baseline, baselines
 from credit_model.training.calibration import cross_fitted
-from credit_model.training.candidates import CANDIDATES, best_point
+from credit_model.training.candidates import best_point
 from credit_model.training.cross_validation import Cases, cross_validated
 from credit_model.training.dataset import Dataset, build_dataset
 from credit_model.training.sample import Recipe, observed_sample, proxy_sample
 from credit_model.training.train import Trained
 from credit_model.training.yardstick import YARDSTICK
-from processes import ROOT
+from processes import ROOT, run
 
 NONE = tidy_table(pl.DataFrame(schema=SCHEMA))
 
@@ -177,32 +175,25 @@ def test_the_calibrator_of_a_probability_out_of_fold_had_not_seen_it() -> None:
 
 def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from credit_model.settings.settings import Settings;"
-        "from credit_model.training import workflow;"
-        "outcome = workflow.run(Settings(transactions=sys.argv[1], candidate=sys.argv[2]));"
-        "print(outcome.trained.scorer.save(Path(sys.argv[3])), outcome.trained.figures['grouped_roc_auc'])"
+        "import sys; from pathlib import Path; from credit_model.settings.settings import Settings\n"
+        "from credit_model.training import workflow\n"
+        "for candidate in ('logistic', 'forest'):\n"
+        "    outcome = workflow.run(Settings(transactions='t.parquet', candidate=candidate))\n"
+        "    version = outcome.trained.scorer.save(Path(sys.argv[1]) / candidate)\n"
+        "    print(candidate, version, outcome.trained.figures['grouped_roc_auc'])\n"
     )
-    generate.transactions(customers=200, seed=5).write_parquet(tmp_path / "t.parquet")
-    for candidate in ("logistic", "forest"):
-        printed = []
-        for threads in ("1", "2"):
-            environment = os.environ | dict.fromkeys(
-                ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads
-            )
-            command = [
-                sys.executable,
-                "-c",
-                script,
-                "t.parquet",
-                candidate,
-                str(tmp_path / candidate / threads),
-            ]
-            environment["PYTHONPATH"] = str(ROOT)
-            done = subprocess.run(
-                command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
-            )
-            printed.append(done.stdout)
-        assert printed[0] == printed[1]
+    table = generate.transactions(customers=200, seed=5).select(*REQUIRED, "ProductCategory")
+    table.write_parquet(tmp_path / "t.parquet")
+    printed = []
+    for threads in ("1", "2"):
+        environment = os.environ | dict.fromkeys(
+            ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads
+        )
+        done = run(["-c", script, threads], environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
+    assert [line.split()[0] for line in printed[0].splitlines()] == ["logistic", "forest"]
 
 
 def test_the_points_of_a_cases_bins_add_up_to_its_score() -> None:
@@ -311,10 +302,13 @@ def test_a_model_that_is_recency_does_not_beat_recency() -> None:
     assert any("not clearly better than recency alone" in reason for reason in reasons)
 
 
-def test_a_search_chooses_on_folds_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {name: CANDIDATES[name] for name in ("scorecard", YARDSTICK)}
-    monkeypatch.setattr("credit_model.training.cross_validation.CANDIDATES", few)
-    trained, _ = trained_on(Settings(candidate="scorecard", search="random"))
+def test_a_search_chooses_on_folds_of_its_own() -> None:
+    sample = observed_sample(
+        Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard", search="random"),
+        outcomes_of(400),
+    )
+    prepared = build_dataset(NONE, sample.decisions, sample.recipe)
+    trained = train.train(prepared, prepared, sample.recipe)
     assert trained.trials[YARDSTICK] == (), "it has nothing to search"
     trials = trained.trials["scorecard"]
     assert len(trials) == 12
