@@ -36,6 +36,34 @@ TOPICS: Mapping[str, tuple[str, str]] = {
     RELATIVE: ("R24", "your transactions and balance against what you stated in your application"),
 }
 
+_INFLUENCED = frozenset(
+    {
+        *(
+            "recency",
+            "frequency",
+            "amount",
+            "trend",
+            "credits",
+            "balance",
+            "regularity",
+            "affordability",
+            "cycle",
+        ),
+        *("spending", "net", "spending trend", "credit trend", "growth"),
+        *(f"{APPLICATION}{name}" for name in ("loan_amount", "loan_days")),
+    }
+)
+
+
+def influenced(topic: str) -> bool:
+    """Whether a customer can influence what a topic is about, by using, paying or asking otherwise.
+
+    Example:
+        >>> influenced("recency"), influenced("tenure"), influenced("application: loan_amount"), influenced("application: age")
+        (True, False, True, False)
+    """
+    return topic in _INFLUENCED
+
 
 def code(topic: str) -> str:
     """The code of a topic; one that training learned has its name in it.

@@ -22,8 +22,9 @@ from credit_model.features.plan import FeaturePlan
 from credit_model.models.classifier import Classifier
 from credit_model.models.load import load_classifier
 from credit_model.scoring.calibrator import Calibrator
+from credit_model.scoring.changes import DTYPE, Changes
 from credit_model.scoring.policy import Bands
-from credit_model.scoring.reasons import Reasons
+from credit_model.scoring.reasons import FIELDS, Reasons
 from credit_model.scoring.reference import Reference
 from credit_model.scoring.scale import Scale
 
@@ -45,6 +46,7 @@ ANSWER: dict[str, pl.DataType] = {
     "target": pl.String(),
     "model_version": pl.String(),
 }
+WHAT_WOULD_HELP = "what_would_help"  # null unless asked for
 BALANCE_BASIS = "balance_basis"  # of the models that read a balance: what it was counted from
 BALANCE_COLUMN, STATED, GIVEN_ROWS = "balance_column", "opening_balance", "given_rows"
 
@@ -102,25 +104,31 @@ class Scorer:
     reference: Reference | None = None
     version: str = ""
 
-    def answer(self, transactions: Tidy, decisions: Decisions) -> pl.DataFrame:
+    def answer(
+        self, transactions: Tidy, decisions: Decisions, *, what_would_help: bool = False
+    ) -> pl.DataFrame:
         """Score decisions by the transactions in their observation windows.
 
         Args:
             transactions: tidy transactions.
             decisions: the decisions, with the catalogue's attributes.
+            what_would_help: whether to look for the changes that reach the next safer band.
 
         Returns:
             One row per decision, in order, with the columns of ``answer_schema``. Faulty data make a decision ``invalid``;
             they raise nothing.
         """
-        return self.answer_history(self.history(transactions, decisions), decisions)
+        past = self.history(transactions, decisions)
+        return self.answer_history(past, decisions, what_would_help=what_would_help)
 
     def history(self, transactions: Tidy, decisions: Decisions) -> History:
         """The transactions in the observation window of each decision, and what is wrong with them."""
         days, opening = self.catalogue.history_days, self.plan.needs_opening
         return history(transactions, decisions.frame, days, self.currency, opening=opening)
 
-    def answer_history(self, history: History, decisions: Decisions) -> pl.DataFrame:
+    def answer_history(
+        self, history: History, decisions: Decisions, *, what_would_help: bool = False
+    ) -> pl.DataFrame:
         """Score decisions by their history: one row per decision, in order, with the columns of ``answer_schema``."""
         features = self.plan.compute(history.frame, decisions.frame)
         message = _messages(history, decisions)
@@ -128,7 +136,8 @@ class Scorer:
         count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
         status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
         probability, reasons = self._probability_and_reasons(features, status)
-        return self._table(decisions.frame, status, message, count, probability, reasons)
+        helps = self._changes(features, status, probability) if what_would_help else None
+        return self._table(decisions.frame, status, message, count, probability, reasons, helps)
 
     @cached_property
     def plan(self) -> FeaturePlan:
@@ -142,6 +151,8 @@ class Scorer:
         Reasons of a model of format 1 have fewer fields.
         """
         own = {"reasons": self.reasons.dtype}
+        if self.tells_changes:
+            own[WHAT_WOULD_HELP] = DTYPE
         return ANSWER | own | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
 
     def balance_basis(self, *, opening_stated: bool) -> str:
@@ -154,6 +165,25 @@ class Scorer:
     def points_per_unit(self) -> float:
         """Points that a unit of the margin takes off the score; before the calibration where that is isotonic, and so bent."""
         return self.scale.points_to_double_odds / log(2) * self.calibrator.slope
+
+    @property
+    def tells_changes(self) -> bool:
+        """Whether answers have the field ``what_would_help``: models of format 1 do not."""
+        return self.reasons.fields == FIELDS
+
+    @cached_property
+    def changes(self) -> Changes:
+        """What can be tried to reach the next safer band."""
+        inputs = {} if self.reference is None else self.reference.inputs
+        return Changes(self.classifier, self.calibrator, self.bands, self.reasons, inputs)
+
+    def _changes(self, features: pl.DataFrame, status: np.ndarray, probability: np.ndarray) -> pl.Series:
+        scored = np.flatnonzero(status == "scored")
+        found: list[list[dict[str, Any]]] = [[] for _ in status]
+        told = self.changes.smallest(features[scored], probability[scored])
+        for row, changes in zip(scored.tolist(), told, strict=True):
+            found[row] = changes
+        return pl.Series(WHAT_WOULD_HELP, found, dtype=DTYPE)
 
     @property
     def scalars(self) -> tuple[Attribute, ...]:
@@ -199,6 +229,7 @@ class Scorer:
         count: np.ndarray,
         probability: np.ndarray,
         reasons: pl.Series,
+        helps: pl.Series | None,
     ) -> pl.DataFrame:
         bands = self.bands.assign(probability)
         judged = status == "scored"
@@ -217,6 +248,8 @@ class Scorer:
             "target": [self.target] * len(status),
             "model_version": [self.version] * len(status),
         }
+        if self.tells_changes:
+            columns[WHAT_WOULD_HELP] = [None] * len(status) if helps is None else helps
         if self.plan.needs_balance:
             columns[BALANCE_BASIS] = self._balance_bases(decisions, pl.Series(judged))
         return pl.DataFrame(columns, schema=self.answer_schema)

@@ -34,6 +34,7 @@ class Input:
         style: how its numbers are shown.
         sentences: by side (``high``, ``low``, ``missing`` or ``is``), the parts of a sentence between which the value stands.
             ``is`` is said of a text that is none of the typical levels, and of any number where it is typically absent.
+            ``change`` says what a number would have to be.
 
     Example:
         >>> parts = ("You were last here ", " days ago; good customers 1 to 9.")

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -56,10 +57,12 @@ def _judged(scorer: Scorer, decisions: pl.DataFrame, as_of: datetime) -> Decisio
     return read_decisions(columns, decisions.height, scorer.scalars, as_of)
 
 
-def _answers(scorer: Scorer, history: History, judged: Decisions) -> pl.DataFrame:
-    threads = pl.thread_pool_size()
+def _answers(
+    scorer: Scorer, history: History, judged: Decisions, *, what_would_help: bool = False
+) -> pl.DataFrame:
+    threads, answer = pl.thread_pool_size(), partial(scorer.answer_history, what_would_help=what_would_help)
     with ThreadPoolExecutor(threads) as pool:
-        answers = pool.map(lambda part: scorer.answer_history(*part), _parts(history, judged, threads))
+        answers = pool.map(lambda part: answer(*part), _parts(history, judged, threads))
         return pl.concat([pl.DataFrame(schema=scorer.answer_schema), *answers])
 
 
@@ -126,7 +129,7 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
             mine, name = asked.filter(place == number), f"{number:06}.parquet"
             judged = _judged(scorer, mine.drop(_PLACE), job.moment)
             history = scorer.history(tidy_table(table), judged)
-            answer = _answers(scorer, history, judged)
+            answer = _answers(scorer, history, judged, what_would_help=job.what_would_help)
             _keep(answer.with_columns(mine[_PLACE]), answers / name)
             if job.explain is not None:
                 rows = contributions_in_points(scorer, history, judged, answer)

@@ -21,7 +21,7 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 
 from credit_model.data.iso_time import read_iso
 from credit_model.data.transactions import COLUMNS
-from credit_model.scoring.scorer import Scorer
+from credit_model.scoring.scorer import WHAT_WOULD_HELP, Scorer
 from credit_model.serving.fast.answer import short_way
 from credit_model.serving.request import UnreadableRequestError, read_request
 
@@ -76,17 +76,22 @@ class CreditModel(PythonModel):
         try:
             as_of = _moment(params.get("as_of"))
             arrays_only = bool(params.get("one_row_per_decision")) or _in_spark_task()
-            return to_pandas(self._answers(model_input, as_of, arrays_only=arrays_only), self.fields)
+            helps = bool(params.get(WHAT_WOULD_HELP))
+            answers = self._answers(model_input, as_of, arrays_only=arrays_only, what_would_help=helps)
+            return to_pandas(answers, self.fields)
         except UnreadableRequestError as refusal:
             raise RefusedRequestError(str(refusal)) from None
 
-    def _answers(self, table: pd.DataFrame, as_of: datetime, *, arrays_only: bool) -> dict[str, list[Any]]:
-        if self.short_way and not (arrays_only and len(table) > 1):
+    def _answers(
+        self, table: pd.DataFrame, as_of: datetime, *, arrays_only: bool, what_would_help: bool
+    ) -> dict[str, list[Any]]:
+        if self.short_way and not what_would_help and not (arrays_only and len(table) > 1):
             plain = self.short_way.answer(table, as_of)
             if plain is not None:
                 return {name: [cell] for name, cell in plain.items()}
         request = read_request(table, as_of, self.scorer.scalars, arrays_only=arrays_only)
-        answer = self.scorer.answer(request.transactions, request.decisions)
+        asked = request.transactions, request.decisions
+        answer = self.scorer.answer(*asked, what_would_help=what_would_help and self.scorer.tells_changes)
         return answer.to_dict(as_series=False)
 
 
@@ -113,7 +118,8 @@ def signature(scorer: Scorer) -> ModelSignature:
     outputs = Schema([ColSpec(_output_type(kind), name=name) for name, kind in scorer.answer_schema.items()])
     as_of = ParamSpec("as_of", DataType.string, default=None)
     one_row = ParamSpec("one_row_per_decision", DataType.boolean, default=False)
-    return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row]))
+    helps = ParamSpec(WHAT_WOULD_HELP, DataType.boolean, default=False)
+    return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row, helps]))
 
 
 def _output_type(kind: Any) -> DataType | Array | Object:

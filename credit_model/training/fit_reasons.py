@@ -119,7 +119,7 @@ def _sides(typical: Typical) -> tuple[str, ...]:
     """The sides on which something can be said."""
     if typical.absent:
         return ("is",)
-    return ("high", "low", "missing") if typical.levels is None else ("is", "missing")
+    return ("high", "low", "missing", "change") if typical.levels is None else ("is", "missing")
 
 
 def _text(typical: Typical, style: Style, language: Language) -> str:

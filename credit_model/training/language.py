@@ -18,7 +18,7 @@ from credit_model.features.catalogue import Catalogue
 from credit_model.training.patterns import KNOWN, Parts, matches, placeholders
 
 BUILT_IN = ("de", "en")
-SIDES = ("high", "low", "missing", "is")
+SIDES = ("high", "low", "missing", "is", "change")  # the last of what it would have to be
 EVERYWHERE = ("value", "typical", "feature", "history_days")
 _SECTIONS = ("words", "units", "columns")
 _FOLDER = Path(__file__).parent / "languages"

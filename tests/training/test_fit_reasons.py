@@ -28,7 +28,7 @@ EVERYTHING = Catalogue(
     (("debit", "income"),),
 )
 NAMES = tuple(EVERYTHING.features)
-WHOLE = {"high", "low", "missing", "is"}
+WHOLE = {"high", "low", "missing", "is", "change"}
 
 
 def fitted(language: str, *, present: bool, currency: str | None = "UGX") -> Reasons:

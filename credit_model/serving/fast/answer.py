@@ -24,7 +24,7 @@ import pandas as pd
 
 from credit_model.data.decisions import Attribute
 from credit_model.models.classifier import Case
-from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
+from credit_model.scoring.scorer import BALANCE_BASIS, WHAT_WOULD_HELP, Scorer
 from credit_model.serving.fast.program import Program, program_of
 from credit_model.serving.fast.reasons import reasons_of_one
 from credit_model.serving.fast.request import Sight, read_plain
@@ -78,6 +78,8 @@ class ShortWay:
             "target": scorer.target,
             "model_version": scorer.version,
         }
+        if scorer.tells_changes:
+            answer[WHAT_WOULD_HELP] = None
         if scorer.plan.needs_balance:
             answer[BALANCE_BASIS] = scorer.balance_basis(opening_stated=case.opening_stated)
         return answer

@@ -1,0 +1,60 @@
+"""What would help is told alike over HTTP's model and of files, where it is asked for, and by no model of an earlier form."""
+
+from pathlib import Path
+
+import mlflow
+import polars as pl
+import pytest
+
+from credit_model.scoring.scorer import WHAT_WOULD_HELP, Scorer
+from credit_model.serving.jobs import PROTOCOL, submit
+from credit_model.settings.settings import Settings
+from processes import TrainedModel
+
+AS_OF = "2019-02-10T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def folder(trained_model: TrainedModel) -> Path:
+    mlflow.set_tracking_uri(trained_model.tracking)
+    return Path(mlflow.artifacts.download_artifacts(trained_model.uri))
+
+
+def test_every_door_tells_the_same(trained_model: TrainedModel, folder: Path, tmp_path: Path) -> None:
+    table = pl.read_parquet(trained_model.transactions)
+    few = table.filter(pl.col("CustomerId").is_in(table["CustomerId"].unique().sort().head(40).implode()))
+    few.write_parquet(tmp_path / "t.parquet")
+    output = tmp_path / "a.parquet"
+    settings = Settings(
+        transactions=str(tmp_path / "t.parquet"), as_of=None, output=str(output), what_would_help=True
+    )
+    decisions = few.select("CustomerId").unique(maintain_order=True).with_columns(as_of=pl.lit(AS_OF))
+    decisions.write_parquet(tmp_path / "d.parquet")
+    asked = Settings(**{**vars(settings), "decisions": str(tmp_path / "d.parquet")})
+    assert submit("score", asked, folder) == 0
+    told = pl.read_parquet(output)
+    model = mlflow.pyfunc.load_model(str(folder))
+    request = few.with_columns(as_of=pl.lit(AS_OF)).to_pandas()
+    answer = model.predict(request, params={WHAT_WOULD_HELP: True}).set_index("CustomerId")
+    assert told[WHAT_WOULD_HELP].null_count() == 0
+    assert sum(map(len, told[WHAT_WOULD_HELP])) > 0
+    for customer, changes in told.select("CustomerId", WHAT_WOULD_HELP).iter_rows():
+        assert answer.loc[customer, WHAT_WOULD_HELP] == changes
+    silent = model.predict(request.head(1), params={})
+    assert silent[WHAT_WOULD_HELP].tolist() == [None]
+
+
+@pytest.mark.parametrize("name", ["explain", "what_would_help"])
+def test_a_model_of_an_earlier_protocol_says_that_it_cannot(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("credit_model.serving.jobs._spoken", lambda _: (PROTOCOL - 1, {"score": "x"}))
+    value = str(tmp_path / "c.parquet") if name == "explain" else True
+    with pytest.raises(
+        ValueError, match=f"older than {name} and cannot honour it; train it again, or leave it out"
+    ):
+        submit("score", Settings(transactions="t.parquet", output="o.csv", **{name: value}), folder)
+
+
+def test_models_of_the_first_format_have_no_such_field(folder: Path) -> None:
+    assert WHAT_WOULD_HELP in Scorer.load(folder / "artifacts" / "scorer").answer_schema
