@@ -15,7 +15,7 @@ import pytest
 from credit_model.data.decisions import read_decisions
 from credit_model.data.transactions import tidy_table
 from credit_model.scoring.reference import Reference, fit_distribution
-from credit_model.scoring.scorer import ANSWER, Scorer
+from credit_model.scoring.scorer import ANSWER, WHAT_WOULD_HELP, Scorer
 from credit_model.serving import batch
 from credit_model.serving.fast.answer import SWITCH
 from credit_model.serving.jobs import Job
@@ -216,7 +216,7 @@ def test_other_models_answer_as_ever(door: Door, tmp_path: Path) -> None:
     whole = door(other, transactions(), decisions(), tmp_path)
     window = door(other, transactions().filter(inside()), stated(), tmp_path)
     assert window.equals(whole)
-    assert whole.columns == list(ANSWER)
+    assert whole.columns == [*ANSWER, WHAT_WOULD_HELP]
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -25,12 +25,10 @@ def test_every_door_tells_the_same(trained_model: TrainedModel, folder: Path, tm
     few = table.filter(pl.col("CustomerId").is_in(table["CustomerId"].unique().sort().head(40).implode()))
     few.write_parquet(tmp_path / "t.parquet")
     output = tmp_path / "a.parquet"
-    settings = Settings(
-        transactions=str(tmp_path / "t.parquet"), as_of=None, output=str(output), what_would_help=True
-    )
     decisions = few.select("CustomerId").unique(maintain_order=True).with_columns(as_of=pl.lit(AS_OF))
     decisions.write_parquet(tmp_path / "d.parquet")
-    asked = Settings(**{**vars(settings), "decisions": str(tmp_path / "d.parquet")})
+    transactions, decisions = str(tmp_path / "t.parquet"), str(tmp_path / "d.parquet")
+    asked = Settings(transactions=transactions, decisions=decisions, output=str(output), what_would_help=True)
     assert submit("score", asked, folder) == 0
     told = pl.read_parquet(output)
     model = mlflow.pyfunc.load_model(str(folder))
@@ -44,16 +42,21 @@ def test_every_door_tells_the_same(trained_model: TrainedModel, folder: Path, tm
     assert silent[WHAT_WOULD_HELP].tolist() == [None]
 
 
-@pytest.mark.parametrize("name", ["explain", "what_would_help"])
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("explain", Settings(output="o.csv", explain="c.csv")),
+        ("what_would_help", Settings(what_would_help=True)),
+    ],
+)
 def test_a_model_of_an_earlier_protocol_says_that_it_cannot(
-    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, asked: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("credit_model.serving.jobs._spoken", lambda _: (PROTOCOL - 1, {"score": "x"}))
-    value = str(tmp_path / "c.parquet") if name == "explain" else True
     with pytest.raises(
         ValueError, match=f"older than {name} and cannot honour it; train it again, or leave it out"
     ):
-        submit("score", Settings(transactions="t.parquet", output="o.csv", **{name: value}), folder)
+        submit("score", asked, folder)
 
 
 def test_models_of_the_first_format_have_no_such_field(folder: Path) -> None:
