@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
-from credit_model.training.strategy import BANDS
+from credit_model.training.strategy import BANDS, MET
 from credit_model.training.workflow import TrainingResult
 
 
@@ -47,7 +47,7 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
         f"is 1 from probability {bands.threshold:.4f} on; no approval has prediction 1, and no rejection prediction 0. A "
         "decision without a transaction in its observation window is always reviewed, whatever its probability."
     )
-    blocks: list[Block] = [text, *(Note(f"{line[:1].upper()}{line[1:]}.", "warning") for line in told)]
+    blocks: list[Block] = [text, *map(_told, told)]
     blocks += [
         Table(_bands(result), f"Bands of the served model ({trained.winner})"),
         Table(tables.decided(trained), f"What the bands decide, and what became of it: {whole}"),
@@ -63,6 +63,12 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
         ),
     ]
     return Section("Decisions and costs", blocks)
+
+
+def _told(line: str) -> Note:
+    """What the summary says of the bands; a target that is met is no warning."""
+    kind = "note" if line.startswith(MET) else "warning"
+    return Note(f"{line[:1].upper()}{line[1:]}.", kind)
 
 
 def _bands(result: TrainingResult) -> pl.DataFrame:

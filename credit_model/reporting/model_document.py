@@ -167,7 +167,7 @@ def _reproduce(result: TrainingResult, identity: Identity) -> Section:
     blocks: list[Block] = [
         same,
         f"python -m credit_model train {words}",
-        Table(pl.DataFrame(used), "What the data decided"),
+        Table(pl.DataFrame(used), "What the training decided"),
         read,
         Table(_pairs(identity.environment, "package", "version"), "Environment of the training"),
     ]

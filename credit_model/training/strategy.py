@@ -19,7 +19,7 @@ from credit_model.training.train import Trained
 
 STEPS = 20
 FEW = 0.01
-BANDS = "bands: "
+BANDS, MET = "bands: ", "approve below"
 NO_HISTORY = f"{BANDS}no decision has a transaction in its observation window, so that all go to review"
 
 
@@ -164,7 +164,7 @@ def lines(trained: Trained, settings: Settings) -> list[str]:
 def _met(target: Target, bands: Bands, bad: BadArray, approved: BoolArray) -> str:
     rate = f"{bad[approved].mean():.1%}" if approved.any() else "none"
     return (
-        f"{BANDS}approve below a probability of {bands.limits[0]:.4f}, by {target.name}={target.rate:g}: {approved.mean():.1%} "
+        f"{BANDS}{MET} a probability of {bands.limits[0]:.4f}, by {target.name}={target.rate:g}: {approved.mean():.1%} "
         f"of the decisions with a history are approved out of fold, and {rate} of the approved are bad"
     )
 

@@ -158,6 +158,14 @@ def test_without_transactions_every_decision_is_reviewed_and_the_document_says_s
     assert table["share"].to_list() == [0, 1, 0]
 
 
+def test_a_target_that_is_met_is_no_warning(result: TrainingResult, pictures: dict[str, Any]) -> None:
+    settings = Settings(outcomes="x", approval_rate=0.5)
+    some = banded(result, Bands(limits=(0.1, 0.15), threshold=0.12))
+    told = tuple(strategy.lines(some.trained, settings))
+    notes = [b for b in decisions(replace(some, summary=told), pictures).blocks if isinstance(b, Note)]
+    assert [(note.kind, "by approval_rate=0.5" in note.text) for note in notes] == [("note", True)]
+
+
 @pytest.mark.parametrize("state", ["passed", "failed", "warning", "not assessed"])
 def test_no_gate_failed_only_where_none_did(
     result: TrainingResult, pictures: dict[str, Any], state: Any
@@ -291,10 +299,10 @@ NO_FIGURES = (
         "Rules",
         "Population",
         "Features that the model reads",
-        "Reason codes",
+        "Reasons this model",
         "Bands of",
         "Plan",
-        "What the data",
+        "What the training",
     ),
     *("Input files", "Environment", "To be filled", "Decisions by part"),
 )
