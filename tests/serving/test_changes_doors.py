@@ -27,8 +27,8 @@ def test_every_door_tells_the_same(trained_model: TrainedModel, folder: Path, tm
     output = tmp_path / "a.parquet"
     decisions = few.select("CustomerId").unique(maintain_order=True).with_columns(as_of=pl.lit(AS_OF))
     decisions.write_parquet(tmp_path / "d.parquet")
-    transactions, decisions = str(tmp_path / "t.parquet"), str(tmp_path / "d.parquet")
-    asked = Settings(transactions=transactions, decisions=decisions, output=str(output), what_would_help=True)
+    paths = str(tmp_path / "t.parquet"), str(tmp_path / "d.parquet")
+    asked = Settings(*paths, output=str(output), what_would_help=True)
     assert submit("score", asked, folder) == 0
     told = pl.read_parquet(output)
     model = mlflow.pyfunc.load_model(str(folder))
