@@ -192,8 +192,18 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
                 f"Importance of the features, on at most 1,000 decisions: {captions.fitted(result.trained)}",
                 "Mean absolute contribution by feature",
             ),
+            Picture(
+                pictures["contributions.png"],
+                f"Contributions of the features in points of the score{_before_calibration(result)}, on at most 1,000 "
+                f"decisions: {captions.fitted(result.trained)}",
+                "Contributions of each feature, one dot a decision",
+            ),
         ],
     )
+
+
+def _before_calibration(result: TrainingResult) -> str:
+    return ", before calibration" if result.trained.scorer.calibrator.kind == "isotonic" else ""
 
 
 def fairness(result: TrainingResult) -> Section:

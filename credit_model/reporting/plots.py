@@ -48,6 +48,7 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
         "calibration.png": calibration(bad, probability),
         "scores.png": scores(bad, trained.scorer.scale.score(probability)),
         "importance.png": importance(trained),
+        "contributions.png": contributions(trained),
         "candidates.png": candidates(trained),
         "cost.png": cost(bad, probability, costs, trained.scorer.bands),
         "periods.png": periods(trained),
@@ -172,6 +173,44 @@ def importance(trained: Trained) -> Figure:
     return figure
 
 
+def contributions(trained: Trained) -> Figure:
+    """Points that each feature adds to the scores of decisions, one dot a decision, by how large its value is among them."""
+    scorer = trained.scorer
+    table = sensitivity.explained(trained.dataset.features.filter(pl.Series(trained.dataset.modelled)))
+    points = -scorer.points_per_unit * scorer.classifier.contributions(table)
+    order = np.argsort(np.abs(points).mean(axis=0))[-_MOST_BARS:]
+    figure, axes = _figure("points added to the score", "", (_SIZE[0], 6.0))
+    for height, place in enumerate(order.tolist()):
+        ranks, jitter = _ranks(table[scorer.classifier.inputs[place]]), _jitter(table.height)
+        known = np.isfinite(ranks)
+        axes.scatter(points[~known, place], height + jitter[~known], s=5, color=_LINE)
+        dots = axes.scatter(
+            points[known, place], height + jitter[known], s=5, c=ranks[known], cmap="viridis", vmin=0, vmax=1
+        )
+    axes.axvline(0, color=_LINE, linewidth=1)
+    axes.set_yticks(
+        range(len(order)), [literal(scorer.classifier.inputs[place]) for place in order], fontsize=8
+    )
+    bar = figure.colorbar(dots, ax=axes, ticks=[0, 1], location="bottom", shrink=0.5, pad=0.02)
+    bar.ax.set_xticklabels(["lowest value", "highest"])
+    axes.set_title("Contributions; grey: a text, or missing")
+    return figure
+
+
+def _ranks(values: pl.Series) -> FloatArray:
+    """Rank of each number among its column, 0 to 1; NaN for texts and what is missing."""
+    if values.dtype == pl.String:
+        return np.full(len(values), np.nan)
+    ranks = (values.rank("average").cast(pl.Float64) - 1) / max(values.count() - 1, 1)
+    return ranks.to_numpy()
+
+
+def _jitter(count: int) -> FloatArray:
+    """Heights within a row, evenly spread so that dots of one contribution lie apart, the same every time."""
+    steps = np.arange(count, dtype=np.float64) * 0.618034 % 1
+    return np.asarray((steps - 0.5) * 0.7)
+
+
 def candidates(trained: Trained) -> Figure:
     """Cross-validated AUC of the candidates, with one standard error, and their AUC on the test part."""
     names = sorted(trained.comparison, key=lambda name: trained.comparison[name].mean)
@@ -179,7 +218,13 @@ def candidates(trained: Trained) -> Figure:
     errors = [trained.comparison[name].standard_error for name in names]
     figure, axes = _figure("AUC", "")
     axes.errorbar(
-        means, names, xerr=errors, fmt="o", color=_GOOD, capsize=4, label="five folds, ± one standard error"
+        means,
+        names,
+        xerr=errors,
+        fmt="o",
+        color=_GOOD,
+        capsize=4,
+        label="cross-validated, ± one standard error",
     )
     tested = [name for name in names if name in trained.test_auc]
     if tested:
@@ -261,8 +306,8 @@ def _evidence(axes: Axes, binning: Binning) -> None:
     axes.set_title(literal("\n".join(title)), fontsize=8)
 
 
-def _figure(across: str, up: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=_SIZE, layout="constrained")
+def _figure(across: str, up: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(across)
     axes.set_ylabel(up)

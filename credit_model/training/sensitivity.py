@@ -68,10 +68,16 @@ def auc_lost(classifier: Classifier, table: pl.DataFrame, bad: BadArray, seed: i
 def importance(classifier: Classifier, table: pl.DataFrame) -> FloatArray:
     """Mean absolute contribution of each input to the margin, in log-odds, shape (number of inputs,).
 
-    Of more than 1,000 rows, 1,000 that are evenly spaced count.
+    Of more than 1,000 rows, those of ``explained`` count.
     """
-    places = np.unique(np.linspace(0, table.height - 1, min(table.height, MOST_EXPLAINED)).astype(np.intp))
-    return np.asarray(np.abs(classifier.contributions(table[places])).mean(axis=0))
+    return np.asarray(np.abs(classifier.contributions(explained(table))).mean(axis=0))
+
+
+def explained(table: pl.DataFrame) -> pl.DataFrame:
+    """At most 1,000 rows, evenly spaced."""
+    return table[
+        np.unique(np.linspace(0, table.height - 1, min(table.height, MOST_EXPLAINED)).astype(np.intp))
+    ]
 
 
 def missing_rates(dataset: Dataset, inputs: Sequence[str]) -> pl.DataFrame:
