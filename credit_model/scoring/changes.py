@@ -23,9 +23,6 @@ from credit_model.scoring.policy import Bands
 from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.reference import Distribution
 
-DTYPE = pl.List(
-    pl.Struct({"feature": pl.String(), "value": pl.String(), "needed": pl.String(), "text": pl.String()})
-)
 _MOST_PAIRED = 8  # features of which pairs are tried
 
 

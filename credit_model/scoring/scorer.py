@@ -22,7 +22,7 @@ from credit_model.features.plan import FeaturePlan
 from credit_model.models.classifier import Classifier
 from credit_model.models.load import load_classifier
 from credit_model.scoring.calibrator import Calibrator
-from credit_model.scoring.changes import DTYPE, Changes
+from credit_model.scoring.changes import Changes
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.reasons import FIELDS, Reasons
 from credit_model.scoring.reference import Reference
@@ -46,7 +46,9 @@ ANSWER: dict[str, pl.DataType] = {
     "target": pl.String(),
     "model_version": pl.String(),
 }
-WHAT_WOULD_HELP = "what_would_help"  # null unless asked for
+WHAT_WOULD_HELP = (
+    "what_would_help"  # JSON text, because MLflow's Spark udf takes no null list; null unless asked for
+)
 BALANCE_BASIS = "balance_basis"  # of the models that read a balance: what it was counted from
 BALANCE_COLUMN, STATED, GIVEN_ROWS = "balance_column", "opening_balance", "given_rows"
 
@@ -152,7 +154,7 @@ class Scorer:
         """
         own = {"reasons": self.reasons.dtype}
         if self.tells_changes:
-            own[WHAT_WOULD_HELP] = DTYPE
+            own[WHAT_WOULD_HELP] = pl.String()
         return ANSWER | own | ({BALANCE_BASIS: pl.String()} if self.plan.needs_balance else {})
 
     def balance_basis(self, *, opening_stated: bool) -> str:
@@ -179,11 +181,11 @@ class Scorer:
 
     def _changes(self, features: pl.DataFrame, status: np.ndarray, probability: np.ndarray) -> pl.Series:
         scored = np.flatnonzero(status == "scored")
-        found: list[list[dict[str, Any]]] = [[] for _ in status]
+        found = ["[]"] * len(status)
         told = self.changes.smallest(features[scored], probability[scored])
         for row, changes in zip(scored.tolist(), told, strict=True):
-            found[row] = changes
-        return pl.Series(WHAT_WOULD_HELP, found, dtype=DTYPE)
+            found[row] = json.dumps(changes, ensure_ascii=False)
+        return pl.Series(WHAT_WOULD_HELP, found, dtype=pl.String)
 
     @property
     def scalars(self) -> tuple[Attribute, ...]:

@@ -1,5 +1,6 @@
 """What is said to reach the next safer band reaches it, is the smallest such change, and is told only where asked for."""
 
+import json
 from datetime import datetime
 
 import numpy as np
@@ -12,7 +13,6 @@ from credit_model.features.catalogue import Catalogue
 from credit_model.features.topics import influenced
 from credit_model.models.logistic import Linear, Term
 from credit_model.scoring.calibrator import Calibrator
-from credit_model.scoring.changes import DTYPE
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.reference import Reference, fit_distribution
 from credit_model.scoring.scale import Scale
@@ -121,10 +121,12 @@ def test_an_answer_has_changes_only_if_asked_and_only_of_the_scored() -> None:
     columns = {"CustomerId": names, "age": [55.0] * len(names)}
     decisions = read_decisions(columns, len(names), model.scalars, AS_OF)
     silent = model.answer(transactions, decisions)["what_would_help"]
-    assert (silent.null_count(), silent.dtype) == (len(names), DTYPE)
+    assert silent.null_count() == len(names)
     told = model.answer(transactions, decisions, what_would_help=True)
     assert told["what_would_help"].null_count() == 0
     others = told.filter(pl.col("status") != "scored")["what_would_help"]
-    assert others.to_list() == [[]] * len(others)
-    assert told["what_would_help"].list.len().max() in {1, 2}
+    assert others.to_list() == ["[]"] * len(others)
+    changes = [json.loads(cell) for cell in told["what_would_help"]]
+    assert max(map(len, changes)) in {1, 2}
+    assert {tuple(change) for each in changes for change in each} == {("feature", "value", "needed", "text")}
     assert told.drop("what_would_help").equals(model.answer(transactions, decisions).drop("what_would_help"))

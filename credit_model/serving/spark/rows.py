@@ -99,5 +99,5 @@ def _field(name: str) -> "Column":
     if name == "CustomerId":
         return F.col("asked").alias(name)
     column = F.col(f"answer.{name}")
-    may_be_null = {"as_of", "message", "risk_level", "balance_basis"}
+    may_be_null = {"as_of", "message", "risk_level", "what_would_help", "balance_basis"}
     return (F.nullif(column, F.lit("None")) if name in may_be_null else column).alias(name)
