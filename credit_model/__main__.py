@@ -2,7 +2,7 @@
 
 One thin handler for each entry point of MLproject.
 
-Exit codes: 0 done, 2 bad input (one sentence on standard error), 1 anything else.
+Exit codes: 0 done, 2 bad input (one sentence on standard error), 3 a replayed decision differs, 1 anything else.
 """
 
 import os
@@ -89,6 +89,36 @@ def _monitor(settings: Settings) -> int:
     return _submit("monitor", settings)
 
 
+def _replay(settings: Settings) -> int:
+    """Make logged decisions again, and compare to the last digit."""
+    return jobs.submit("replay", settings, model_folder(settings.model))
+
+
+def _review(settings: Settings) -> int:
+    """Write the letter for the applicant of a logged decision, and the page for its reviewer."""
+    from credit_model.operations.review import review
+
+    print(review(settings.log or "", settings.decision or "", settings.output or ""))
+    return 0
+
+
+def _override(settings: Settings) -> int:
+    """Record that a person decided otherwise than a logged decision."""
+    from credit_model.operations.override import override
+
+    said = settings.who or "", settings.to or "", settings.reason or ""
+    print(override(settings.log or "", settings.decision or "", *said))
+    return 0
+
+
+def _erase(settings: Settings) -> int:
+    """Remove a customer from a decision log."""
+    from credit_model.operations.erase import erase
+
+    print(erase(settings.log or "", settings.customer, settings.customer_hash))
+    return 0
+
+
 def _submit(command: str, settings: Settings) -> int:
     if settings.output is not None:
         check_output(settings.output)
@@ -103,6 +133,10 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "score": _score,
     "score_spark": _score_spark,
     "monitor": _monitor,
+    "replay": _replay,
+    "review": _review,
+    "override": _override,
+    "erase": _erase,
 }
 
 
@@ -144,7 +178,7 @@ def _run(command: str, settings: Settings) -> int:
 
 def _check_apart(command: str, settings: Settings) -> None:
     """What a command writes must not be what it reads, nor what else it writes."""
-    read = [settings.transactions, settings.decisions, settings.features]
+    read = [settings.transactions, settings.decisions, settings.features, settings.log]
     written = [
         settings.output,
         settings.explain,

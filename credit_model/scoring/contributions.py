@@ -48,8 +48,9 @@ def contributions_in_points(
         return pl.DataFrame(schema=SCHEMA)
     rows = pl.Series(judged)
     features = scorer.plan.compute(history.frame, decisions.frame).filter(rows)
-    points = _points(scorer, features, answer["score"].filter(rows).to_numpy())
-    names = [START, *scorer.classifier.inputs, CALIBRATION]
+    contributions = scorer.classifier.contributions(features)
+    points = in_points(scorer, contributions, answer["score"].filter(rows).to_numpy())
+    names = names_of(scorer)
     values = features.select(pl.col(name).cast(pl.String) for name in scorer.classifier.inputs)
     texts = values.select(
         pl.lit(None, pl.String).alias(START), pl.all(), pl.lit(None, pl.String).alias(CALIBRATION)
@@ -65,11 +66,24 @@ def contributions_in_points(
     )
 
 
-def _points(scorer: Scorer, features: pl.DataFrame, score: FloatArray) -> FloatArray:
-    """Points of the start, of each input and of calibration, shape (n, inputs + 2)."""
-    scale, classifier = scorer.scale, scorer.classifier
+def names_of(scorer: Scorer) -> list[str]:
+    """What adds to a score, in order: the start, each input, and calibration."""
+    return [START, *scorer.classifier.inputs, CALIBRATION]
+
+
+def in_points(scorer: Scorer, contributions: FloatArray, score: FloatArray) -> FloatArray:
+    """What adds to scores, in points.
+
+    Args:
+        scorer: the fitted scorer.
+        contributions: of the inputs to the margins, shape (n, inputs).
+        score: of the decisions, shape (n,).
+
+    Returns:
+        Points of what ``names_of`` names, shape (n, inputs + 2).
+    """
+    scale = scorer.scale
     unit = scale.points_to_double_odds / math.log(2)  # points of one unit of log-odds
-    start = scale.base_score - unit * (classifier.neutral + math.log(scale.base_odds))
-    inputs = -unit * classifier.contributions(features)
-    before = np.column_stack([np.full(len(inputs), start), inputs])
+    start = scale.base_score - unit * (scorer.classifier.neutral + math.log(scale.base_odds))
+    before = np.column_stack([np.full(len(contributions), start), -unit * contributions])
     return np.column_stack([before, score - before.sum(axis=1)])

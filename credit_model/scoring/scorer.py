@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from credit_model.arrays import FloatArray
 from credit_model.data.decisions import OPENING_BALANCE, Attribute, Decisions
 from credit_model.data.faults import messages, together
 from credit_model.data.formats import AS_READ, Formats
@@ -51,6 +52,21 @@ WHAT_WOULD_HELP = (
 )
 BALANCE_BASIS = "balance_basis"  # of the models that read a balance: what it was counted from
 BALANCE_COLUMN, STATED, GIVEN_ROWS = "balance_column", "opening_balance", "given_rows"
+
+
+class Judgement(NamedTuple):
+    """Decisions, and what they were made from.
+
+    Attributes:
+        answer: one row per decision, in order, with the columns of ``Scorer.answer_schema``.
+        features: the classifier's inputs and ``transaction_count``, one row per decision.
+        contributions: of the inputs to the margins of the decisions that the classifier judged, in order, shape
+            (judged decisions, number of inputs).
+    """
+
+    answer: pl.DataFrame
+    features: pl.DataFrame
+    contributions: FloatArray
 
 
 @dataclass(frozen=True)
@@ -132,14 +148,37 @@ class Scorer:
         self, history: History, decisions: Decisions, *, what_would_help: bool = False
     ) -> pl.DataFrame:
         """Score decisions by their history: one row per decision, in order, with the columns of ``answer_schema``."""
+        return self.judge(history, decisions, what_would_help=what_would_help).answer
+
+    def judge(self, history: History, decisions: Decisions, *, what_would_help: bool = False) -> Judgement:
+        """Score decisions by their history, and tell what the answers were made from."""
         features = self.plan.compute(history.frame, decisions.frame)
         message = _messages(history, decisions)
+        return self.judge_features(features, decisions.frame, message, what_would_help=what_would_help)
+
+    def judge_features(
+        self,
+        features: pl.DataFrame,
+        decisions: pl.DataFrame,
+        message: pl.Series,
+        *,
+        what_would_help: bool = False,
+    ) -> Judgement:
+        """Score decisions by their features.
+
+        Args:
+            features: what ``plan.compute`` gives, one row per decision.
+            decisions: ``CustomerId``, ``as_of`` (UTC) and, where decisions state it, ``opening_balance``.
+            message: what is wrong with each decision; null where nothing is.
+            what_would_help: whether to look for the changes that reach the next safer band.
+        """
         invalid = message.is_not_null().to_numpy() if message.null_count() < len(message) else False
         count = np.where(invalid, 0.0, features["transaction_count"].to_numpy())
         status = np.where(invalid, "invalid", np.where(count > 0, "scored", "no_history"))
-        probability, reasons = self._probability_and_reasons(features, status)
+        probability, reasons, contributions = self._explained(features, status)
         helps = self._changes(features, status, probability) if what_would_help else None
-        return self._table(decisions.frame, status, message, count, probability, reasons, helps)
+        answer = self._table(decisions, status, message, count, probability, reasons, helps)
+        return Judgement(answer, features, contributions)
 
     @cached_property
     def plan(self) -> FeaturePlan:
@@ -201,12 +240,13 @@ class Scorer:
         """Whether the classifier judged decisions of a ``status``: with attributes also those without history; shape (n,)."""
         return np.isin(status, ("scored", "no_history") if self.catalogue.attributes else ("scored",))
 
-    def _probability_and_reasons(
+    def _explained(
         self, features: pl.DataFrame, status: np.ndarray
-    ) -> tuple[np.ndarray, pl.Series]:
-        """Probability, NaN where there is none, and reasons, empty where there are none."""
+    ) -> tuple[np.ndarray, pl.Series, FloatArray]:
+        """Probability, NaN where there is none, reasons, empty where there are none, and contributions where judged."""
         modelled = self.judged(status)
         probability = np.full(len(status), np.nan)
+        contributions: FloatArray = np.zeros((0, len(self.classifier.inputs)))
         explained = pl.Series("reasons", [], dtype=self.reasons.dtype)
         if modelled.any():
             table = features if modelled.all() else features.filter(pl.Series(modelled))
@@ -214,14 +254,14 @@ class Scorer:
             probability[modelled] = self.calibrator.probability(margin)
             explained = self.reasons.explain(table, contributions, self.points_per_unit)
         if modelled.all():
-            return probability, explained
+            return probability, explained, contributions
         silent = (status == "no_history") & ~modelled
         if self.no_history_probability is not None:
             probability[silent] = self.no_history_probability
         place = np.where(silent, 0, 1)
         place[modelled] = np.arange(2, 2 + len(explained))
         others = pl.Series("reasons", [self.reasons.no_history, []], dtype=explained.dtype)
-        return probability, pl.concat([others, explained]).gather(place)
+        return probability, pl.concat([others, explained]).gather(place), contributions
 
     def _table(
         self,

@@ -12,6 +12,7 @@ ones their defaults, and refuses a job that needs a newer protocol than its own.
 1     also ``date_format``, ``decimal`` and ``bad_values``
 2     the manifest names the modules, and the job its protocol
 3     also ``explain`` and ``what_would_help``
+4     also ``log`` and ``decision``, for the command ``replay``
 ====  =================================================================================
 """
 
@@ -35,13 +36,23 @@ if TYPE_CHECKING:
 
     from credit_model.scoring.scorer import Scorer
 
-PROTOCOL = 3
+PROTOCOL = 4
 MANIFEST: Mapping[str, Any] = {
     "protocol": PROTOCOL,
-    "modules": {"score": "credit_model.serving.batch", "monitor": "credit_model.serving.monitor"},
+    "modules": {
+        "score": "credit_model.serving.batch",
+        "monitor": "credit_model.serving.monitor",
+        "replay": "credit_model.serving.replay",
+    },
 }
 _FLAT_MODULES = {"score": "credit_model.batch", "monitor": "credit_model.monitoring"}
-_BAD_INPUT, _INTERRUPTED, _TERMINATED = 2, 130, 143
+_BAD_INPUT, _FINDING, _INTERRUPTED, _TERMINATED = 2, 3, 130, 143
+
+
+class Finding(str):
+    """The result of a job that found something which a person must look at; the exit code is 3."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,8 @@ class Job:
         protocol: the oldest protocol that can do the job.
         explain: file to write contributions to, or None.
         what_would_help: whether to look for the changes that would reach the next band.
+        log: a decision log, or None.
+        decision: id of the one decision of the log that is asked for, or None.
     """
 
     scorer: str
@@ -77,6 +90,8 @@ class Job:
     protocol: int = field(default=0, metadata={"since": 2})
     explain: str | None = field(default=None, metadata={"since": 3})
     what_would_help: bool = field(default=False, metadata={"since": 3})
+    log: str | None = field(default=None, metadata={"since": 4})
+    decision: str | None = field(default=None, metadata={"since": 4})
 
     @classmethod
     def read(cls, text: str) -> "Job":
@@ -150,7 +165,7 @@ def submit(command: str, settings: Settings, model: Path) -> int:
     """Submit a job to a model's own code, and wait for it; returns the exit code.
 
     Args:
-        command: ``score`` or ``monitor``.
+        command: ``score``, ``monitor`` or ``replay``.
         settings: settings of the command.
         model: folder of the model.
 
@@ -170,6 +185,8 @@ def submit(command: str, settings: Settings, model: Path) -> int:
         list(settings.bad_values),
         explain=settings.explain,
         what_would_help=settings.what_would_help,
+        log=settings.log,
+        decision=settings.decision,
     )
     protocol, modules = _spoken(Path(job.scorer))
     if command not in modules:
@@ -230,10 +247,11 @@ def run(work: Callable[[Job, "Scorer"], str], argv: list[str] | None = None) -> 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # leaves no unfinished file behind
     try:
         job = Job.read((sys.argv[1:] if argv is None else argv)[0])
-        print(work(job, Scorer.load(Path(job.scorer))))
+        result = work(job, Scorer.load(Path(job.scorer)))
+        print(result)
     except (ValueError, OSError) as fault:
         print(f"credit_model: {fault}", file=sys.stderr)
         return _BAD_INPUT
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return 0
+    return _FINDING if isinstance(result, Finding) else 0

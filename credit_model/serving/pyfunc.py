@@ -22,6 +22,8 @@ from mlflow.types.schema import AnyType, Array, Object, Property
 from credit_model.data.iso_time import read_iso
 from credit_model.data.transactions import COLUMNS
 from credit_model.scoring.scorer import WHAT_WOULD_HELP, Scorer
+from credit_model.serving.decided import each
+from credit_model.serving.decision_log import decision_log
 from credit_model.serving.fast.answer import short_way
 from credit_model.serving.request import UnreadableRequestError, read_request
 
@@ -55,11 +57,17 @@ class CreditModel(PythonModel):
     """The pyfunc model: from raw transactions to one answer per decision; ``docs/answer.md`` describes both."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the scorer from the model's artifacts."""
+        """Read the scorer from the model's artifacts, and start the decision log where it is on.
+
+        Raises:
+            ValueError: the decision log is on, and lacks the key of its hashes.
+        """
         _keep_text_as_it_comes()
         self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
         self.fields = pd.Index(list(self.scorer.answer_schema))
         self.short_way = short_way(self.scorer, os.environ)
+        target = (context.model_config or {}).get("decision_log")
+        self.log = decision_log(self.scorer, target, os.environ)
 
     def predict(
         self,
@@ -86,13 +94,21 @@ class CreditModel(PythonModel):
         self, table: pd.DataFrame, as_of: datetime, *, arrays_only: bool, what_would_help: bool
     ) -> dict[str, list[Any]]:
         if self.short_way and not what_would_help and not (arrays_only and len(table) > 1):
-            plain = self.short_way.answer(table, as_of)
-            if plain is not None:
-                return {name: [cell] for name, cell in plain.items()}
+            decided = self.short_way.answer(table, as_of)
+            if decided is not None:
+                if self.log:
+                    self.log.write([decided])
+                return {name: [cell] for name, cell in decided.answer.items()}
         request = read_request(table, as_of, self.scorer.scalars, arrays_only=arrays_only)
-        asked = request.transactions, request.decisions
-        answer = self.scorer.answer(*asked, what_would_help=what_would_help and self.scorer.tells_changes)
-        return answer.to_dict(as_series=False)
+        past = self.scorer.history(request.transactions, request.decisions)
+        helps = what_would_help and self.scorer.tells_changes
+        judgement = self.scorer.judge(past, request.decisions, what_would_help=helps)
+        if self.log:
+            self.log.write(each(self.scorer, judgement))
+        return judgement.answer.to_dict(as_series=False)
+
+
+MODEL_CONFIG = {"decision_log": ""}  # what load_model may set: a file, or - for standard output
 
 
 def to_pandas(answer: Mapping[str, list[Any]], fields: pd.Index) -> pd.DataFrame:

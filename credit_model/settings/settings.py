@@ -29,17 +29,32 @@ from credit_model.settings.kinds import (
     whole,
 )
 
-COMMANDS = ("generate", "explore", "train", "promote", "score", "score_spark", "monitor")
+COMMANDS = (
+    *("generate", "explore", "train", "promote", "score", "score_spark", "monitor"),
+    *("replay", "review", "override", "erase"),
+)
 CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
+_LOGGED = "replay review override erase"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
     "monitor": (("transactions", "decisions", "outcomes"),),
+    "replay": (("log",),),
+    "review": (("log",), ("decision",), ("output",)),
+    "override": (("log",), ("decision",), ("who",), ("to",), ("reason",)),
+    "erase": (("log",), ("customer", "customer_hash")),
 }
+_WORDS = {
+    "decision": "ID",
+    "who": "NAME",
+    "to": "DECISION",
+    "reason": "TEXT",
+    "customer": "ID",
+}  # others are files
 
 
 _BANDING = ("bands", "threshold", "cost_false_negative", "cost_false_positive")
@@ -209,9 +224,11 @@ class Settings:
         "promote",
         "promote a version whose gates failed; who did, why and over which is recorded",
     )
-    reason: str | None = _parameter(TEXT, None, "promote", "why a version is promoted by force")
+    reason: str | None = _parameter(
+        TEXT, None, "promote override", "why a version is promoted by force, or a decision overridden"
+    )
     model: str = _parameter(
-        TEXT, "models:/credit-risk@champion", _SCORING, "an MLflow URI, or the folder of a model"
+        TEXT, "models:/credit-risk@champion", f"{_SCORING} replay", "an MLflow URI, or the folder of a model"
     )
     as_of: datetime | None = _parameter(
         MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"
@@ -231,8 +248,8 @@ class Settings:
     output: str | None = _parameter(
         TEXT,
         None,
-        f"generate explore {_SCORING}",
-        "file to write: CSV or Parquet; folder/ for several Parquet files; always a folder on Spark; a page for explore",
+        f"generate explore {_SCORING} review",
+        "file to write: CSV or Parquet; folder/ for several Parquet files; a folder on Spark and for review; a page for explore",
     )
     explain: str | None = _parameter(
         TEXT,
@@ -251,6 +268,20 @@ class Settings:
     )
     applications: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for new loan applications, the decisions to score"
+    )
+    log: str | None = _parameter(TEXT, None, _LOGGED, "the decision log, with its renamed files beside it")
+    decision: str | None = _parameter(
+        TEXT, None, "replay review override", "decision_id of a line of the log; replay takes all without it"
+    )
+    who: str | None = _parameter(TEXT, None, "override", "the person who decides")
+    to: str | None = _parameter(
+        choice("approve", "review", "reject"), None, "override", "the decision: approve, review or reject"
+    )
+    customer: str | None = _parameter(
+        TEXT, None, "erase", "CustomerId of whom to erase; the key is that of the log"
+    )
+    customer_hash: str | None = _parameter(
+        TEXT, None, "erase", "instead of customer: the field customer of the lines to erase"
     )
 
     @property
@@ -363,7 +394,9 @@ def _check_bands(settings: Settings) -> None:
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
         if all(getattr(settings, name) is None for name in choices):
-            raise ValueError(f"{command} needs {' or '.join(choices)}; give --{choices[0]} FILE")
+            raise ValueError(
+                f"{command} needs {' or '.join(choices)}; give --{choices[0]} {_WORDS.get(choices[0], 'FILE')}"
+            )
     _check_columns(settings)
     _check_bands(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
@@ -372,7 +405,7 @@ def _check(command: str, settings: Settings) -> None:
         raise ValueError(
             "force: a version with failed gates is promoted for a reason only; give --reason TEXT"
         )
-    if settings.reason is not None and not settings.force:
+    if command == "promote" and settings.reason is not None and not settings.force:
         raise ValueError("reason: it is that of a promotion by force; give --force too, or leave it out")
     if settings.customers_table is None and settings.snapshot is not None:
         raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")

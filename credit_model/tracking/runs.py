@@ -141,6 +141,7 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
             signature=pyfunc.signature(trained.scorer),
             input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
             pip_requirements=requirements(trained.scorer),
+            model_config=pyfunc.MODEL_CONFIG,
             registered_model_name=settings.name,
         )
     if info.signature is None:

@@ -83,7 +83,7 @@ def loaded(scorer: Scorer, folder: Path, way: str) -> CreditModel:
     model = CreditModel()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SWITCH, way)
-        model.load_context(SimpleNamespace(artifacts={"scorer": str(folder / way)}))  # type: ignore[arg-type]
+        model.load_context(SimpleNamespace(artifacts={"scorer": str(folder / way)}, model_config=None))  # type: ignore[arg-type]
     assert (model.short_way is None) == (way == "0")
     return model
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from credit_model.scoring.scorer import WHAT_WOULD_HELP, Scorer
-from credit_model.serving.jobs import PROTOCOL, submit
+from credit_model.serving.jobs import submit
 from credit_model.settings.settings import Settings
 from processes import TrainedModel
 
@@ -52,7 +52,7 @@ def test_every_door_tells_the_same(trained_model: TrainedModel, folder: Path, tm
 def test_a_model_of_an_earlier_protocol_says_that_it_cannot(
     name: str, asked: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("credit_model.serving.jobs._spoken", lambda _: (PROTOCOL - 1, {"score": "x"}))
+    monkeypatch.setattr("credit_model.serving.jobs._spoken", lambda _: (2, {"score": "x"}))
     with pytest.raises(
         ValueError, match=f"older than {name} and cannot honour it; train it again, or leave it out"
     ):

@@ -27,6 +27,8 @@ JOBS = st.builds(
     decimal=words,
     bad_values=st.lists(st.text(max_size=5), max_size=3),
     protocol=st.integers(0, PROTOCOL),
+    log=words,
+    decision=words,
 )
 
 

@@ -8,7 +8,7 @@ The modules of this folder repeat for one decision what other modules do for man
 - ``cells`` repeats ``texts``, ``numbers`` and ``times`` of ``data.cells``, for the types of JSON.
 - ``program`` and ``kernels`` repeat ``FeaturePlan.compute``: they evaluate the catalogue's expressions in NumPy.
 - ``reasons`` repeats ``Reasons.explain``.
-- ``ShortWay.answer`` repeats ``Scorer.answer_history``, with the same classifier, calibrator, scale and bands.
+- ``ShortWay.answer`` repeats ``Scorer.judge``, with the same classifier, calibrator, scale and bands.
 
 It is off if ``CREDIT_MODEL_FAST`` is 0 when the model is loaded, or if a feature has an operation without a NumPy form. Then
 every request takes the general path.
@@ -18,13 +18,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from credit_model.data.decisions import Attribute
 from credit_model.models.classifier import Case
 from credit_model.scoring.scorer import BALANCE_BASIS, WHAT_WOULD_HELP, Scorer
+from credit_model.serving.decided import Decided
 from credit_model.serving.fast.program import Program, program_of
 from credit_model.serving.fast.reasons import reasons_of_one
 from credit_model.serving.fast.request import Sight, read_plain
@@ -48,8 +48,8 @@ class ShortWay:
     program: Program
     sight: Sight
 
-    def answer(self, table: pd.DataFrame, as_of: datetime) -> dict[str, Any] | None:
-        """The answer to a plain request, by the names of ``scorer.answer_schema``; None for any other request.
+    def answer(self, table: pd.DataFrame, as_of: datetime) -> Decided | None:
+        """The decision of a plain request, with what it was made from; None for any other request.
 
         Args:
             table: the request, in either shape.
@@ -82,7 +82,7 @@ class ShortWay:
             answer[WHAT_WOULD_HELP] = None
         if scorer.plan.needs_balance:
             answer[BALANCE_BASIS] = scorer.balance_basis(opening_stated=case.opening_stated)
-        return answer
+        return Decided(answer, features.values, contributions)
 
 
 def short_way(scorer: Scorer, environment: Mapping[str, str]) -> ShortWay | None:

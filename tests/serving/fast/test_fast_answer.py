@@ -31,7 +31,7 @@ REQUESTS = (pd.DataFrame([ONE]), pd.DataFrame(ONE), pd.DataFrame([ONE, ONE | {"C
 def loaded(scorer: Scorer, folder: Path) -> CreditModel:
     scorer.save(folder)
     model = CreditModel()
-    model.load_context(SimpleNamespace(artifacts={"scorer": str(folder)}))  # type: ignore[arg-type]
+    model.load_context(SimpleNamespace(artifacts={"scorer": str(folder)}, model_config=None))  # type: ignore[arg-type]
     return model
 
 
