@@ -50,6 +50,15 @@ STAND_INS = {
     "test_the_answers_are_those_of_score_in_the_same_order_and_text",
     "--master 'local[*]'": "tests/scripts/test_spark_streaming.py::test_what_arrives_is_answered_once",
     "--master yarn --deploy-mode client": "tests/scripts/test_spark_streaming.py::test_what_arrives_is_answered_once",
+    "export CREDIT_MODEL_DECISION_LOG": "tests/serving/test_decision_log.py::test_it_is_off_unless_it_is_switched_on",
+    "import hmac": "tests/serving/test_decision_log.py::test_the_hash_is_that_of_the_document",
+    "credit_model replay": "tests/serving/test_replay.py::"
+    "test_the_command_replays_by_the_code_of_the_registered_version",
+    "credit_model review": "tests/operations/test_decisions.py::"
+    "test_the_letter_tells_the_decision_its_reasons_and_what_would_have_helped",
+    "credit_model override": "tests/operations/test_decisions.py::test_an_override_is_a_line_against_its_decision",
+    "credit_model erase": "tests/operations/test_decisions.py::"
+    "test_an_erased_customer_is_in_no_file_and_others_are_untouched",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
 }

@@ -27,6 +27,8 @@ from credit_model.serving.decision_log import decision_log
 from credit_model.serving.fast.answer import short_way
 from credit_model.serving.request import UnreadableRequestError, read_request
 
+MODEL_CONFIG = {"decision_log": ""}  # what load_model may set: a file, or - for standard output
+
 
 class RefusedRequestError(MlflowException):
     """A request from which no row can be read; the server answers 400 with one sentence.
@@ -106,9 +108,6 @@ class CreditModel(PythonModel):
         if self.log:
             self.log.write(each(self.scorer, judgement))
         return judgement.answer.to_dict(as_series=False)
-
-
-MODEL_CONFIG = {"decision_log": ""}  # what load_model may set: a file, or - for standard output
 
 
 def to_pandas(answer: Mapping[str, list[Any]], fields: pd.Index) -> pd.DataFrame:
