@@ -44,6 +44,6 @@ def ask(model: CreditModel, *decisions: dict[str, Any], **params: object) -> pd.
 
 
 def entries(log: Path) -> Entries:
-    """Every line of every file of a log, each of which must be whole."""
-    files = sorted(path for path in log.parent.glob(f"{log.name}*") if not path.name.endswith(".lock"))
+    """Every line of every file of a log, the renamed ones first, each of which must be whole."""
+    files = [*sorted(log.parent.glob(f"{log.name}.*Z")), *log.parent.glob(log.name)]
     return [json.loads(line) for path in files for line in path.read_text().splitlines()]

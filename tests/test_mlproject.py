@@ -3,8 +3,12 @@
 import sys
 from pathlib import Path
 
+import mlflow
+import pandas as pd
 import pytest
 
+from credit_model.serving.decision_log import KEY
+from logged import AS_OF, HASH_KEY, SCORED, entries
 from processes import ROOT, TrainedModel, run
 
 pytestmark = pytest.mark.slow
@@ -60,3 +64,27 @@ def test_promote_is_bound_by_the_gates(environment: dict[str, str], tmp_path: Pa
     said = entry("promote", environment, tmp_path, name="credit-risk", version="1")
     assert "is the champion" in said or "did not pass its gates" in said
     assert "has no version 99" in entry("promote", environment, tmp_path, name="credit-risk", version="99")
+
+
+def test_what_is_done_with_logged_decisions(
+    trained_model: TrainedModel, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, HASH_KEY)
+    log, pages = tmp_path / "decisions.jsonl", tmp_path / "pages"
+    mlflow.set_tracking_uri(trained_model.tracking)
+    model = mlflow.pyfunc.load_model(trained_model.uri, model_config={"decision_log": str(log)})
+    model.predict(pd.DataFrame([SCORED]), AS_OF)
+    decision = entries(log)[0]["decision_id"]
+    person = {"who": "A. Person", "to": "approve", "reason": "a payslip"}
+    if entries(log)[0]["answer"]["decision"] == "approve":
+        person["to"] = "reject"
+    keyed = environment | {KEY: HASH_KEY}
+    said = [
+        entry("replay", keyed, tmp_path, log=log, decision=decision, model=trained_model.uri),
+        entry("review", keyed, tmp_path, log=log, decision=decision, output=pages),
+        entry("override", keyed, tmp_path, log=log, decision=decision, **person),
+        entry("erase", keyed, tmp_path, log=log, customer=SCORED["CustomerId"]),
+    ]
+    assert [text[:2] for text in said] == ["0 "] * 4, said
+    assert (pages / "letter.html").exists()
+    assert entries(log) == []

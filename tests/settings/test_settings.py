@@ -202,6 +202,14 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         ("score", {"output": "o"}, "score needs transactions or decisions"),
         ("score_spark", {"decisions": "d"}, "score_spark needs output"),
         ("train", {"label": "observed"}, "give --outcomes FILE"),
+        ("replay", {}, "replay needs log; give --log FILE"),
+        ("review", {"log": "l", "output": "o"}, "review needs decision; give --decision ID"),
+        (
+            "override",
+            {"log": "l", "decision": "d", "who": "w", "to": "reject"},
+            "needs reason; give --reason TEXT",
+        ),
+        ("erase", {"log": "l"}, "erase needs customer or customer_hash; give --customer ID"),
     ],
 )
 def test_what_a_command_cannot_do_without(command: str, given_texts: dict[str, str], said: str) -> None:
