@@ -12,7 +12,7 @@ from credit_model.serving.pyfunc import CreditModel
 
 HASH_KEY = "a key of the tests alone"
 AS_OF = {"as_of": "2019-03-01"}
-SCORED = {
+SCORED: dict[str, Any] = {
     "CustomerId": "C-scored",
     "TransactionStartTime": ["2019-02-20", "2019-02-20", "2019-02-11"],
     "Amount": [500.0, -120.25, 40.1],

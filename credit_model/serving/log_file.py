@@ -22,6 +22,7 @@ FIRST = b'{"time":"'  # how every line begins; its time follows
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _BLOCK = 1 << 16
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False, default=float)
 _MODE = 0o600  # of new files: what they hold is of customers
 
 
@@ -32,7 +33,7 @@ def now_text() -> str:
 
 def line(entry: dict[str, Any]) -> bytes:
     """An entry as one line of a log; its first field must be ``time``."""
-    return json.dumps(entry, separators=(",", ":"), allow_nan=False, default=float).encode() + b"\n"
+    return _ENCODER.encode(entry).encode() + b"\n"
 
 
 @dataclass(frozen=True)
