@@ -1,5 +1,6 @@
 """Two pages of one logged decision: a letter for the applicant, and everything that its reviewer needs."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,9 +85,10 @@ def _reasons(reasons: Sequence[Mapping[str, Any]]) -> list[Block]:
     return ["These counted against you most, the weightiest first:", *(reason["text"] for reason in reasons)]
 
 
-def _helps(changes: Sequence[Mapping[str, Any]] | None) -> list[Block]:
-    if changes is None:
+def _helps(looked_for: str | None) -> list[Block]:
+    if looked_for is None:
         return ["This was not looked for when the decision was made; ask us, and we will look."]
+    changes = json.loads(looked_for)
     if not changes:
         return ["No small change of what you can influence would have led to a better band."]
     return [

@@ -106,6 +106,7 @@ class LogFile:
         return head[len(FIRST) :].decode("ascii", "replace") != f"{datetime.now(UTC):%Y-%m-%d}"
 
     def _rename(self) -> None:
+        _mend(self.path)
         moment = datetime.now(UTC)
         while (target := self.path.with_name(f"{self.path.name}.{moment:{_STAMP}}")).exists():
             moment += timedelta(microseconds=1)
@@ -169,6 +170,15 @@ def _add(path: Path, lines: bytes) -> None:
         os.close(file)
 
 
+def _mend(path: Path) -> None:
+    """Take away what a killed writer left."""
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _whole(file)
+    finally:
+        os.close(file)
+
+
 def _whole(file: int) -> tuple[int, bytes]:
     """The end of the last whole line, and what must be written before the next; what a killed writer left is taken away."""
     end = os.fstat(file).st_size
@@ -211,6 +221,8 @@ def _rewrite(path: Path, keep: Callable[[bytes], bool]) -> int:
         if removed:
             copymode(path, unfinished)
             unfinished.replace(path)
+    except FileNotFoundError:  # too old, and removed meanwhile
+        return 0
     finally:
         unfinished.unlink(missing_ok=True)
     return removed

@@ -129,11 +129,11 @@ def test_the_letter_tells_the_decision_its_reasons_and_what_would_have_helped(
     ("changes", "said"),
     [
         (None, "ask us, and we will look"),
-        ([], "No small change"),
-        ([{"text": "If you paid 5 times."}], "If you paid 5 times."),
+        ("[]", "No small change"),
+        ('[{"text": "If you paid 5 times."}]', "If you paid 5 times."),
     ],
 )
-def test_what_would_have_helped_is_what_was_looked_for(changes: object, said: str, log: Path) -> None:
+def test_what_would_have_helped_is_what_was_looked_for(changes: str | None, said: str, log: Path) -> None:
     target = of(log, RISKY["CustomerId"])[0]
     assert said in letter(target | {"answer": target["answer"] | {WHAT_WOULD_HELP: changes}}, "reject")
 

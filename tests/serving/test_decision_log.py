@@ -136,11 +136,13 @@ def test_a_full_disk_fails_no_request_and_breaks_no_line(tmp_path: Path, log: Pa
     assert len(entries(log)) == 2
 
 
-def test_what_a_killed_writer_left_is_taken_away(log: Path) -> None:
+@pytest.mark.parametrize("most_bytes", [1_000, 1])
+def test_what_a_killed_writer_left_is_taken_away(most_bytes: int, log: Path) -> None:
     line = FIRST + b'2026-01-01T00:00:00.000000Z"}\n'
     log.write_bytes(line + line[: len(line) // 2])
-    LogFile(log).write(line)
-    assert log.read_bytes() == line + line
+    file = LogFile(log, most_bytes)
+    file.write(line)
+    assert b"".join(path.read_bytes() for path in [*file.renamed(), log]) == line + line
 
 
 def test_what_is_not_of_the_log_is_left_as_it_is(log: Path) -> None:
