@@ -187,7 +187,7 @@ from pathlib import Path
 from credit_model.serving.decision_log import StandardOutput
 from credit_model.serving.log_file import LogFile, line
 path, who = sys.argv[1:]
-target = StandardOutput() if path == "-" else LogFile(Path(path), most_bytes=200_000)
+target = StandardOutput() if path == "-" else LogFile(Path(path), most_bytes=20_000)
 for number in range(100):
     target.write(line({"time": "now", "who": who, "number": number, "rest": who * 9_000}))
 """
@@ -207,7 +207,7 @@ def assert_whole(lines: list[dict[str, object]]) -> None:
 def test_lines_of_several_processes_never_mix(log: Path) -> None:
     assert [process.wait() for process in written_by_several(str(log))] == [0, 0, 0]
     assert_whole(entries(log))
-    assert max(path.stat().st_size for path in LogFile(log).renamed()) <= 200_000
+    assert max(path.stat().st_size for path in LogFile(log).renamed()) <= 20_000
 
 
 def test_nor_do_they_on_standard_output() -> None:
