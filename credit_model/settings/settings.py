@@ -48,13 +48,8 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "override": (("log",), ("decision",), ("who",), ("to",), ("reason",)),
     "erase": (("log",), ("customer", "customer_hash")),
 }
-_WORDS = {
-    "decision": "ID",
-    "who": "NAME",
-    "to": "DECISION",
-    "reason": "TEXT",
-    "customer": "ID",
-}  # others are files
+# What stands for the value in a remedy; a FILE for every other parameter.
+_WORDS = {"decision": "ID", "who": "NAME", "to": "DECISION", "reason": "TEXT", "customer": "ID"}
 
 
 _BANDING = ("bands", "threshold", "cost_false_negative", "cost_false_positive")
