@@ -178,12 +178,12 @@ def test_a_command_line_that_cannot_be_read(
     "force", [["--force"], ["--force", "yes"], ["--force=true"], ["--reason", "late", "--force"]]
 )
 def test_force_alone_means_yes(monkeypatch: pytest.MonkeyPatch, force: list[str]) -> None:
-    asked = []
-    planted(monkeypatch, "operations.promote", promote=lambda *words: asked.append(words))
+    asked: list[Settings] = []
+    planted(monkeypatch, "operations.promote", promote=asked.append)
     reason = [] if "--reason" in force else ["--reason", "late"]
     assert main(["promote", *force, *reason]) == 0
     assert main(["promote", "--force", "", "--reason", ""]) == 0
-    assert [reason for _, _, reason in asked] == ["late", None]
+    assert [(settings.force, settings.reason) for settings in asked] == [(True, "late"), (False, None)]
 
 
 def test_a_value_may_look_like_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
