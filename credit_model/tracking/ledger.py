@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -114,7 +114,13 @@ def entries(name: str) -> list[Entry]:
         return []
     with tempfile.TemporaryDirectory() as folder:
         files = Path(MlflowClient().download_artifacts(run.info.run_id, _FOLDER, folder))
-        return [Entry(**json.loads(file.read_text(encoding="utf-8"))) for file in sorted(files.iterdir())]
+        return [_read(file) for file in sorted(files.iterdir())]
+
+
+def _read(file: Path) -> Entry:
+    """An entry; what later versions of this package may have added to it is ignored."""
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    return Entry(**{item.name: stored[item.name] for item in fields(Entry) if item.name in stored})
 
 
 def user() -> str:

@@ -66,7 +66,8 @@ def absent(count: int) -> list[str]:
 
 
 def champion(client: MlflowClient) -> str | None:
-    return client.get_registered_model("m").aliases.get("champion")
+    number = client.get_registered_model("m").aliases.get("champion")
+    return None if number is None else str(number)
 
 
 def promoted(version: int, **given: Any) -> str:
@@ -182,12 +183,12 @@ def test_without_cases_the_gates_alone_decide_and_it_is_said(
     assert re.search(why, line)
 
 
-JUDGED = {
-    "CustomerId": pl.String,
+JUDGED: dict[str, pl.DataType] = {
+    "CustomerId": pl.String(),
     "as_of": pl.Datetime("us"),
-    "champion": pl.Float64,
-    "challenger": pl.Float64,
-    "bad": pl.Int8,
+    "champion": pl.Float64(),
+    "challenger": pl.Float64(),
+    "bad": pl.Int8(),
 }
 
 
@@ -362,12 +363,13 @@ def test_the_ledger_only_grows(client: MlflowClient, as_user: Callable[[str], No
     as_user("ada")
     register(client, *absent(2))
     seen: dict[str, bytes] = {}
-    for step in (
+    steps: list[Callable[[], str]] = [
         lambda: promoted(2),
         lambda: approve(Settings(name="m")),
         lambda: rollback(Settings(name="m")),
         lambda: promoted(2),
-    ):
+    ]
+    for step in steps:
         step()
         (run,) = runs(client)
         folder = Path(client.download_artifacts(run, "ledger"))
