@@ -66,7 +66,7 @@ def rollback(settings: Settings) -> str:
         store.reach(create=False)
         now = registry.version_of(name, CHAMPION)
         begun = ledger.opened(name)
-        version = registry.version_of(name, _former(name, now.version))
+        version = registry.version_of(name, _former(name, str(now.version)))
     _succeed(begun, _entry(ledger.ROLLBACK, version, now, settings.reason), version)
     return f"version {version.version} of {name} is the {CHAMPION} again, in place of version {now.version}"
 

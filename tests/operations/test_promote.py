@@ -197,6 +197,7 @@ def test_without_a_champion_its_own_gates_alone_decide(client: MlflowClient) -> 
     with pytest.raises(ValueError, match=r"did not pass its gates \(it guesses\)"):
         promoted(1)
     register(client, *absent(1))
+    client.delete_registered_model_alias("m", "champion")
     assert "not worse than the champion: not assessed: there is no champion" in promoted(2)
     assert champion(client) == "2"
 
