@@ -335,6 +335,35 @@ def test_of_two_at_once_one_is_champion_and_the_other_says_so(
     assert ends == {("2", "overtaken"), ("3", "done")}
 
 
+def test_of_two_that_are_about_to_move_the_alias_one_does(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has claimed it and not moved it yet; killed there, it is in nobody's way later."""
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def with_a_rival(*words: Any) -> object:
+        with monkeypatch.context() as patch:
+            patch.setattr(comparison, "gates", gates)
+            patch.setattr(registry, "make_champion", kill)
+            with pytest.raises(KeyboardInterrupt):
+                promoted(3)
+        return gates(*words)
+
+    gates = comparison.gates
+    register(client, *absent(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison, "gates", with_a_rival)
+        with pytest.raises(
+            ValueError, match=r"version 2 of m is not the champion: .* and that is version 1;"
+        ):
+            promoted(2)
+    assert champion(client) == "1"
+    promoted(2)
+    assert champion(client) == "2"
+
+
 @pytest.mark.slow
 def test_several_processes_at_once_end_with_one_champion_and_a_whole_ledger(
     client: MlflowClient, database: Path, tmp_path: Path
