@@ -123,7 +123,8 @@ def test_a_worse_challenger_is_refused_with_figures(
 ) -> None:
     register(client, *models)
     with pytest.raises(
-        ValueError, match=r"did not pass its gates \(on the same \d+ decisions after 2019-01-20.*AUC is 0\."
+        ValueError,
+        match=r"did not pass its gates \(on the same \d+ decisions \(\d+ bad\) after 2019-01-20, .*AUC is 0\.",
     ):
         promoted(2, **files)
     assert champion(client) == "1"
@@ -235,6 +236,22 @@ def test_a_challenger_that_is_slow_or_large_is_refused(
     states = {str(each["name"]): each["state"] for each in ledger.entries("m")[0].gates}
     assert [name for name, state in states.items() if state == "failed"] == failed
     assert promoted(2, latency_limit=3.0, size_limit=7.0)
+
+
+def test_a_challenger_that_was_slow_once_is_timed_again(
+    client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "serving_input_example.json").touch()
+        (tmp_path / name / "MLmodel").write_text("flavors: {}")
+    times = iter([0.010, 0.050, 0.012, 0.011])
+    monkeypatch.setattr(comparison, "median_seconds", lambda _: next(times))
+    register(client, tmp_path / "old", tmp_path / "new")
+    assert (
+        "takes 11.0 ms for a request and the champion 10.0 ms (p50): 1.10 times; the limit is 2"
+        in promoted(2)
+    )
 
 
 def test_rollback_goes_back_one_champion_after_the_other(client: MlflowClient) -> None:
