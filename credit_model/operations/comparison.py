@@ -22,7 +22,7 @@ from credit_model.operations import request_time
 from credit_model.serving import jobs
 from credit_model.settings.settings import Settings
 from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL, fetched
-from credit_model.training.gates import Gate
+from credit_model.training.gate import Gate, not_assessed
 
 NOT_WORSE, LATENCY, SIZE = f"not worse than the {CHAMPION}", "time of a request", "size of the artifact"
 REQUESTS = 200
@@ -61,11 +61,7 @@ def _folder(version: ModelVersion) -> Path:
 
 
 def _none_assessed(reason: str) -> tuple[Gate, ...]:
-    return tuple(_not_assessed(name, reason) for name in (NOT_WORSE, LATENCY, SIZE))
-
-
-def _not_assessed(name: str, reason: str) -> Gate:
-    return Gate(name, "not assessed", None, None, reason)
+    return tuple(not_assessed(name, reason) for name in (NOT_WORSE, LATENCY, SIZE))
 
 
 def _learned_until(*versions: ModelVersion) -> datetime | str:
@@ -84,15 +80,15 @@ def _learned_until(*versions: ModelVersion) -> datetime | str:
 
 def _not_worse(settings: Settings, folders: dict[str, Path], since: datetime | str) -> Gate:
     if settings.outcomes is None:
-        return _not_assessed(NOT_WORSE, "they were not compared, because no outcomes are given (--outcomes)")
+        return not_assessed(NOT_WORSE, "they were not compared, because no outcomes are given (--outcomes)")
     if isinstance(since, str):
-        return _not_assessed(NOT_WORSE, f"they were not compared: {since}")
+        return not_assessed(NOT_WORSE, f"they were not compared: {since}")
     late = _judged(settings, folders).filter(pl.col("as_of") > since)
     both = late.drop_nulls([CHAMPION, CHALLENGER])
     bad = both["bad"].to_numpy().astype(np.int8)
     bads, until = int(bad.sum()), f"after {since:%Y-%m-%d}, the last that either was fitted on"
     if not metrics.estimable(bad):
-        return _not_assessed(
+        return not_assessed(
             NOT_WORSE,
             f"they were not compared: of {late.height} decisions {until}, both scored {bads} bad and {len(bad) - bads} good; "
             f"{metrics.LEAST_CASES} of each are needed",
@@ -143,14 +139,14 @@ def _answers(settings: Settings, folder: Path, role: str) -> pl.DataFrame:
 def _latency(folders: dict[str, Path], limit: float) -> Gate:
     lacking = [role for role, folder in folders.items() if not (folder / request_time.EXAMPLE).exists()]
     if lacking:
-        return _not_assessed(LATENCY, f"the {lacking[0]} carries no example of a request")
+        return not_assessed(LATENCY, f"the {lacking[0]} carries no example of a request")
     old, new = _times(folders)
     if new is None:
         return Gate(
             LATENCY, "failed", None, limit, f"the {CHALLENGER} does not answer its own example request"
         )
     if old is None:
-        return _not_assessed(LATENCY, f"the {CHAMPION} does not answer its own example request")
+        return not_assessed(LATENCY, f"the {CHAMPION} does not answer its own example request")
     if new > limit * old:  # perhaps because of what else the machine did meanwhile
         old, new = (min(filter(None, pair)) for pair in zip((old, new), _times(folders), strict=True))
     said = f"the {CHALLENGER} takes {1000 * new:.1f} ms for a request and the {CHAMPION} {1000 * old:.1f} ms (p50)"

@@ -18,7 +18,7 @@ from credit_model.settings.settings import Settings
 from credit_model.tracking import ledger, registry, store
 from credit_model.tracking.ledger import ALLOWED, DONE, OVERTAKEN, REFUSED, Entry, Ledger
 from credit_model.tracking.registry import CHALLENGER, CHAMPION
-from credit_model.training.gates import Gate, lines, sentences
+from credit_model.training.gate import Gate, lines, sentences
 
 OWN, APPROVED = "its own gates", "approved by another person"
 

@@ -23,7 +23,7 @@ from credit_model.serving import batch, jobs
 from credit_model.settings.settings import Settings
 from credit_model.tracking import ledger, registry
 from loans import outcomes, transactions
-from processes import ROOT
+from processes import ROOT, run
 from registries import emptied, with_ledgers
 from scorers import small_scorer
 
@@ -481,3 +481,13 @@ def test_the_user_of_the_server_is_who_is_recorded(
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "grace")
     register(client, *absent(1))
     assert approve(Settings(name="m")) == "grace approves version 1 of m"
+
+
+def test_it_needs_nothing_that_only_training_needs(tmp_path: Path) -> None:
+    program = """
+import sys
+sys.modules.update(dict.fromkeys(["jinja2", "lightgbm", "matplotlib", "scipy", "sklearn", "threadpoolctl", "tqdm"]))
+import credit_model.operations.promote
+"""
+    done = run(["-c", program], os.environ | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert done.returncode == 0, done.stderr
