@@ -418,8 +418,8 @@ def test_the_ledger_only_grows(client: MlflowClient, as_user: Callable[[str], No
     ]
     for step in steps:
         step()
-        (run,) = runs(client)
-        folder = Path(client.download_artifacts(run, "ledger"))
+        (run_id,) = runs(client)
+        folder = Path(client.download_artifacts(run_id, "ledger"))
         now = {file.name: file.read_bytes() for file in folder.iterdir()}
         assert now.items() > seen.items()
         assert sorted(now)[: len(seen)] == sorted(seen)
@@ -442,8 +442,8 @@ def runs(client: MlflowClient) -> list[str]:
 
 def test_a_model_of_before_ledgers_gets_one(client: MlflowClient) -> None:
     register(client, *absent(2))
-    for run in runs(client):
-        client.delete_run(run)
+    for held in runs(client):
+        client.delete_run(held)
     assert history("m") == "nobody has promoted a version of m"
     promoted(2)
     assert results() == [("promotion", "2", "allowed"), ("promotion", "2", "done")]
