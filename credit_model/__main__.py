@@ -63,12 +63,21 @@ def _train(settings: Settings) -> int:
 
 
 def _promote(settings: Settings) -> int:
-    """Make a registered version the champion, if it passed its gates, or by force for a reason."""
-    from credit_model.operations.promote import promote
-    from credit_model.tracking import registry
+    """Make a registered version the champion, through its gates, or by force for a reason; or roll back."""
+    from credit_model.operations import promote
 
-    reason = settings.reason if settings.force else None
-    print(promote(settings.name, settings.version or registry.CHALLENGER, reason))
+    if settings.history:
+        print(promote.history(settings.name))
+    else:
+        print(promote.rollback(settings) if settings.rollback else promote.promote(settings))
+    return 0
+
+
+def _approve(settings: Settings) -> int:
+    """Record that you approve a registered version, for another person to promote it."""
+    from credit_model.operations import promote
+
+    print(promote.approve(settings))
     return 0
 
 
@@ -130,6 +139,7 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "explore": _explore,
     "train": _train,
     "promote": _promote,
+    "approve": _approve,
     "score": _score,
     "score_spark": _score_spark,
     "monitor": _monitor,

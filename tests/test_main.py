@@ -153,6 +153,9 @@ def test_a_defect_is_not_taken_for_bad_input(monkeypatch: pytest.MonkeyPatch, fa
         (["promote", "--force", "--reason", " "], "promoted for a reason only; give --reason TEXT"),
         (["promote", "--force=perhaps", "--reason", "x"], "force: 'perhaps' is neither yes nor no"),
         (["promote", "--reason", "x"], "give --force too, or leave it out"),
+        (["promote", "--rollback", "--version", "2"], "rollback: it promotes the former champion whatever"),
+        (["promote", "--transactions", "t.csv"], "compared by outcomes; give --outcomes FILE too"),
+        (["promote", "--latency_limit", "0"], "latency_limit: '0' is out of range"),
         (["train", "--seed"], "--seed has no value"),
         (["train", "--seed", "1", "--seed", "2"], "--seed is given twice"),
         (["train", "--sed", "1"], "did you mean seed?"),
@@ -178,12 +181,12 @@ def test_a_command_line_that_cannot_be_read(
     "force", [["--force"], ["--force", "yes"], ["--force=true"], ["--reason", "late", "--force"]]
 )
 def test_force_alone_means_yes(monkeypatch: pytest.MonkeyPatch, force: list[str]) -> None:
-    asked = []
-    planted(monkeypatch, "operations.promote", promote=lambda *words: asked.append(words))
+    asked: list[Settings] = []
+    planted(monkeypatch, "operations.promote", promote=asked.append)
     reason = [] if "--reason" in force else ["--reason", "late"]
     assert main(["promote", *force, *reason]) == 0
     assert main(["promote", "--force", "", "--reason", ""]) == 0
-    assert [reason for _, _, reason in asked] == ["late", None]
+    assert [(settings.force, settings.reason) for settings in asked] == [(True, "late"), (False, None)]
 
 
 def test_a_value_may_look_like_a_parameter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,7 @@ def test_promote_is_bound_by_the_gates(environment: dict[str, str], tmp_path: Pa
     said = entry("promote", environment, tmp_path, name="credit-risk", version="1")
     assert "is the champion" in said or "did not pass its gates" in said
     assert "has no version 99" in entry("promote", environment, tmp_path, name="credit-risk", version="99")
+    assert "approves version 1 of credit-risk" in entry("approve", environment, tmp_path, version="1")
 
 
 def test_what_is_done_with_logged_decisions(

@@ -8,7 +8,7 @@ from credit_model.reporting.exploration.notes import notes
 from credit_model.reporting.exploration.page import document, pictures
 from credit_model.settings.settings import Settings, texts
 from credit_model.tracking import store
-from credit_model.tracking.runs import EXPERIMENT, log_exploration
+from credit_model.tracking.runs import log_exploration
 from credit_model.training import workflow
 
 
@@ -22,7 +22,7 @@ def explore(settings: Settings) -> str:
         raise ValueError(f"output: {settings.output} is no page; name a file that ends in .html")
     if settings.output is not None:
         check_place(settings.output)
-    with store.run(EXPERIMENT, texts("explore", settings)):
+    with store.run(store.EXPERIMENT, texts("explore", settings)):
         table, outcomes = workflow.read(settings)
         transactions = tidy_table(table)
         exploration = analysis.explore(transactions, outcomes, settings.seed, table.columns)

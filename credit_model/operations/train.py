@@ -1,12 +1,13 @@
 """``train``: the training job, its run, its registered version and that version's aliases."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from credit_model.reporting import plots
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import registry, store
+from credit_model.tracking import ledger, registry, store
+from credit_model.tracking.ledger import Entry
 from credit_model.tracking.registry import CHALLENGER, CHAMPION
-from credit_model.tracking.runs import EXPERIMENT, log_model, log_run
+from credit_model.tracking.runs import log_model, log_run
 from credit_model.training import workflow
 from credit_model.training.workflow import TrainingResult
 
@@ -23,7 +24,7 @@ def tracked(settings: Settings) -> TrainingResult:
         ValueError: the store does not accept the run, or the data cannot be trained on; then no version is registered and no
             alias changes.
     """
-    with store.run(EXPERIMENT, texts("train", settings)):
+    with store.run(store.EXPERIMENT, texts("train", settings)):
         registry.check_writable(settings.name)
         result = workflow.run(settings)
         pictures = plots.pictures(result.trained, result.sample.recipe.costs)
@@ -31,8 +32,27 @@ def tracked(settings: Settings) -> TrainingResult:
             log_run(result, pictures)
             registered = log_model(settings, result, pictures)
             champion = registry.set_aliases(settings.name, registered, passed=not result.failed_gates)
+            if champion:
+                _keep(settings.name, registered, result)
     standing = _standing(settings.name, registered, result, champion=champion)
     return replace(result, summary=(*result.summary, *standing))
+
+
+def _keep(name: str, registered: int, result: TrainingResult) -> None:
+    """Write the first champion, which its training made, into the ledger."""
+    judged = [asdict(gate) for gate in result.gates]
+    entry = Entry(
+        ledger.TRAINING,
+        name,
+        str(registered),
+        None,
+        ledger.DONE,
+        ledger.user(),
+        ledger.moment(),
+        None,
+        judged,
+    )
+    ledger.append(ledger.opened(name), entry)
 
 
 def _standing(name: str, registered: int, result: TrainingResult, *, champion: bool) -> list[str]:

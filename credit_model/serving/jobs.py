@@ -161,13 +161,14 @@ class Job:
         return self.scan(self.transactions, scorer, REQUIRED)
 
 
-def submit(command: str, settings: Settings, model: Path) -> int:
+def submit(command: str, settings: Settings, model: Path, out: int | None = None) -> int:
     """Submit a job to a model's own code, and wait for it; returns the exit code.
 
     Args:
         command: ``score``, ``monitor`` or ``replay``.
         settings: settings of the command.
         model: folder of the model.
+        out: where the job prints, such as ``subprocess.DEVNULL``; None is where this process prints.
 
     Raises:
         ValueError: the model is too old for one of the settings, or has no code for the command.
@@ -192,8 +193,16 @@ def submit(command: str, settings: Settings, model: Path) -> int:
     if command not in modules:
         raise ValueError(f"the code of the model {settings.model} knows no {command}; train the model again")
     words = json.dumps(_written(job, protocol, settings.model))
-    environment = os.environ | {"PYTHONPATH": str((model / "code").resolve())}
-    return wait([sys.executable, "-P", "-m", modules[command], words], environment)
+    return wait([sys.executable, "-P", "-m", modules[command], words], own_code(model), out)
+
+
+def own_code(model: Path) -> dict[str, str]:
+    """The environment of a process that runs a model's own code.
+
+    Args:
+        model: folder of the model.
+    """
+    return os.environ | {"PYTHONPATH": str((model / "code").resolve())}
 
 
 def _spoken(scorer: Path) -> tuple[int, Mapping[str, str]]:
@@ -223,12 +232,12 @@ def _written(job: Job, protocol: int, model: str) -> dict[str, object]:
     return plain | ({"protocol": needed} if "protocol" in plain else {})
 
 
-def wait(command: list[str], environment: dict[str, str]) -> int:
+def wait(command: list[str], environment: dict[str, str], out: int | None = None) -> int:
     """Run a command to its end; returns its exit code. If it is interrupted, it is still waited for, so that it can clean up.
 
     A terminal interrupts both processes by itself; only a request to terminate this process is passed on.
     """
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment, stdout=out)
     former = {
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
         signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),

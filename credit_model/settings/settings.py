@@ -30,12 +30,13 @@ from credit_model.settings.kinds import (
 )
 
 COMMANDS = (
-    *("generate", "explore", "train", "promote", "score", "score_spark", "monitor"),
+    *("generate", "explore", "train", "promote", "approve", "score", "score_spark", "monitor"),
     *("replay", "review", "override", "erase"),
 )
 CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
+_PROMOTED = f"{_FILES} promote"
 _LOGGED = "replay review override erase"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -70,7 +71,7 @@ class Settings:
     transactions: str | None = _parameter(
         TEXT,
         None,
-        _FILES,
+        _PROMOTED,
         "transactions: a CSV or Parquet file, a folder of them, or a pattern in quotes: '2019-*.parquet'",
     )
     decisions: str | None = _parameter(
@@ -79,7 +80,7 @@ class Settings:
     outcomes: str | None = _parameter(
         TEXT,
         None,
-        "generate explore train monitor",
+        "generate explore train monitor promote",
         "real outcomes: a table of CustomerId, as_of, defaulted and attributes; generate writes one of past loans",
     )
     features: str | None = _parameter(
@@ -89,24 +90,24 @@ class Settings:
         "features instead of transactions: a table that serving.spark.features.write left",
     )
     columns: dict[str, str] = _parameter(
-        COLUMN_NAMES, dict, _FILES, "your names of the files' columns: CustomerId=client,Amount=value"
+        COLUMN_NAMES, dict, _PROMOTED, "your names of the files' columns: CustomerId=client,Amount=value"
     )
     date_format: str | None = _parameter(
         DATE_FORMAT,
         None,
-        _FILES,
+        _PROMOTED,
         "how times in files are written: iso, or codes such as %d.%m.%Y; else as the model's training was told, else iso",
     )
     decimal: str | None = _parameter(
         choice("point", "comma"),
         None,
-        _FILES,
+        _PROMOTED,
         "decimal mark of numbers held as text: point or comma; else as the model's training was told, else point",
     )
     bad_values: tuple[str, ...] = _parameter(
         NAMES,
         (),
-        "explore train monitor",
+        "explore train monitor promote",
         "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
     )
     attributes: tuple[str, ...] = _parameter(
@@ -209,9 +210,9 @@ class Settings:
     reasons: str | None = _parameter(
         TEXT, None, "train", "YAML file of your own sentences for applicants, by language, feature and side"
     )
-    name: str = _parameter(TEXT, "credit-risk", "train promote", "name of the registered model")
+    name: str = _parameter(TEXT, "credit-risk", "train promote approve", "name of the registered model")
     version: str | None = _parameter(
-        TEXT, None, "promote", "version or alias to promote; the challenger where not given"
+        TEXT, None, "promote approve", "version or alias; the challenger where not given"
     )
     force: bool = _parameter(
         FLAG,
@@ -220,7 +221,20 @@ class Settings:
         "promote a version whose gates failed; who did, why and over which is recorded",
     )
     reason: str | None = _parameter(
-        TEXT, None, "promote override", "why a version is promoted by force, or a decision overridden"
+        TEXT,
+        None,
+        "promote approve override",
+        "why a version is promoted by force, rolled back or approved, or a decision overridden",
+    )
+    rollback: bool = _parameter(FLAG, False, "promote", "make the former champion the champion again")
+    history: bool = _parameter(
+        FLAG, False, "promote", "print who promoted what, and every gate; change nothing"
+    )
+    latency_limit: float = _parameter(
+        number(), 2.0, "promote", "the most that a request may take, in times of the champion's (p50)"
+    )
+    size_limit: float = _parameter(
+        number(), 5.0, "promote", "the most that the artifact may weigh, in times of the champion's"
     )
     model: str = _parameter(
         TEXT, "models:/credit-risk@champion", f"{_SCORING} replay", "an MLflow URI, or the folder of a model"
@@ -386,6 +400,19 @@ def _check_bands(settings: Settings) -> None:
         )
 
 
+def _check_promotion(settings: Settings) -> None:
+    if settings.reason is not None and not (settings.force or settings.rollback):
+        raise ValueError("reason: it is that of a promotion by force; give --force too, or leave it out")
+    others = settings.force or settings.version is not None or settings.outcomes is not None
+    if settings.rollback and (others or settings.history):
+        raise ValueError(
+            "rollback: it promotes the former champion whatever the gates say; give it without version, force, outcomes and "
+            "history"
+        )
+    if settings.transactions is not None and settings.outcomes is None:
+        raise ValueError("transactions: two versions are compared by outcomes; give --outcomes FILE too")
+
+
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
         if all(getattr(settings, name) is None for name in choices):
@@ -400,8 +427,8 @@ def _check(command: str, settings: Settings) -> None:
         raise ValueError(
             "force: a version with failed gates is promoted for a reason only; give --reason TEXT"
         )
-    if command == "promote" and settings.reason is not None and not settings.force:
-        raise ValueError("reason: it is that of a promotion by force; give --force too, or leave it out")
+    if command == "promote":
+        _check_promotion(settings)
     if settings.customers_table is None and settings.snapshot is not None:
         raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
     if settings.customers_table is not None and settings.target != "rfm_proxy":

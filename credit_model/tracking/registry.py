@@ -1,6 +1,7 @@
 """Registered models: their versions, the aliases champion and challenger, and their files."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlflow
@@ -9,10 +10,13 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
-from credit_model.tracking import store
+from credit_model.settings import lists
+from credit_model.tracking import ledger, store
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 HAD_CHAMPION = "had_champion"
+LEARNED_UNTIL = "learned_until"
+APPROVALS, APPROVED_BY = "approvals", "approved_by"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 
 
@@ -43,6 +47,7 @@ def set_aliases(name: str, version: int, *, passed: bool) -> bool:
     client = MlflowClient()
     client.set_registered_model_alias(name, CHALLENGER, str(version))
     if version == 1:
+        ledger.opened(name)
         client.set_registered_model_tag(name, HAD_CHAMPION, "false")
     first = passed and client.get_registered_model(name).tags.get(HAD_CHAMPION) == "false"
     if first:
@@ -57,9 +62,34 @@ def make_champion(name: str, version: str) -> None:
     client.set_registered_model_alias(name, CHAMPION, version)
 
 
+def champion_of(name: str) -> str | None:
+    """Number of the version that is champion; None without one."""
+    number = _model(name).aliases.get(CHAMPION)
+    return None if number is None else str(number)
+
+
+def needs_approval(name: str) -> bool:
+    """Whether the tag ``approvals`` of a registered model asks for a second person's approval of what is promoted."""
+    return str(_model(name).tags.get(APPROVALS, "")).lower() not in {"", "0", "no", "false"}
+
+
+def approvers(version: ModelVersion) -> list[str]:
+    """Who has approved a version, in the order of approval."""
+    return lists.split(version.tags.get(APPROVED_BY, ""))
+
+
+def approve(version: ModelVersion, who: str) -> None:
+    """Keep with a version that a person approves it."""
+    record(version, {APPROVED_BY: lists.join(dict.fromkeys([*approvers(version), who]))})
+
+
 def record_force(version: ModelVersion, who: str, reason: str, failed: str) -> None:
     """Keep with a version who promoted it though its gates failed, why, and over which gates."""
-    tags = {"forced_by": who, "forced_reason": reason, "forced_over": failed}
+    record(version, {"forced_by": who, "forced_reason": reason, "forced_over": failed})
+
+
+def record(version: ModelVersion, tags: Mapping[str, str]) -> None:
+    """Set tags of a version."""
     for key, value in tags.items():
         MlflowClient().set_model_version_tag(version.name, version.version, key, value)
 

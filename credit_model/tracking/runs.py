@@ -29,12 +29,12 @@ from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
 from credit_model.settings.settings import Settings, texts
 from credit_model.tracking import provenance
+from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.candidates import CrossValidation
 from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 
-EXPERIMENT = "credit-risk"
 _SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
 _PACKAGE = Path(credit_model.__file__).parent
 CARRIED = (
@@ -231,9 +231,15 @@ def _tag(name: str, registered: int, version: str, result: TrainingResult) -> No
         "model_version": version,
         "target": result.trained.scorer.target,
         "candidate": result.used["candidate"],
+        LEARNED_UNTIL: _learned_until(result),
         "gates": "failed" if result.failed_gates else "passed",
         "gates_failed": "; ".join(result.failed_gates) or "none",
         "gates_warned": "; ".join(result.warned_gates) or "none",
     }
     for key, value in tags.items():
         client.set_model_version_tag(name, str(registered), key, value)
+
+
+def _learned_until(result: TrainingResult) -> str:
+    """``as_of`` of the latest decision that the served model was fitted on, the test part among them."""
+    return str(result.trained.dataset.decisions["as_of"].dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ").max())

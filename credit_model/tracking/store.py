@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 
+EXPERIMENT = "credit-risk"
 _Result = TypeVar("_Result")
 _SECONDS, _RETRIES = "MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _WAITS = {_SECONDS: "5", _RETRIES: "0"}

@@ -6,17 +6,15 @@ whole interval of its figure is beyond the limit, so that all of them together s
 """
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from typing import Literal
 
 from credit_model import metrics
 from credit_model.settings import lists
 from credit_model.training.baselines import ANY_HISTORY, CUSTOMER_BASE, RECENCY, Baseline
+from credit_model.training.gate import Gate, State, not_assessed
 from credit_model.training.leaks import MOST_INFORMATION, MOST_LOSS, AttributeWeight
 from credit_model.training.sample import Recipe
 from credit_model.training.yardstick import YARDSTICK
 
-State = Literal["passed", "failed", "warning", "not assessed"]
 Figures = Mapping[str, float]
 
 REFUSED_AUC, CHANCE = 0.98, 0.5
@@ -26,25 +24,6 @@ LEAST_SPREAD = 0.1
 DRIFT = 0.25
 _BETTER = "better than {} alone"
 _FEW = f"the test part has fewer than {metrics.LEAST_CASES} of a class"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One question that a model must pass.
-
-    Attributes:
-        name: of the question.
-        state: ``failed`` keeps the version from becoming champion.
-        figure: what was measured; None where the question is no number, or was not assessed.
-        limit: what the figure was held against.
-        sentence: figure and limit in words, or why it was not assessed.
-    """
-
-    name: str
-    state: State
-    figure: float | None
-    limit: float | None
-    sentence: str
 
 
 def judge(
@@ -80,16 +59,6 @@ def judge(
     )
 
 
-def sentences(gates: tuple[Gate, ...], state: State) -> tuple[str, ...]:
-    """What the gates of one state say."""
-    return tuple(gate.sentence for gate in gates if gate.state == state)
-
-
-def lines(gates: tuple[Gate, ...]) -> list[str]:
-    """One line per gate, for the reader."""
-    return [f"gate {gate.name}: {gate.state}: {gate.sentence}" for gate in gates]
-
-
 def _label(target: str) -> Gate:
     if target == "same_window":
         return Gate("label", "failed", None, None, "the label is made of the features' own window")
@@ -115,7 +84,7 @@ def _discrimination(figures: Figures) -> tuple[Gate, ...]:
     better, honest = "better than chance", "not too good"
     auc = figures.get("test_roc_auc")
     if auc is None:
-        return _not_assessed(better, _FEW), _not_assessed(honest, _FEW)
+        return not_assessed(better, _FEW), not_assessed(honest, _FEW)
     low, high = figures["test_roc_auc_low"], figures["test_roc_auc_high"]
     said = f"test AUC {auc:.3f} ({low:.3f} to {high:.3f})"
     chance = f"{said} is {'not ' if low <= CHANCE else ''}clearly better than chance, whose AUC is {CHANCE:g}"
@@ -132,7 +101,7 @@ def _copies(separations: Mapping[str, float]) -> tuple[Gate, ...]:
     name = "no copy of the label"
     if not separations:
         reason = f"there are fewer than {metrics.LEAST_CASES} decisions of a class"
-        return (_not_assessed(name, reason),)
+        return (not_assessed(name, reason),)
     said = "the feature {} alone gives AUC {:.3f}, above {:g}: it copies the label"
     copies = {feature: auc for feature, auc in separations.items() if auc > REFUSED_AUC}
     if copies:
@@ -164,7 +133,7 @@ def _without_baseline(measured: Set[str]) -> tuple[Gate, ...]:
     reasons = dict.fromkeys((RECENCY, CUSTOMER_BASE), f"{_FEW} with a history")
     reasons[ANY_HISTORY] = f"{_FEW}, or all of it or none has a history"
     return tuple(
-        _not_assessed(_BETTER.format(name.replace("_", " ")), reason)
+        not_assessed(_BETTER.format(name.replace("_", " ")), reason)
         for name, reason in reasons.items()
         if name not in measured
     )
@@ -191,7 +160,7 @@ def _yardstick(figures: Figures, recipe: Recipe) -> Gate:
 def _calibration(figures: Figures) -> Gate:
     name, ratio = "calibration of the test part", figures.get("test_calibration_in_the_large")
     if ratio is None:
-        return _not_assessed(name, _FEW)
+        return not_assessed(name, _FEW)
     low, high = (figures[f"test_calibration_in_the_large_{end}"] for end in ("low", "high"))
     least, most = NEARLY_CALIBRATED
     said = (
@@ -221,7 +190,7 @@ def _spread(figures: Figures) -> Gate:
 def _stability(figures: Figures) -> Gate:
     name, psi = "stability of the score", figures.get("test_score_psi")
     if psi is None:
-        return _not_assessed(name, "there are not two parts to compare")
+        return not_assessed(name, "there are not two parts to compare")
     noted = figures["test_score_psi_limit"]
     limit = max(DRIFT, noted)
     said = f"PSI of the score from the training to the test part is {psi:.3f}; the limit is {limit:.3g}"
@@ -234,7 +203,7 @@ def _cost(figures: Figures, *, given: bool) -> Gate:
     name = "worth its errors"
     excess = figures.get("test_excess_cost")
     if excess is None:
-        return _not_assessed(name, _FEW)
+        return not_assessed(name, _FEW)
     low, cost = figures["test_excess_cost_low"], figures["test_expected_cost"]
     free = cost - excess
     said = f"errors of the model's predictions cost {cost:.3f} a decision, and {free:.3f} with everybody approved or rejected"
@@ -254,7 +223,7 @@ _WAY_OUT = (
 def _leaks(attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...]) -> tuple[Gate, ...]:
     name = "no suspected leak"
     if not attributes:
-        return (_not_assessed(name, "there are no attributes, or too few cases to say"),)
+        return (not_assessed(name, "there are no attributes, or too few cases to say"),)
     suspects = [attribute for attribute in attributes if attribute.suspected]
     if not suspects:
         most = max(attribute.information_value for attribute in attributes)
@@ -287,7 +256,3 @@ def _suspect(name: str, attribute: AttributeWeight, confirmed: tuple[str, ...]) 
 
 def _state(*, failed: bool) -> State:
     return "failed" if failed else "passed"
-
-
-def _not_assessed(name: str, reason: str) -> Gate:
-    return Gate(name, "not assessed", None, None, reason)

@@ -19,6 +19,7 @@ from credit_model.synthetic import generate
 from credit_model.training import (
     baselines,
     feature_table,
+    gate,
     gates,
     history_length,
     leaks,
@@ -34,7 +35,7 @@ from credit_model.training.customer_table import customer_table
 from credit_model.training.dataset import PARTS, Dataset, build_dataset
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
-from credit_model.training.gates import Gate
+from credit_model.training.gate import Gate
 from credit_model.training.sample import Sample, check_confirmed, groups, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
@@ -75,12 +76,12 @@ class TrainingResult:
     @property
     def failed_gates(self) -> tuple[str, ...]:
         """Why this model must not be promoted; empty where nothing speaks against it."""
-        return gates.sentences(self.gates, "failed")
+        return gate.sentences(self.gates, "failed")
 
     @property
     def warned_gates(self) -> tuple[str, ...]:
         """What to look at, though it does not stop the model."""
-        return gates.sentences(self.gates, "warning")
+        return gate.sentences(self.gates, "warning")
 
 
 def run(settings: Settings) -> TrainingResult:
@@ -153,7 +154,7 @@ def _result(
         beaten,
         _fairness(trained, recipe.seed),
         {name: float(value) for name, value in figures.items() if np.isfinite(value)},
-        (*summary(transactions, sample, trained, figures, beaten), *gates.lines(judged)),
+        (*summary(transactions, sample, trained, figures, beaten), *gate.lines(judged)),
         judged,
         _used(sample, trained),
         validated,

@@ -24,7 +24,8 @@ from credit_model.training.baselines import baselines_of
 from credit_model.training.calibration import cross_fitted, fit_calibrator
 from credit_model.training.costs import cost_bands, cost_threshold
 from credit_model.training.dataset import Dataset
-from credit_model.training.gates import Gate, judge
+from credit_model.training.gate import Gate
+from credit_model.training.gates import judge
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import customer_folds, out_of_time
 from credit_model.training.yardstick import lift_over

@@ -24,7 +24,7 @@ from credit_model.scoring.policy import Bands
 from credit_model.scoring.scorer import Scorer
 from credit_model.settings.settings import Settings
 from credit_model.training import strategy, workflow
-from credit_model.training.gates import Gate
+from credit_model.training.gate import Gate
 from credit_model.training.whole_points import RankCheck
 from credit_model.training.workflow import TrainingResult
 from credit_model.training.yardstick import YARDSTICK

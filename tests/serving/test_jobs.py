@@ -66,7 +66,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (scorer / "manifest.json").write_text(json.dumps(manifest))
         (scorer / "scorer.json").write_text("{}")
         told: list[str] = []
-        monkeypatch.setattr(jobs, "wait", lambda words, _: told.extend(words))
+        monkeypatch.setattr(jobs, "wait", lambda words, *_: told.extend(words))
         jobs.submit(command, settings, tmp_path)
         return told[3], json.loads(told[4])
 

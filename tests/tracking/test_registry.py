@@ -8,8 +8,10 @@ import pytest
 from mlflow import MlflowClient
 
 from credit_model.operations import promote
+from credit_model.settings.settings import Settings
 from credit_model.tracking import registry, store
 from credit_model.tracking.model_folder import model_folder
+from registries import emptied, with_ledgers
 
 
 @pytest.fixture
@@ -18,10 +20,14 @@ def client(database: Path) -> Iterator[MlflowClient]:
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{database}")
     client = MlflowClient()
+    with_ledgers(client, database.parent)
     yield client
-    for model in client.search_registered_models():
-        client.delete_registered_model(model.name)
+    emptied(client)
     mlflow.set_tracking_uri(before)
+
+
+def promoted(wanted: str, reason: str | None = None) -> str:
+    return promote.promote(Settings(name="m", version=wanted, reason=reason, force=reason is not None))
 
 
 def register(client: MlflowClient, *gates: str, source: str = "file:/absent/model") -> None:
@@ -78,7 +84,7 @@ def test_a_champion_that_was_taken_away_comes_back_by_promotion_alone(
     version = client.create_model_version("m", "file:/absent/model", tags={"gates": "passed"})
     assert not registry.set_aliases("m", int(version.version), passed=True)
     assert champion(client) is None
-    assert promote.promote("m", "challenger") == "version 2 of m is the champion"
+    assert promoted("challenger").startswith("version 2 of m is the champion\n")
     assert champion(client) == 2
 
 
@@ -100,7 +106,7 @@ def test_what_cannot_be_promoted(client: MlflowClient, wanted: str, said: str) -
     register(client, "passed", "failed")
     client.set_model_version_tag("m", "2", "gates_failed", "it guesses")
     with pytest.raises(ValueError, match=said):
-        promote.promote("m", wanted)
+        promoted(wanted)
     assert champion(client) == 1
 
 
@@ -110,7 +116,7 @@ def test_a_version_is_forced_for_a_reason_that_is_recorded(
     register(client, "passed", "failed")
     client.set_model_version_tag("m", "2", "gates_failed", "it guesses")
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
-    said = promote.promote("m", "2", "the regulator's date")
+    said = promoted("2", "the regulator's date").splitlines()[0]
     assert said == "version 2 of m is the champion, by force, though it did not pass its gates (it guesses)"
     assert champion(client) == 2
     tags = client.get_model_version("m", "2").tags
@@ -124,7 +130,7 @@ def test_a_version_is_forced_for_a_reason_that_is_recorded(
 
 def test_what_passed_needs_no_force_and_records_none(client: MlflowClient) -> None:
     register(client, "passed", "passed")
-    assert promote.promote("m", "2", "to be sure") == "version 2 of m is the champion"
+    assert promoted("2", "to be sure").startswith("version 2 of m is the champion\n")
     assert not {name for name in client.get_model_version("m", "2").tags if name.startswith("forced")}
 
 
@@ -134,7 +140,7 @@ def test_nobody_by_name_can_force_too(client: MlflowClient, monkeypatch: pytest.
 
     register(client, "failed")
     monkeypatch.setattr("getpass.getuser", nobody)
-    promote.promote("m", "1", "a trial")
+    promoted("1", "a trial")
     assert client.get_model_version("m", "1").tags["forced_by"] == "unknown"
 
 
@@ -168,7 +174,7 @@ def test_without_any_model_one_is_to_be_trained(client: MlflowClient) -> None:
         model_folder("models:/m@champion")
     register(client)
     with pytest.raises(ValueError, match=r"m has no version in .*; train one first"):
-        promote.promote("m", "challenger")
+        promoted("challenger")
 
 
 def test_a_model_is_fetched_by_version_and_alias(client: MlflowClient, tmp_path: Path) -> None:
@@ -190,7 +196,7 @@ def test_asking_for_the_right_to_register_changes_nothing(client: MlflowClient) 
 def test_a_store_that_is_not_there_is_not_made_by_a_question(client: MlflowClient, tmp_path: Path) -> None:
     assert client
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'absent.db'}")
-    for ask in (lambda: model_folder("models:/m@champion"), lambda: promote.promote("m", "challenger")):
+    for ask in (lambda: model_folder("models:/m@champion"), lambda: promoted("challenger")):
         with pytest.raises(ValueError, match=r"there is no MLflow store .*absent\.db; train one first"):
             ask()
     assert store.uri().endswith("absent.db")

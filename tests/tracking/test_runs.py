@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
+from credit_model.data.iso_time import read_iso
 from credit_model.scoring.scorer import Scorer
+from credit_model.tracking import ledger
 from credit_model.tracking.runs import CARRIED
 from credit_model.training.candidates import CANDIDATES
 from credit_model.training.validation import Validation
@@ -55,6 +57,22 @@ def test_the_first_version_is_champion_only_if_its_gates_passed(
     assert tags["target"] == "rfm_proxy"
     assert "better than chance" not in tags["gates_failed"]
     assert "give cost_false_negative" in tags["gates_warned"]
+
+
+def test_a_version_tells_until_when_it_learned(client: MlflowClient, kept: Path) -> None:
+    """The served model is fitted on the test part too."""
+    table = pl.read_parquet(kept / "run" / "training_table.parquet")
+    told = read_iso(client.get_model_version("credit-risk", "1").tags["learned_until"])
+    assert told == table["as_of"].max()
+
+
+def test_a_first_champion_is_in_the_ledger_with_its_gates(client: MlflowClient) -> None:
+    passed = client.get_model_version("credit-risk", "1").tags["gates"] == "passed"
+    entries = [entry for entry in ledger.entries("credit-risk") if entry.action == ledger.TRAINING]
+    assert [(entry.version, entry.former, entry.result) for entry in entries] == [
+        ("1", None, "done")
+    ] * passed
+    assert all(gate["sentence"] for entry in entries for gate in entry.gates)
 
 
 def test_every_candidate_is_a_nested_run_with_its_folds(client: MlflowClient, run_id: str) -> None:

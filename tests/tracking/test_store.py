@@ -17,6 +17,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 
 from credit_model.operations import promote as promoting
+from credit_model.settings.settings import Settings
 from credit_model.tracking import registry, store
 from credit_model.tracking.model_folder import model_folder
 from processes import ROOT, TrainedModel, free_port, listening, run
@@ -39,7 +40,7 @@ def write() -> None:
 
 
 def promote() -> str:
-    return promoting.promote("credit-risk", "challenger")
+    return promoting.promote(Settings(version="challenger"))
 
 
 def score() -> Path:

@@ -10,7 +10,8 @@ import pytest
 from credit_model.scoring.policy import Bands
 from credit_model.training.baselines import Baseline
 from credit_model.training.dataset import Dataset
-from credit_model.training.gates import Gate, judge
+from credit_model.training.gate import Gate
+from credit_model.training.gates import judge
 from credit_model.training.leaks import AttributeWeight
 from credit_model.training.sample import Recipe
 from gates import Lender, judged, lender, stopped

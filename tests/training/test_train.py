@@ -21,7 +21,7 @@ from credit_model.serving.batch import score_tables
 from credit_model.settings.kinds import Levels
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
-from credit_model.training import evaluation, gates, train, workflow
+from credit_model.training import evaluation, gate, gates, train, workflow
 from credit_model.training.baselines import Baseline, baselines
 from credit_model.training.calibration import cross_fitted
 from credit_model.training.candidates import best_point
@@ -60,7 +60,7 @@ def scorecard() -> tuple[Trained, Recipe]:
 
 
 def failed(recipe: Recipe, figures: Mapping[str, float], free: tuple[Baseline, ...] = ()) -> tuple[str, ...]:
-    return gates.sentences(gates.judge(recipe, figures, {}, free, ()), "failed")
+    return gate.sentences(gates.judge(recipe, figures, {}, free, ()), "failed")
 
 
 def outcomes_of(rows: int, seed: int = 1) -> pl.DataFrame:

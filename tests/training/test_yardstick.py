@@ -17,7 +17,7 @@ from credit_model.settings.settings import Settings
 from credit_model.training import cross_validation, gates, train
 from credit_model.training.candidates import CANDIDATES
 from credit_model.training.dataset import Dataset, build_dataset
-from credit_model.training.gates import Gate
+from credit_model.training.gate import Gate
 from credit_model.training.plain import plain_features
 from credit_model.training.sample import Recipe, observed_sample
 from credit_model.training.train import Trained
