@@ -12,8 +12,8 @@ from environments import ROOT, activated, install, run
 
 EXTRAS = "dev,train,spark"
 STYLE = (("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",))
-# A worker takes whole files, whose tests share servers, in the order of tests/conftest.py.
-WORKERS = ("-n", "2", "--dist=loadfile", "--no-loadscope-reorder")
+# A worker takes whole files, whose tests share servers, in the order of tests/conftest.py; one more than cores, since tests wait.
+WORKERS = ("-n", "3", "--dist=loadfile", "--no-loadscope-reorder")
 JAVA = "Java 17 or newer, for the tests of Spark (apt-get install openjdk-17-jre-headless, or brew install openjdk@17)"
 OPENMP = "OpenMP's library, for the tests of LightGBM (apt-get install libgomp1, or brew install libomp)"
 

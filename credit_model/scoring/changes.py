@@ -50,6 +50,18 @@ class Changes:
         bands: from probability to risk level.
         reasons: how each input is told.
         distributions: of the inputs in training, by name: the ends of their bins and the middles between them are tried.
+
+    Example:
+        >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring.displayed import Style
+        >>> from credit_model.scoring.sides import Input
+        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> told = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(), {"change": ("Last use, in days: ", "")})
+        >>> known = {"recency": Distribution((10.0, 20.0), (), (40, 30, 30, 0))}
+        >>> parts = Linear((recency,), neutral=0.0), Calibrator("sigmoid"), Bands(), Reasons((told,), 0.1)
+        >>> changes = Changes(*parts, known).smallest(pl.DataFrame({"recency": [25.0]}), np.array([0.73]))
+        >>> [change["text"] for change in changes[0]]
+        ['Last use, in days: 15']
     """
 
     classifier: Classifier

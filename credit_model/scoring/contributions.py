@@ -42,6 +42,23 @@ def contributions_in_points(
         as text (null where missing), and the points that it adds to the score. The first row of a decision, ``(start)``, is
         the score of a case whose contributions are all zero; the last one, ``(calibration)``, what calibration adds. The points
         of a decision add up to its ``score``.
+
+    Example:
+        >>> from credit_model.features.catalogue import Catalogue
+        >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring import calibrator, policy, reasons, scale
+        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), calibrator.Calibrator("sigmoid"), scale.Scale()
+        >>> scorer = Scorer(*parts, policy.Bands(), reasons.Reasons((), minimum=0.1), target="observed_default")
+        >>> from datetime import datetime
+        >>> from credit_model.data.decisions import read_decisions
+        >>> from credit_model.data.transactions import tidy_table
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-29"], "Amount": [1000]})
+        >>> decisions = read_decisions({"CustomerId": ["C-1"]}, height=1, default_as_of=datetime(2019, 2, 1))
+        >>> history = scorer.history(tidy_table(paid), decisions)
+        >>> rows = contributions_in_points(scorer, history, decisions, scorer.answer_history(history, decisions))
+        >>> rows.select("feature", "value", pl.col("points").round(1)).rows()
+        [('(start)', None, 516.0), ('recency', '3.0', 34.6), ('(calibration)', None, 0.0)]
     """
     judged = scorer.judged(answer["status"].to_numpy())
     if not judged.any():
@@ -67,7 +84,18 @@ def contributions_in_points(
 
 
 def names_of(scorer: Scorer) -> list[str]:
-    """What adds to a score, in order: the start, each input, and calibration."""
+    """What adds to a score, in order: the start, each input, and calibration.
+
+    Example:
+        >>> from credit_model.features.catalogue import Catalogue
+        >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring import calibrator, policy, reasons, scale
+        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), calibrator.Calibrator("sigmoid"), scale.Scale()
+        >>> scorer = Scorer(*parts, policy.Bands(), reasons.Reasons((), minimum=0.1), target="observed_default")
+        >>> names_of(scorer)
+        ['(start)', 'recency', '(calibration)']
+    """
     return [START, *scorer.classifier.inputs, CALIBRATION]
 
 
@@ -81,6 +109,16 @@ def in_points(scorer: Scorer, contributions: FloatArray, score: FloatArray) -> F
 
     Returns:
         Points of what ``names_of`` names, shape (n, inputs + 2).
+
+    Example:
+        >>> from credit_model.features.catalogue import Catalogue
+        >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring import calibrator, policy, reasons, scale
+        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), calibrator.Calibrator("sigmoid"), scale.Scale()
+        >>> scorer = Scorer(*parts, policy.Bands(), reasons.Reasons((), minimum=0.1), target="observed_default")
+        >>> in_points(scorer, np.array([[0.5]]), score=np.array([500.0])).round(1).tolist()
+        [[516.0, -14.4, -1.5]]
     """
     scale = scorer.scale
     unit = scale.points_to_double_odds / math.log(2)  # points of one unit of log-odds

@@ -98,7 +98,12 @@ def rounded(numbers: FloatArray, decimals: npt.NDArray[np.intp] | int) -> FloatA
 
 
 def rounded_one(number: float, decimals: int) -> float:
-    """The same as ``rounded``, to the last bit, for one number."""
+    """The same as ``rounded``, to the last bit, for one number.
+
+    Example:
+        >>> rounded_one(41.23456, decimals=6)
+        41.23
+    """
     before = floor(log10(abs(number))) if number else 0
     power = _POWERS[max(0, min(DIGITS - 1 - before, decimals))]
     return round(number * power) / power + 0.0
@@ -114,6 +119,12 @@ def shown_as(
         scale: of each, shape (n,).
         decimals: of each, shape (n,).
         up: whether the farthest above is asked for, or below.
+
+    Example:
+        Every number below 9.05 is shown as 9 with one decimal, or as less.
+
+        >>> shown_as(np.array([9.0]), np.array([1.0]), np.array([1]), up=True).round(6).tolist()
+        [9.05]
     """
     sign = 1.0 if up else -1.0
     finite = np.isfinite(bounds)

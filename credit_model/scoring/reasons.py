@@ -246,6 +246,11 @@ class Reasons:
 
 
 def points_lost(pushes: FloatArray, points_per_unit: float) -> FloatArray:
-    """What reasons take off a score, to two decimals, by what they add to the margin; both shape (k,)."""
+    """What reasons take off a score, to two decimals, by what they add to the margin; both shape (k,).
+
+    Example:
+        >>> points_lost(np.array([0.5, 0.1234]), points_per_unit=20.0).tolist()
+        [10.0, 2.47]
+    """
     points: FloatArray = np.rint(pushes * points_per_unit * 100) / 100
     return points

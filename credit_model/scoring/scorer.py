@@ -62,6 +62,11 @@ class Judgement(NamedTuple):
         features: the classifier's inputs and ``transaction_count``, one row per decision.
         contributions: of the inputs to the margins of the decisions that the classifier judged, in order, shape
             (judged decisions, number of inputs).
+
+    Example:
+        >>> answer, features = pl.DataFrame({"status": ["no_history"]}), pl.DataFrame({"recency": [None]})
+        >>> Judgement(answer, features, contributions=np.zeros((0, 1))).answer["status"].to_list()
+        ['no_history']
     """
 
     answer: pl.DataFrame

@@ -98,6 +98,12 @@ class Sides:
 
     Attributes:
         inputs: what can be said of each, in order.
+
+    Example:
+        >>> parts = {"high": ("You were last here ", " days ago.")}
+        >>> recency = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(decimals=0), parts)
+        >>> [SIDES[Sides((recency,)).of_value(0, days)] for days in (5.0, 9.4, 41.0)]
+        ['', '', 'high']
     """
 
     inputs: tuple[Input, ...]

@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from credit_model.scoring.reasons import FIELDS
-from credit_model.scoring.scorer import ANSWER, BALANCE_BASIS, BALANCE_COLUMN, GIVEN_ROWS, STATED
+from credit_model.scoring.scorer import (
+    ANSWER,
+    BALANCE_BASIS,
+    BALANCE_COLUMN,
+    GIVEN_ROWS,
+    STATED,
+    WHAT_WOULD_HELP,
+)
 from fuzz_decisions import CANARY, Asked, Decision, Expected
 from fuzz_requests import Answers, Mlflows, Refused, Request
 
@@ -127,7 +134,7 @@ def _of_answer(asked: Asked, answer: Answer, alone: Alone, now: datetime | None)
 
 def _shape(answer: Answer) -> Iterator[Violation]:
     """Fields, types, and what one field says of another."""
-    if answer.keys() - {BALANCE_BASIS} != ANSWER.keys():
+    if answer.keys() - {BALANCE_BASIS, WHAT_WOULD_HELP} != ANSWER.keys():
         yield Violation("fields", f"expected {list(ANSWER)}, found {list(answer)}")
         return
     wrong = [name for name, kind in ANSWER.items() if not _is(answer[name], kind)]
