@@ -129,17 +129,13 @@ class Changes:
 
     def _told(self, place: int, number: float, needed: float) -> dict[str, Any]:
         told = self.reasons.inputs[place]
-        value, text = (self._shown(place, each) for each in (number, needed))
+        value, text = (told.style.shown(each) for each in (number, needed))
         return {
             "feature": told.feature,
             "value": told.style.number(value),
             "needed": told.style.number(text),
             "text": told.style.number(text).join(told.sentences["change"]),
         }
-
-    def _shown(self, place: int, number: float) -> float:
-        style = self.reasons.inputs[place].style
-        return float(rounded(np.array([number * style.scale]), style.decimals)[0])
 
     @cached_property
     def _tried(self) -> Mapping[int, FloatArray]:

@@ -6,6 +6,7 @@ score.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ import polars as pl
 from credit_model.arrays import FloatArray
 from credit_model.data.decisions import Decisions
 from credit_model.features.history import History
+from credit_model.scoring.scale import Scale
 from credit_model.scoring.scorer import Scorer
 
 START, CALIBRATION = "(start)", "(calibration)"
@@ -65,10 +67,10 @@ def contributions_in_points(
         return pl.DataFrame(schema=SCHEMA)
     rows = pl.Series(judged)
     features = scorer.plan.compute(history.frame, decisions.frame).filter(rows)
-    contributions = scorer.classifier.contributions(features)
-    points = in_points(scorer, contributions, answer["score"].filter(rows).to_numpy())
-    names = names_of(scorer)
-    values = features.select(pl.col(name).cast(pl.String) for name in scorer.classifier.inputs)
+    classifier, score = scorer.classifier, answer["score"].filter(rows).to_numpy()
+    points = in_points(scorer.scale, classifier.neutral, classifier.contributions(features), score)
+    names = names_of(classifier.inputs)
+    values = features.select(pl.col(name).cast(pl.String) for name in classifier.inputs)
     texts = values.select(
         pl.lit(None, pl.String).alias(START), pl.all(), pl.lit(None, pl.String).alias(CALIBRATION)
     )
@@ -83,27 +85,22 @@ def contributions_in_points(
     )
 
 
-def names_of(scorer: Scorer) -> list[str]:
-    """What adds to a score, in order: the start, each input, and calibration.
+def names_of(inputs: Sequence[str]) -> list[str]:
+    """What adds to a score, in order: the start, each of a classifier's inputs, and calibration.
 
     Example:
-        >>> from credit_model.features.catalogue import Catalogue
-        >>> from credit_model.models.logistic import Linear, Term
-        >>> from credit_model.scoring import calibrator, policy, reasons, scale
-        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
-        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), calibrator.Calibrator("sigmoid"), scale.Scale()
-        >>> scorer = Scorer(*parts, policy.Bands(), reasons.Reasons((), minimum=0.1), target="observed_default")
-        >>> names_of(scorer)
+        >>> names_of(["recency"])
         ['(start)', 'recency', '(calibration)']
     """
-    return [START, *scorer.classifier.inputs, CALIBRATION]
+    return [START, *inputs, CALIBRATION]
 
 
-def in_points(scorer: Scorer, contributions: FloatArray, score: FloatArray) -> FloatArray:
+def in_points(scale: Scale, neutral: float, contributions: FloatArray, score: FloatArray) -> FloatArray:
     """What adds to scores, in points.
 
     Args:
-        scorer: the fitted scorer.
+        scale: of the scores.
+        neutral: margin of a case whose contributions are all zero.
         contributions: of the inputs to the margins, shape (n, inputs).
         score: of the decisions, shape (n,).
 
@@ -111,17 +108,10 @@ def in_points(scorer: Scorer, contributions: FloatArray, score: FloatArray) -> F
         Points of what ``names_of`` names, shape (n, inputs + 2).
 
     Example:
-        >>> from credit_model.features.catalogue import Catalogue
-        >>> from credit_model.models.logistic import Linear, Term
-        >>> from credit_model.scoring import calibrator, policy, reasons, scale
-        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
-        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), calibrator.Calibrator("sigmoid"), scale.Scale()
-        >>> scorer = Scorer(*parts, policy.Bands(), reasons.Reasons((), minimum=0.1), target="observed_default")
-        >>> in_points(scorer, np.array([[0.5]]), score=np.array([500.0])).round(1).tolist()
+        >>> in_points(Scale(), -1.0, np.array([[0.5]]), score=np.array([500.0])).round(1).tolist()
         [[516.0, -14.4, -1.5]]
     """
-    scale = scorer.scale
-    unit = scale.points_to_double_odds / math.log(2)  # points of one unit of log-odds
-    start = scale.base_score - unit * (scorer.classifier.neutral + math.log(scale.base_odds))
+    unit = scale.points_per_unit
+    start = scale.base_score - unit * (neutral + math.log(scale.base_odds))
     before = np.column_stack([np.full(len(contributions), start), -unit * contributions])
     return np.column_stack([before, score - before.sum(axis=1)])

@@ -45,6 +45,10 @@ class Style:
     thousands: str = ","
     names: tuple[str, ...] = field(default=())
 
+    def shown(self, number: float) -> float:
+        """A finite number in the unit that is shown, rounded."""
+        return rounded_one(number * self.scale, self.decimals)
+
     def number(self, shown: float) -> str:
         """A number that was rounded as by ``rounded``, as text with its unit."""
         plain = self._plain(shown)

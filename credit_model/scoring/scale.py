@@ -7,6 +7,7 @@ The score is linear in the log-odds of good against bad (Siddiqi, Credit Risk Sc
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import log
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class Scale:
             raise ValueError(
                 f"{self} gives no points; make points_to_double_odds and base_odds positive, all finite"
             )
+
+    @property
+    def points_per_unit(self) -> float:
+        """Points of one unit of log-odds."""
+        return self.points_to_double_odds / log(2)
 
     def score(self, probability: FloatArray) -> FloatArray:
         """The score at each probability of bad, both shape (n,); finite for probabilities of 0 and 1 too, NaN for NaN."""

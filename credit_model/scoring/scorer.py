@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -210,7 +209,7 @@ class Scorer:
     @cached_property
     def points_per_unit(self) -> float:
         """Points that a unit of the margin takes off the score; before the calibration where that is isotonic, and so bent."""
-        return self.scale.points_to_double_odds / log(2) * self.calibrator.slope
+        return self.scale.points_per_unit * self.calibrator.slope
 
     @property
     def tells_changes(self) -> bool:

@@ -50,8 +50,10 @@ def plain(scorer: Scorer, decided: Decided) -> dict[str, Any]:
 def _points(scorer: Scorer, decided: Decided) -> dict[str, float] | None:
     if decided.contributions is None:
         return None
-    points = in_points(scorer, decided.contributions, np.array([decided.answer["score"]]))
-    return dict(zip(names_of(scorer), points[0].tolist(), strict=True))
+    points = in_points(
+        scorer.scale, scorer.classifier.neutral, decided.contributions, np.array([decided.answer["score"]])
+    )
+    return dict(zip(names_of(scorer.classifier.inputs), points[0].tolist(), strict=True))
 
 
 def _cell(value: Any) -> Any:

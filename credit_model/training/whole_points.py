@@ -104,7 +104,7 @@ def points_of_bins(card: Scorecard, calibrator: Calibrator, scale: Scale) -> lis
 
 def shares(card: Scorecard, calibrator: Calibrator, scale: Scale) -> tuple[float, float]:
     """The base's points for each characteristic, and the points per unit of margin."""
-    per_unit = scale.points_to_double_odds / float(np.log(2))
+    per_unit = scale.points_per_unit
     log_odds = calibrator.intercept + calibrator.slope * card.neutral
     base = scale.base_score - per_unit * (float(np.log(scale.base_odds)) + log_odds)
     return base / len(card.binnings), per_unit * calibrator.slope

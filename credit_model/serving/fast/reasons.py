@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from credit_model.arrays import FloatArray
-from credit_model.scoring.displayed import rounded_one
 from credit_model.scoring.reasons import MOST_REASONS, Reasons, points_lost
 
 _Lead = tuple[int, int]
@@ -65,4 +64,4 @@ def _shown(reasons: Reasons, place: int, values: Mapping[str, Any]) -> float | s
         return cell
     if not isfinite(cell):
         return None
-    return rounded_one(cell * told.style.scale, told.style.decimals)
+    return told.style.shown(cell)
