@@ -1,10 +1,25 @@
 """A store of models that a test leaves as it was."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import mlflow
 from mlflow import MlflowClient
 
 from credit_model.tracking.store import EXPERIMENT
+
+
+@contextmanager
+def clean_store(database: Path) -> Iterator[MlflowClient]:
+    """A client of the store in a file, which is in use meanwhile, and holds no model before and after."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    client = MlflowClient()
+    with_ledgers(client, database.parent)
+    yield client
+    emptied(client)
+    mlflow.set_tracking_uri(before)
 
 
 def with_ledgers(client: MlflowClient, folder: Path) -> None:

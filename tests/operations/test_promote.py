@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import polars as pl
 import pytest
@@ -24,7 +23,7 @@ from credit_model.settings.settings import Settings
 from credit_model.tracking import ledger, registry
 from loans import outcomes, transactions
 from processes import ROOT, run
-from registries import emptied, with_ledgers
+from registries import clean_store
 from scorers import small_scorer
 
 SINCE = datetime(2019, 1, 20)
@@ -33,14 +32,9 @@ SINCE = datetime(2019, 1, 20)
 @pytest.fixture
 def client(database: Path) -> Iterator[MlflowClient]:
     """A client of the store in use, which holds a model ``m`` without versions."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{database}")
-    client = MlflowClient()
-    with_ledgers(client, database.parent)
-    client.create_registered_model("m")
-    yield client
-    emptied(client)
-    mlflow.set_tracking_uri(before)
+    with clean_store(database) as client:
+        client.create_registered_model("m")
+        yield client
 
 
 @pytest.fixture

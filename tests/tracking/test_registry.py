@@ -11,19 +11,14 @@ from credit_model.operations import promote
 from credit_model.settings.settings import Settings
 from credit_model.tracking import registry, store
 from credit_model.tracking.model_folder import model_folder
-from registries import emptied, with_ledgers
+from registries import clean_store
 
 
 @pytest.fixture
 def client(database: Path) -> Iterator[MlflowClient]:
     """A client of the store in use, which holds no model."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{database}")
-    client = MlflowClient()
-    with_ledgers(client, database.parent)
-    yield client
-    emptied(client)
-    mlflow.set_tracking_uri(before)
+    with clean_store(database) as client:
+        yield client
 
 
 def promoted(wanted: str, reason: str | None = None) -> str:
