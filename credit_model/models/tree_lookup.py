@@ -1,16 +1,14 @@
-"""Look-up tables for shallow trees, which then need no tree library.
+"""Look-up tables for trees, which then need no tree library.
 
-The answers of a tree's few splits form a pattern of bits that determines its leaf. For every pattern the leaf and the exact
-Shapley values, weighted by the trees' covers (Lundberg et al., 2020), are computed once; scoring a case then takes one
-comparison per split and one look-up per tree.
+The answers of a few splits form a pattern of bits. For every pattern of a shallow tree's splits, and of the splits on the way to
+each leaf of a deeper one, the margin and the exact Shapley values, weighted by the trees' covers (Lundberg et al., 2020), are
+computed once; scoring a case then takes one comparison per split and one look-up per pattern.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
-from math import comb
 from typing import Any
 
 import numpy as np
@@ -18,52 +16,52 @@ import numpy.typing as npt
 
 from credit_model.arrays import FloatArray
 
-MOST_SPLITS = 3
-_FEW = 256  # cases up to which one after the other is faster than tree after tree
-_BITS = 1 << np.arange(MOST_SPLITS)
+MOST_IN_A_ROW = 6
+_SHALLOW = 3  # splits in a row up to which a tree is one pattern; seven splits have 128
+_FEW = 256  # cases up to which one after the other is faster than pattern after pattern
 _Plain = Mapping[str, Any]
 _Codes = npt.NDArray[np.float32]
+_Places = npt.NDArray[np.intp]
+_Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Splits whose answers form patterns: a row is a tree, or the way to a leaf.
+
+    Attributes:
+        places: (rows, splits) index of the input that each split compares.
+        limits: (rows, splits) a value below it goes left.
+        missing_left: (rows, splits) whether a missing value goes left.
+    """
+
+    places: _Places
+    limits: npt.NDArray[np.float32]
+    missing_left: _Flags
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """The splits of trees, padded to three per tree, and the leaf of each pattern of their answers.
+    """What each pattern of the answers of splits adds.
 
     Attributes:
-        trees: the trees as in XGBoost's JSON.
-        places: (trees, splits) index of the input that each split compares.
-        limits: (trees, splits) a value below it goes left.
-        missing_left: (trees, splits) whether a missing value goes left.
-        leaves: (trees, patterns) log-odds that each pattern adds to the margin.
+        splits: the splits.
+        leaves: (rows, patterns) log-odds that each pattern adds to the margin.
+        values: (rows, patterns, splits) Shapley values of the splits, which add up to those of their inputs.
         base: the margin before any tree, in log-odds.
+        neutral: the mean margin of the training cases, weighted by the trees' covers, in log-odds.
         inputs: number of inputs.
     """
 
-    trees: tuple[_Plain, ...]
-    places: npt.NDArray[np.intp]
-    limits: npt.NDArray[np.float32]
-    missing_left: npt.NDArray[np.bool_]
+    splits: Splits
     leaves: FloatArray
+    values: FloatArray
     base: float
+    neutral: float
     inputs: int
 
-    @cached_property
-    def neutral(self) -> float:
-        """The mean margin of the training cases, weighted by the trees' covers, in log-odds."""
-        return self.base + sum(_expected(tree, {}, frozenset()) for tree in self.trees)
-
-    @cached_property
-    def values(self) -> FloatArray:
-        """Shapley value of each split's input, shape (trees, patterns, splits); counted once where splits share an input."""
-        values = np.zeros((*self.leaves.shape, MOST_SPLITS))
-        for number, tree in enumerate(self.trees):
-            for pattern in range(self.leaves.shape[1]):
-                for place, value in _values(tree, _answers(tree, pattern)).items():
-                    values[number, pattern, int(np.argmax(self.places[number] == place))] = value
-        return values
-
     def margin(self, cells: _Codes) -> FloatArray:
-        """Margins of the rows of a matrix, shape (n,); trees are added up in one order, whatever the number of rows."""
+        """Margins of the rows of a matrix, shape (n,); patterns are added up in one order, whatever the number of rows."""
         if len(cells) <= _FEW:
             return np.array([self._margin_of(self._pattern_of(row)) for row in cells], dtype=np.float64)
         margin = np.zeros(len(cells))
@@ -80,7 +78,7 @@ class Lookup:
                 np.stack([self._shares_of(pattern) for pattern in patterns]),
             )
         margin, shares = np.zeros(len(cells)), np.zeros(cells.shape[::-1])
-        tables = zip(self._patterns(cells), self.leaves, self.places, self.values, strict=True)
+        tables = zip(self._patterns(cells), self.leaves, self.splits.places, self.values, strict=True)
         for pattern, leaves, places, values in tables:
             margin += leaves.take(pattern, mode="clip")
             for place, value in zip(places, values.T, strict=True):
@@ -88,52 +86,53 @@ class Lookup:
                     shares[place] += value.take(pattern, mode="clip")
         return margin + self.base, shares.T
 
-    def _patterns(self, cells: _Codes) -> Iterator[npt.NDArray[np.intp]]:
-        """The answers of each tree's splits, a bit per split."""
+    def _patterns(self, cells: _Codes) -> Iterator[_Places]:
+        """The answers of each row of splits, a bit per split."""
         columns = np.ascontiguousarray(cells.T)
         missing = np.isnan(columns)
-        for places, limits, left in zip(self.places, self.limits, self.missing_left, strict=True):
+        each = zip(self.splits.places, self.splits.limits, self.splits.missing_left, strict=True)
+        for places, limits, left in each:
             pattern = np.zeros(len(cells), dtype=np.uint8)
             for bit, place in enumerate(places):
                 below = columns[place] < limits[bit]
                 pattern |= ((below | missing[place]) if left[bit] else below).view(np.uint8) << bit
             yield pattern.astype(np.intp)
 
-    def _pattern_of(self, row: _Codes) -> npt.NDArray[np.intp]:
-        asked = row[self.places]
-        return ((asked < self.limits) | (np.isnan(asked) & self.missing_left)) @ _BITS
+    def _pattern_of(self, row: _Codes) -> _Places:
+        asked = row[self.splits.places]
+        return ((asked < self.splits.limits) | (np.isnan(asked) & self.splits.missing_left)) @ self._bits
 
-    def _margin_of(self, pattern: npt.NDArray[np.intp]) -> float:
+    def _margin_of(self, pattern: _Places) -> float:
         return float(np.cumsum(self.leaves[self._every, pattern])[-1]) + self.base
 
-    def _shares_of(self, pattern: npt.NDArray[np.intp]) -> FloatArray:
+    def _shares_of(self, pattern: _Places) -> FloatArray:
         shares = self.values[self._every, pattern]
-        values: FloatArray = np.bincount(self.places.ravel(), shares.ravel(), self.inputs).astype(np.float64)
+        values: FloatArray = np.bincount(self.splits.places.ravel(), shares.ravel(), self.inputs).astype(
+            np.float64
+        )
         return values
 
     @cached_property
-    def _every(self) -> npt.NDArray[np.intp]:
-        return np.arange(len(self.trees))
+    def _every(self) -> _Places:
+        return np.arange(len(self.leaves))
+
+    @cached_property
+    def _bits(self) -> _Places:
+        return 1 << np.arange(self.splits.places.shape[1])
 
 
 def lookup(booster: bytes, inputs: int) -> Lookup | None:
-    """The look-up tables of a booster in XGBoost's JSON; None where a tree has more than three splits or splits by level."""
+    """The look-up tables of a booster in XGBoost's JSON; None where a tree has seven splits in a row or splits by level."""
     learner = json.loads(booster)["learner"]
     trees = [_exact(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
-    if any(len(_splits(tree)) > MOST_SPLITS or tree["categories"] for tree in trees):
+    depth = max(1, *map(_depth, trees))
+    if depth > MOST_IN_A_ROW or any(tree["categories"] for tree in trees):
         return None
-    shape = (len(trees), MOST_SPLITS)
-    places, limits, left = np.zeros(shape, np.intp), np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-    leaves = np.zeros((len(trees), 2**MOST_SPLITS))
-    for number, tree in enumerate(trees):
-        nodes = _splits(tree)
-        numbers = slice(len(nodes))
-        places[number, numbers] = tree["split_indices"][nodes]
-        limits[number, numbers] = tree["split_conditions"][nodes]
-        left[number, numbers] = tree["default_left"][nodes]
-        for pattern in range(2**MOST_SPLITS):
-            leaves[number, pattern] = _leaf(tree, _answers(tree, pattern))
-    return Lookup(tuple(trees), places, limits, left, leaves, _base(learner), inputs)
+    grown, base = _grown(trees, depth), _base(learner)
+    ways = _ways(grown)
+    neutral = base + float((ways.leaf * ways.share.prod(axis=1)).sum())
+    splits, leaves, values = _by_tree(grown, ways) if depth <= _SHALLOW else _by_leaf(grown, ways)
+    return Lookup(splits, leaves, values, base, neutral, inputs)
 
 
 def _exact(tree: _Plain) -> _Plain:
@@ -149,42 +148,155 @@ def _base(learner: _Plain) -> float:
     return float(np.log(probability / (1 - probability)))
 
 
-def _splits(tree: _Plain) -> list[int]:
-    return np.flatnonzero(tree["left_children"] >= 0).tolist()
-
-
-def _answers(tree: _Plain, pattern: int) -> dict[int, int]:
-    """Whether a case goes left at each split."""
-    return {node: pattern >> bit & 1 for bit, node in enumerate(_splits(tree))}
-
-
-def _leaf(tree: _Plain, goes_left: Mapping[int, int]) -> float:
-    everything = frozenset(tree["split_indices"].tolist())
-    return _expected(tree, goes_left, everything)
-
-
-def _values(tree: _Plain, goes_left: Mapping[int, int]) -> dict[int, float]:
-    """The Shapley value of each input of a tree, for a case with these answers."""
-    inputs = sorted({int(tree["split_indices"][node]) for node in goes_left})
-    groups = [frozenset(some) for size in range(len(inputs) + 1) for some in combinations(inputs, size)]
-    expected = {group: _expected(tree, goes_left, group) for group in groups}
-    return {
-        one: sum(
-            (expected[some | {one}] - expected[some]) / (len(inputs) * comb(len(inputs) - 1, len(some)))
-            for some in groups
-            if one not in some
-        )
-        for one in inputs
-    }
-
-
-def _expected(tree: _Plain, goes_left: Mapping[int, int], group: frozenset[int], node: int = 0) -> float:
-    """Expected leaf of a tree where only a group of inputs is known: other splits take both sides, weighted by their covers."""
+def _depth(tree: _Plain, node: int = 0) -> int:
     left, right = int(tree["left_children"][node]), int(tree["right_children"][node])
-    if left < 0:
-        return float(tree["split_conditions"][node])
-    if int(tree["split_indices"][node]) in group:
-        return _expected(tree, goes_left, group, left if goes_left[node] else right)
-    cover = tree["sum_hessian"].astype(np.float64)
-    both = (cover[side] * _expected(tree, goes_left, group, side) for side in (left, right))
-    return float(sum(both) / cover[node])
+    return 0 if left < 0 else 1 + max(_depth(tree, left), _depth(tree, right))
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """Trees, each filled up to the same depth, their splits in the order of a heap.
+
+    Split 0 is the root, and those below split k are 2k + 1 (left) and 2k + 2. Where a tree ends earlier, the splits below send
+    every case to the right, and its leaf is the last one on the right.
+
+    Attributes:
+        splits: of the trees, a row per tree.
+        share_left: (trees, splits) share of the training cases at the split, by weight, that went left.
+        leaves: (trees, splits + 1) log-odds that each leaf adds to the margin, from left to right.
+        way: (leaves, depth) the splits on the way to each leaf.
+        on_left: (leaves, depth) whether the leaf lies on their left.
+    """
+
+    splits: Splits
+    share_left: FloatArray
+    leaves: FloatArray
+    way: _Places
+    on_left: _Flags
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """The ways to all leaves, tree after tree.
+
+    Attributes:
+        place: (ways, depth) input of each split on the way.
+        share: (ways, depth) share of the training cases at the split that went this way.
+        on_left: (ways, depth) whether the way goes left.
+        leaf: (ways,) log-odds that the leaf adds.
+    """
+
+    place: _Places
+    share: FloatArray
+    on_left: _Flags
+    leaf: FloatArray
+
+
+def _grown(trees: Sequence[_Plain], depth: int) -> _Grown:
+    shape, leaves = (len(trees), 2**depth - 1), np.zeros((len(trees), 2**depth))
+    places, limits = np.zeros(shape, np.intp), np.full(shape, -np.inf, np.float32)
+    missing_left, share_left = np.zeros(shape, np.bool_), np.zeros(shape)
+    for number, tree in enumerate(trees):
+        cover = tree["sum_hessian"].astype(np.float64)
+        for slot, node in _filled(tree, depth):
+            left = tree["left_children"][node]
+            if slot >= shape[1]:
+                leaves[number, slot - shape[1]] = tree["split_conditions"][node]
+            elif left >= 0:
+                places[number, slot] = tree["split_indices"][node]
+                limits[number, slot] = tree["split_conditions"][node]
+                missing_left[number, slot] = tree["default_left"][node]
+                share_left[number, slot] = cover[left] / cover[node]
+    return _Grown(Splits(places, limits, missing_left), share_left, leaves, *_heap(depth))
+
+
+def _filled(tree: _Plain, depth: int, slot: int = 0, node: int = 0) -> Iterator[tuple[int, int]]:
+    """Every place of a heap that a case can reach, with the node of the tree that stands there."""
+    yield slot, node
+    if depth:
+        left, right = int(tree["left_children"][node]), int(tree["right_children"][node])
+        if left >= 0:
+            yield from _filled(tree, depth - 1, 2 * slot + 1, left)
+        yield from _filled(tree, depth - 1, 2 * slot + 2, right if left >= 0 else node)
+
+
+def _heap(depth: int) -> tuple[_Places, _Flags]:
+    """The splits on the way to each leaf of a heap, from the root, and whether the leaf lies on their left."""
+    node, steps = np.arange(2**depth - 1, 2 ** (depth + 1) - 1), list[tuple[_Places, _Flags]]()
+    for _ in range(depth):
+        steps.append(((node - 1) // 2, node % 2 == 1))
+        node = (node - 1) // 2
+    way, on_left = zip(*reversed(steps), strict=True)
+    return np.stack(way, axis=1), np.stack(on_left, axis=1)
+
+
+def _ways(grown: _Grown) -> _Ways:
+    shape, left = (-1, grown.way.shape[1]), grown.share_left[:, grown.way]
+    return _Ways(
+        place=grown.splits.places[:, grown.way].reshape(shape),
+        share=np.where(grown.on_left, left, 1 - left).reshape(shape),
+        on_left=np.tile(grown.on_left, (len(left), 1)),
+        leaf=grown.leaves.ravel(),
+    )
+
+
+def _tables(ways: _Ways) -> tuple[FloatArray, FloatArray]:
+    """What every pattern of the answers on every way adds to the margin, (ways, patterns), and its Shapley values.
+
+    To a case, a leaf is a game of the inputs on its way: its worth is the leaf times, for each of them, 1 or 0 where the input
+    is known (the case goes that way or not), and else the share of the training cases that went that way. The Shapley values of
+    a product are integrals of polynomials (Owen, Multilinear extensions of games, 1972), which Gauss' rule works out exactly.
+    """
+    known, unknown = _by_input(ways)
+    nodes, weights = np.polynomial.legendre.leggauss((len(known) + 1) // 2)
+    values = np.zeros_like(known)
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        values += weight * _others(unknown + node * (known - unknown))
+    values *= (known - unknown) * ways.leaf[:, None]
+    return ways.leaf[:, None] * known.prod(axis=0), np.ascontiguousarray(np.moveaxis(values, 0, -1))
+
+
+def _others(factors: FloatArray) -> FloatArray:
+    """For each factor, along the first axis, the product of the others."""
+    before, after = np.ones_like(factors), np.ones_like(factors)
+    before[1:] = np.cumprod(factors[:-1], axis=0)
+    after[:-1] = np.cumprod(factors[:0:-1], axis=0)[::-1]
+    return before * after
+
+
+def _by_input(ways: _Ways) -> tuple[FloatArray, FloatArray]:
+    """The factors of each input on each way, (splits, ways, patterns): at its first split; its other splits have 1."""
+    depth = ways.place.shape[1]
+    answers = np.arange(2**depth) >> np.arange(depth)[:, None] & 1 == 1
+    goes = answers[:, None, :] == ways.on_left.T[:, :, None]
+    known, unknown = np.ones(goes.shape), np.ones(goes.shape)
+    for split in range(depth):
+        same = ways.place == ways.place[:, [split]]
+        first = np.argmax(same, axis=1) == split
+        mine = (same & first[:, None]).T[:, :, None]
+        known[split] = np.where(mine, goes, True).all(axis=0)
+        unknown[split] = np.where(mine, ways.share.T[:, :, None], 1.0).prod(axis=0)
+    return known, unknown
+
+
+def _by_tree(grown: _Grown, ways: _Ways) -> tuple[Splits, FloatArray, FloatArray]:
+    """Tables of all answers of a tree: what its leaves add is added up."""
+    trees, splits = grown.splits.places.shape
+    margins, shares = (table.reshape(trees, splits + 1, *table.shape[1:]) for table in _tables(ways))
+    patterns = np.arange(2**splits)
+    leaves, values = np.zeros((trees, 2**splits)), np.zeros((trees, 2**splits, splits))
+    for leaf, way in enumerate(grown.way):
+        mine = (patterns[:, None] >> way & 1) @ (1 << np.arange(len(way)))
+        leaves += margins[:, leaf, mine]
+        values[:, :, way] += shares[:, leaf, mine]
+    return grown.splits, leaves, values
+
+
+def _by_leaf(grown: _Grown, ways: _Ways) -> tuple[Splits, FloatArray, FloatArray]:
+    """Tables of the answers on the way to each leaf that a case can reach."""
+    reached = ways.share.prod(axis=1) > 0
+    splits, depth = grown.splits, grown.way.shape[1]
+    every = (splits.places, splits.limits, splits.missing_left)
+    mine = Splits(*(array[:, grown.way].reshape(-1, depth)[reached] for array in every))
+    few = _Ways(*(array[reached] for array in (ways.place, ways.share, ways.on_left, ways.leaf)))
+    return mine, *_tables(few)

@@ -26,7 +26,7 @@ def tables(booster: xgboost.Booster, inputs: int = INPUTS) -> Lookup:
     return found
 
 
-@given(seed=st.integers(0, 1000), depth=st.integers(0, 2), inputs=st.integers(1, INPUTS))
+@given(seed=st.integers(0, 1000), depth=st.integers(0, 6), inputs=st.integers(1, INPUTS))
 def test_margins_and_values_are_those_of_xgboost(seed: int, depth: int, inputs: int) -> None:
     booster, cells = grown(seed, max(depth, 1), 6 if depth else 1, inputs)
     matrix, found = xgboost.DMatrix(cells, nthread=1), tables(booster, inputs)
@@ -57,5 +57,5 @@ def test_a_case_is_judged_alike_in_any_company(rows: int) -> None:
 
 
 def test_deeper_trees_are_left_to_xgboost() -> None:
-    booster, _ = grown(1, 3)
+    booster, _ = grown(1, 7)
     assert lookup(bytes(booster.save_raw("json")), INPUTS) is None

@@ -3,6 +3,7 @@
 A null number is NaN, and a null text is None.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -37,17 +38,20 @@ def coded(cells: Sequence[str | None]) -> Texts:
 
 def _joined(*columns: Texts) -> Texts:
     """Texts of every row as one, joined once for each different combination."""
-    rows, combination = np.unique(np.stack([column.codes for column in columns]), axis=1, return_inverse=True)
-    parts = ((column.texts[code] for column, code in zip(columns, codes, strict=True)) for codes in rows.T)
+    numbers = columns[0].codes
+    for column in columns[1:]:
+        numbers = numbers * len(column.texts) + column.codes
+    _, rows, combination = np.unique(numbers, return_index=True, return_inverse=True)
+    parts = ([column.texts[column.codes[row]] for column in columns] for row in rows.tolist())
     texts: list[str | None] = [JOINT.join(text for text in row if text is not None) for row in parts]
     places = {text: code for code, text in enumerate(texts)}
     same = np.array([places[text] for text in texts])
-    return Texts(same[combination.ravel()], texts, places)
+    return Texts(same[combination], texts, places)
 
 
-def _exp(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """By Polars, whose last digit is not NumPy's."""
-    return pl.Series(values).exp().to_numpy()
+def _exp(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Of numbers up to 709, by the C library, as Polars; NumPy's last digit differs."""
+    return np.fromiter(map(math.exp, values.tolist()), dtype=np.float64, count=len(values))
 
 
 def series(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_] | pl.Series:
