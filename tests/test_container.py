@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 CHAMPION = "models:/credit-risk@champion"
 ENTRY = "from mlflow.models import container as C; C._serve('local')"
-OTHERS_BRING = {"scipy", "setuptools"}  # XGBoost, and the environment itself
+OTHERS_BRING = {"setuptools"}  # the environment itself
 MEGABYTES = 700
 
 
@@ -68,23 +68,16 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def deep(trained_model: TrainedModel) -> TrainedModel:
-    """A model of the candidate that needs the largest library to serve."""
-    command = ["-m", "credit_model", "train", "--candidate", "forest", "--name", "deep"]
-    environment = trained_model.environment | {"PYTHONPATH": str(ROOT)}
-    folder = trained_model.transactions.parent
-    done = run([*command, "--transactions", str(trained_model.transactions)], environment, folder)
-    assert done.returncode == 0, done.stderr
-    return replace(trained_model, uri="models:/deep/1")
-
-
-@pytest.fixture(scope="module")
-def image(deep: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
+def image(trained_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The image, built."""
     context = tmp_path_factory.mktemp("context")
     (context / "scripts").symlink_to(ROOT / "scripts")
     words = shlex.split(command("docker build").splitlines()[0])
-    done = run([{CHAMPION: deep.uri}.get(word, word) for word in words[1:]], deep.environment, context)
+    done = run(
+        [{CHAMPION: trained_model.uri}.get(word, word) for word in words[1:]],
+        trained_model.environment,
+        context,
+    )
     assert done.returncode == 0, done.stderr
     dockerfile = (context / "image" / "Dockerfile").read_text()
     image = Image(tmp_path_factory.mktemp("image"), parse(dockerfile))
@@ -175,9 +168,9 @@ def container(
 
 
 @pytest.fixture(scope="module")
-def flat(deep: TrainedModel) -> pd.DataFrame:
+def flat(trained_model: TrainedModel) -> pd.DataFrame:
     """The transactions of 40 customers, as JSON would carry them."""
-    table = pd.read_parquet(deep.transactions)
+    table = pd.read_parquet(trained_model.transactions)
     few = table[table["CustomerId"].isin(table["CustomerId"].unique()[:40])]
     return few.assign(TransactionStartTime=few["TransactionStartTime"].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
 
@@ -193,10 +186,10 @@ def test_the_dockerfile_says_what_is_stood_in_for(image: Image) -> None:
 
 
 def test_it_answers_as_the_loaded_model_does_and_writes_nothing(
-    container: str, image: Image, pristine: dict[Path, float], deep: TrainedModel, flat: pd.DataFrame
+    container: str, image: Image, pristine: dict[Path, float], trained_model: TrainedModel, flat: pd.DataFrame
 ) -> None:
-    mlflow.set_tracking_uri(deep.tracking)
-    loaded = mlflow.pyfunc.load_model(deep.uri)
+    mlflow.set_tracking_uri(trained_model.tracking)
+    loaded = mlflow.pyfunc.load_model(trained_model.uri)
     expected = loaded.predict(flat, params={"as_of": AS_OF}).to_dict(orient="records")
     status, answer = ask(container, {"dataframe_records": records(flat), "params": {"as_of": AS_OF}})
     assert status == 200, answer
@@ -221,12 +214,12 @@ def test_it_holds_what_serving_needs_and_nothing_for_training_or_gpus(image: Ima
     installed = {canonicalize_name(one.name) for one in distributions(path=[str(image.packages)])}
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     ours = {Requirement(text).name for texts in extras.values() for text in texts}
-    assert {"mlflow-skinny", "polars", "xgboost-cpu"} <= installed
+    assert {"mlflow-skinny", "polars"} <= installed
     assert installed & ours <= OTHERS_BRING
     assert not [name for name in installed if name.startswith(("nvidia", "cuda", "credit-model"))]
 
 
 def test_its_size(image: Image) -> None:
-    """Without bytecode: XGBoost and the SciPy it brings are 150 MB of it; a GPU library would add 345."""
+    """Without bytecode; XGBoost and the SciPy it brings would add 150 MB, a GPU library 345."""
     size = sum(path.stat().st_size for path in image.packages.rglob("*") if path.suffix != ".pyc")
     assert size / 1e6 < MEGABYTES

@@ -41,33 +41,65 @@ class Splits:
 
 
 @dataclass(frozen=True)
-class Lookup:
+class Tables:
     """What each pattern of the answers of splits adds.
 
     Attributes:
         splits: the splits.
         leaves: (rows, patterns) log-odds that each pattern adds to the margin.
         values: (rows, patterns, splits) Shapley values of the splits, which add up to those of their inputs.
-        base: the margin before any tree, in log-odds.
-        neutral: the mean margin of the training cases, weighted by the trees' covers, in log-odds.
-        inputs: number of inputs.
     """
 
     splits: Splits
     leaves: FloatArray
     values: FloatArray
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Trees that are looked up.
+
+    Attributes:
+        trees: the trees.
+        base: the margin before any tree, in log-odds.
+        inputs: number of inputs.
+    """
+
+    trees: "_Grown"
     base: float
-    neutral: float
     inputs: int
 
+    @cached_property
+    def neutral(self) -> float:
+        """The mean margin of the training cases, weighted by the trees' covers, in log-odds."""
+        ways = _ways(self.trees)
+        return self.base + float((ways.leaf * ways.share.prod(axis=1)).sum())
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What is looked up."""
+        return _by_tree(self.trees) if self._shallow else _by_leaf(self.trees)
+
+    @property
+    def _shallow(self) -> bool:
+        return len(self.trees.way[0]) <= _SHALLOW
+
     def margin(self, cells: _Codes) -> FloatArray:
-        """Margins of the rows of a matrix, shape (n,); patterns are added up in one order, whatever the number of rows."""
+        """Margins of the rows of a matrix, shape (n,); trees are added up in one order, whatever the number of rows."""
+        if not self._shallow:
+            parts = [self._walked(cells[start : start + _FEW]) for start in range(0, len(cells), _FEW)]
+            return np.concatenate([np.empty(0), *parts])
         if len(cells) <= _FEW:
             return np.array([self._margin_of(self._pattern_of(row)) for row in cells], dtype=np.float64)
         margin = np.zeros(len(cells))
-        for pattern, leaves in zip(self._patterns(cells), self.leaves, strict=True):
+        for pattern, leaves in zip(self._patterns(cells), self.tables.leaves, strict=True):
             margin += leaves.take(pattern, mode="clip")
         return margin + self.base
+
+    def _walked(self, cells: _Codes) -> FloatArray:
+        """Margins of a few rows, each led through every tree to its leaf."""
+        leaves = self.trees.leaves[np.arange(len(self.trees.leaves)), self.trees.leaf_of(cells)]
+        return np.cumsum(leaves, axis=1)[:, -1] + self.base
 
     def margin_and_contributions(self, cells: _Codes) -> tuple[FloatArray, FloatArray]:
         """Margins, shape (n,), and Shapley values, shape (n, inputs), of the rows of a matrix."""
@@ -78,7 +110,13 @@ class Lookup:
                 np.stack([self._shares_of(pattern) for pattern in patterns]),
             )
         margin, shares = np.zeros(len(cells)), np.zeros(cells.shape[::-1])
-        tables = zip(self._patterns(cells), self.leaves, self.splits.places, self.values, strict=True)
+        tables = zip(
+            self._patterns(cells),
+            self.tables.leaves,
+            self.tables.splits.places,
+            self.tables.values,
+            strict=True,
+        )
         for pattern, leaves, places, values in tables:
             margin += leaves.take(pattern, mode="clip")
             for place, value in zip(places, values.T, strict=True):
@@ -90,7 +128,8 @@ class Lookup:
         """The answers of each row of splits, a bit per split."""
         columns = np.ascontiguousarray(cells.T)
         missing = np.isnan(columns)
-        each = zip(self.splits.places, self.splits.limits, self.splits.missing_left, strict=True)
+        splits = self.tables.splits
+        each = zip(splits.places, splits.limits, splits.missing_left, strict=True)
         for places, limits, left in each:
             pattern = np.zeros(len(cells), dtype=np.uint8)
             for bit, place in enumerate(places):
@@ -99,26 +138,27 @@ class Lookup:
             yield pattern.astype(np.intp)
 
     def _pattern_of(self, row: _Codes) -> _Places:
-        asked = row[self.splits.places]
-        return ((asked < self.splits.limits) | (np.isnan(asked) & self.splits.missing_left)) @ self._bits
+        splits = self.tables.splits
+        asked = row[splits.places]
+        return ((asked < splits.limits) | (np.isnan(asked) & splits.missing_left)) @ self._bits
 
     def _margin_of(self, pattern: _Places) -> float:
-        return float(np.cumsum(self.leaves[self._every, pattern])[-1]) + self.base
+        return float(np.cumsum(self.tables.leaves[self._every, pattern])[-1]) + self.base
 
     def _shares_of(self, pattern: _Places) -> FloatArray:
-        shares = self.values[self._every, pattern]
-        values: FloatArray = np.bincount(self.splits.places.ravel(), shares.ravel(), self.inputs).astype(
-            np.float64
-        )
+        shares = self.tables.values[self._every, pattern]
+        values: FloatArray = np.bincount(
+            self.tables.splits.places.ravel(), shares.ravel(), self.inputs
+        ).astype(np.float64)
         return values
 
     @cached_property
     def _every(self) -> _Places:
-        return np.arange(len(self.leaves))
+        return np.arange(len(self.tables.leaves))
 
     @cached_property
     def _bits(self) -> _Places:
-        return 1 << np.arange(self.splits.places.shape[1])
+        return 1 << np.arange(self.tables.splits.places.shape[1])
 
 
 def lookup(booster: bytes, inputs: int) -> Lookup | None:
@@ -128,11 +168,7 @@ def lookup(booster: bytes, inputs: int) -> Lookup | None:
     depth = max(1, *map(_depth, trees))
     if depth > MOST_IN_A_ROW or any(tree["categories"] for tree in trees):
         return None
-    grown, base = _grown(trees, depth), _base(learner)
-    ways = _ways(grown)
-    neutral = base + float((ways.leaf * ways.share.prod(axis=1)).sum())
-    splits, leaves, values = _by_tree(grown, ways) if depth <= _SHALLOW else _by_leaf(grown, ways)
-    return Lookup(splits, leaves, values, base, neutral, inputs)
+    return Lookup(_grown(trees, depth), _base(learner), inputs)
 
 
 def _exact(tree: _Plain) -> _Plain:
@@ -173,6 +209,17 @@ class _Grown:
     leaves: FloatArray
     way: _Places
     on_left: _Flags
+
+    def leaf_of(self, cells: _Codes) -> _Places:
+        """The leaf of every tree that each row of a matrix comes to, shape (n, trees)."""
+        splits, every = self.splits, np.arange(len(self.leaves))
+        node = np.zeros((len(cells), len(every)), dtype=np.intp)
+        for _ in range(self.way.shape[1]):
+            asked = np.take_along_axis(cells, splits.places[every, node], axis=1)
+            missing = np.isnan(asked) & splits.missing_left[every, node]
+            node = 2 * node + 2 - ((asked < splits.limits[every, node]) | missing)
+        first: int = splits.places.shape[1]
+        return node - first
 
 
 @dataclass(frozen=True)
@@ -279,24 +326,25 @@ def _by_input(ways: _Ways) -> tuple[FloatArray, FloatArray]:
     return known, unknown
 
 
-def _by_tree(grown: _Grown, ways: _Ways) -> tuple[Splits, FloatArray, FloatArray]:
+def _by_tree(grown: _Grown) -> Tables:
     """Tables of all answers of a tree: what its leaves add is added up."""
     trees, splits = grown.splits.places.shape
-    margins, shares = (table.reshape(trees, splits + 1, *table.shape[1:]) for table in _tables(ways))
+    every = _tables(_ways(grown))
+    margins, shares = (table.reshape(trees, splits + 1, *table.shape[1:]) for table in every)
     patterns = np.arange(2**splits)
     leaves, values = np.zeros((trees, 2**splits)), np.zeros((trees, 2**splits, splits))
     for leaf, way in enumerate(grown.way):
         mine = (patterns[:, None] >> way & 1) @ (1 << np.arange(len(way)))
         leaves += margins[:, leaf, mine]
         values[:, :, way] += shares[:, leaf, mine]
-    return grown.splits, leaves, values
+    return Tables(grown.splits, leaves, values)
 
 
-def _by_leaf(grown: _Grown, ways: _Ways) -> tuple[Splits, FloatArray, FloatArray]:
+def _by_leaf(grown: _Grown) -> Tables:
     """Tables of the answers on the way to each leaf that a case can reach."""
+    ways, splits, depth = _ways(grown), grown.splits, grown.way.shape[1]
     reached = ways.share.prod(axis=1) > 0
-    splits, depth = grown.splits, grown.way.shape[1]
     every = (splits.places, splits.limits, splits.missing_left)
     mine = Splits(*(array[:, grown.way].reshape(-1, depth)[reached] for array in every))
     few = _Ways(*(array[reached] for array in (ways.place, ways.share, ways.on_left, ways.leaf)))
-    return mine, *_tables(few)
+    return Tables(mine, *_tables(few))

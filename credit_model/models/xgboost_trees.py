@@ -104,7 +104,7 @@ class Trees:
         """Read what ``save`` wrote, and prepare it, so that the first request does not wait."""
         levels = {name: tuple(seen) for name, seen in plain["levels"].items()}
         trees = cls(tuple(plain["inputs"]), levels, (folder / _BOOSTER).read_bytes())
-        _ = trees._lookup.values if trees._lookup else trees.booster
+        _ = trees._lookup.tables if trees._lookup else trees.booster
         return trees
 
 

@@ -63,7 +63,7 @@ def dataset() -> Dataset:
     return build_dataset(transactions, sample.decisions, sample.recipe)
 
 
-@pytest.fixture(scope="module", params=[name for name in CANDIDATES if name != "deep_xgboost"])
+@pytest.fixture(scope="module", params=list(CANDIDATES))
 def explained(request: pytest.FixtureRequest, dataset: Dataset) -> Explained:
     cases, candidate = Cases.of(dataset, dataset.modelled), CANDIDATES[request.param]
     classifier = candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.default_parameters)

@@ -108,7 +108,7 @@ def prepared(trained_model: TrainedModel) -> Dataset:
     return build_dataset(transactions, sample.decisions, sample.recipe)
 
 
-@pytest.fixture(params=[name for name in CANDIDATES if name != "deep_xgboost"])  # served as the forest is
+@pytest.fixture(params=[name for name in CANDIDATES if name != "deep_xgboost"])  # served as xgboost is
 def model(
     request: pytest.FixtureRequest, trained_model: TrainedModel, prepared: Dataset, tmp_path: Path
 ) -> TrainedModel:
