@@ -13,7 +13,7 @@ import subprocess
 import tomllib
 import venv
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from itertools import pairwise
 from pathlib import Path
