@@ -16,7 +16,7 @@ from credit_model.data.paths import check_apart, check_output
 from credit_model.serving import jobs
 from credit_model.settings.settings import CONFIG, Settings, parameters, resolve, texts
 from credit_model.tracking.environment import mlflow_defaults
-from credit_model.tracking.model_folder import model_folder
+from credit_model.tracking.model_folder import verified_folder, verify
 
 _BAD_INPUT = 2
 _EXTRAS = {"pyspark": "spark", "py4j": "spark"}
@@ -90,7 +90,13 @@ def _score_spark(settings: Settings) -> int:
     """The same on Spark."""
     from credit_model.serving.spark.job import score_spark
 
-    return score_spark(settings, model_folder(settings.model))
+    return score_spark(settings, verified_folder(settings.model))
+
+
+def _verify(settings: Settings) -> int:
+    """Check that the files of a model are those that were registered, without running its code."""
+    print(verify(settings.model))
+    return 0
 
 
 def _monitor(settings: Settings) -> int:
@@ -100,7 +106,7 @@ def _monitor(settings: Settings) -> int:
 
 def _replay(settings: Settings) -> int:
     """Make logged decisions again, and compare to the last digit."""
-    return jobs.submit("replay", settings, model_folder(settings.model))
+    return jobs.submit("replay", settings, verified_folder(settings.model))
 
 
 def _review(settings: Settings) -> int:
@@ -131,7 +137,7 @@ def _erase(settings: Settings) -> int:
 def _submit(command: str, settings: Settings) -> int:
     if settings.output is not None:
         check_output(settings.output)
-    return jobs.submit(command, settings, model_folder(settings.model))
+    return jobs.submit(command, settings, verified_folder(settings.model))
 
 
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
@@ -143,6 +149,7 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "score": _score,
     "score_spark": _score_spark,
     "monitor": _monitor,
+    "verify": _verify,
     "replay": _replay,
     "review": _review,
     "override": _override,

@@ -21,7 +21,8 @@ from credit_model.data.outcomes import KNOWN_AT, OUTCOME_COLUMNS, observed
 from credit_model.operations import request_time
 from credit_model.serving import jobs
 from credit_model.settings.settings import Settings
-from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL, fetched
+from credit_model.tracking.model_folder import verified_folder
+from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL
 from credit_model.training.gate import Gate, not_assessed
 
 NOT_WORSE, LATENCY, SIZE = f"not worse than the {CHAMPION}", "time of a request", "size of the artifact"
@@ -57,7 +58,7 @@ def gates(settings: Settings, challenger: ModelVersion, champion: ModelVersion |
 
 
 def _folder(version: ModelVersion) -> Path:
-    return fetched(f"models:/{version.name}/{version.version}")
+    return verified_folder(f"models:/{version.name}/{version.version}")
 
 
 def _none_assessed(reason: str) -> tuple[Gate, ...]:

@@ -309,19 +309,28 @@ class Scorer:
             pl.when(judged).then(pl.when(known).then(stated).otherwise(given))
         ).to_series()
 
-    def save(self, folder: Path, jobs: Mapping[str, Any] | None = None) -> str:
+    def save(
+        self,
+        folder: Path,
+        jobs: Mapping[str, Any] | None = None,
+        beside: Mapping[str, str] | None = None,
+    ) -> str:
         """Write the scorer as plain files with a manifest of their hashes; returns the version.
 
         Args:
             folder: where to write; it is made where it does not exist.
             jobs: the job protocol of the code beside the scorer and its module for each command (``serving.jobs``); None
                 where no code lies beside it.
+            beside: SHA-256 of the files of the model beside the scorer, by path, which the manifest then lists too.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.classifier.save(folder / "classifier")
         (folder / _SCORER).write_text(json.dumps(self._plain(), indent=1, sort_keys=True, allow_nan=False))
         files = {path.relative_to(folder).as_posix(): _digest(path) for path in _files(folder)}
-        manifest = {"format_version": FORMAT_VERSION, "files": files} | ({"jobs": dict(jobs)} if jobs else {})
+        said = {"jobs": jobs, "beside": beside}
+        manifest = {"format_version": FORMAT_VERSION, "files": files} | {
+            k: dict(v) for k, v in said.items() if v
+        }
         (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
         return _digest(folder / _MANIFEST)[:12]
 

@@ -31,7 +31,7 @@ from credit_model.settings.kinds import (
 
 COMMANDS = (
     *("generate", "explore", "train", "promote", "approve", "score", "score_spark", "monitor"),
-    *("replay", "review", "override", "erase"),
+    *("verify", "replay", "review", "override", "erase"),
 )
 CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
@@ -237,7 +237,10 @@ class Settings:
         number(), 5.0, "promote", "the most that the artifact may weigh, in times of the champion's"
     )
     model: str = _parameter(
-        TEXT, "models:/credit-risk@champion", f"{_SCORING} replay", "an MLflow URI, or the folder of a model"
+        TEXT,
+        "models:/credit-risk@champion",
+        f"{_SCORING} verify replay",
+        "an MLflow URI, or the folder of a model",
     )
     as_of: datetime | None = _parameter(
         MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from credit_model.tracking import integrity
+
 
 def model_folder(model: str) -> Path:
     """The folder of a model: the path itself where it is a folder, else downloaded from the MLflow URI.
@@ -20,3 +22,32 @@ def model_folder(model: str) -> Path:
     from credit_model.tracking import registry
 
     return registry.fetched(model)
+
+
+def verified_folder(model: str) -> Path:
+    """The folder of a model, its files checked, before any of its code runs.
+
+    Raises:
+        ValueError: there is no such model, or a file is not the one that was registered.
+    """
+    folder = model_folder(model)
+    integrity.check(folder, model, _registered(model))
+    return folder
+
+
+def verify(model: str) -> str:
+    """Check the files of a model, without running its code; returns what was checked, as a sentence.
+
+    Raises:
+        ValueError: there is no such model, or a file is not the one that was registered.
+    """
+    return integrity.check(model_folder(model), model, _registered(model))
+
+
+def _registered(model: str) -> dict[str, str]:
+    """The hashes that stand with the registered version of a model; none where a folder is named."""
+    if Path(model).is_dir():
+        return {}
+    from credit_model.tracking import registry
+
+    return registry.hashes(model)

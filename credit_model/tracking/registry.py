@@ -12,12 +12,14 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
 from credit_model.settings import lists
 from credit_model.tracking import ledger, store
+from credit_model.tracking.integrity import DOCUMENT_TAG, MANIFEST_TAG
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 HAD_CHAMPION = "had_champion"
 LEARNED_UNTIL = "learned_until"
 APPROVALS, APPROVED_BY = "approvals", "approved_by"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
+_VERSION = re.compile(r"models:/([^/]+)(?:@([^/@]+)|/(\d+))")
 
 
 def check_writable(name: str) -> None:
@@ -105,7 +107,7 @@ def fetched(uri: str) -> Path:
     """
     with store.asking("read models"):
         store.reach(create=False)
-        named = re.fullmatch(r"models:/([^/]+)(?:@([^/@]+)|/(\d+))", uri)
+        named = _VERSION.fullmatch(uri)
         if named:
             version_of(named[1], named[2] or named[3])
         files = _place(uri)
@@ -117,6 +119,20 @@ def fetched(uri: str) -> Path:
             )
     with store.using("read artifacts"):
         return Path(mlflow.artifacts.download_artifacts(uri))
+
+
+def hashes(uri: str) -> dict[str, str]:
+    """The hashes that stand as tags with a registered version; none for a URI that names no version, or an older one.
+
+    Raises:
+        ValueError: the store does not give the version.
+    """
+    named = _VERSION.fullmatch(uri)
+    if not named:
+        return {}
+    with store.asking("read models"):
+        tags = version_of(named[1], named[2] or named[3]).tags
+    return {name: tags[name] for name in (MANIFEST_TAG, DOCUMENT_TAG) if name in tags}
 
 
 def _place(uri: str) -> str:

@@ -6,10 +6,12 @@ import json
 import os
 import secrets
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from shutil import copy, copytree, ignore_patterns
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -28,7 +30,7 @@ from credit_model.reporting.tables import documents
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import provenance
+from credit_model.tracking import integrity, provenance
 from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.candidates import CrossValidation
 from credit_model.training.cross_validation import PRIMARY
@@ -125,47 +127,61 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
     """Log, register and tag the pyfunc model with its model document; returns the number of the registered version."""
     trained = result.trained
     with tempfile.TemporaryDirectory() as folder:
-        scorer, document = Path(folder) / "scorer", Path(folder) / "model_document.html"
-        version = trained.scorer.save(scorer, jobs.MANIFEST)
+        document = Path(folder) / "model_document.html"
+        document.touch()
         code = str(_carried_code(Path(folder)))
         primary = _log_primary(trained, Path(folder), code)
+        files = {"scorer": str(Path(folder) / "scorer"), "model_document": str(document)}
+        version, parts = _saved(trained.scorer, files, code)
         identity = _identity(settings, version, primary)
         document.write_text(model_document(result, pictures, identity), encoding="utf-8")
         mlflow.log_artifact(str(document))
         mlflow.log_text(json.dumps(annex_iv(result, identity), indent=1), "annex_iv.json")
         info = mlflow.pyfunc.log_model(
             name="model",
-            python_model=pyfunc.__file__,
-            artifacts={"scorer": str(scorer), "model_document": str(document)},
-            code_paths=[code],
-            signature=pyfunc.signature(trained.scorer),
+            **parts,
             input_example=(input_example(trained.scorer), {"as_of": "2019-02-13T00:00:00Z"}),
-            pip_requirements=requirements(trained.scorer),
-            model_config=pyfunc.MODEL_CONFIG,
             registered_model_name=settings.name,
         )
+        hashes = {
+            integrity.MANIFEST_TAG: integrity.digest(Path(files["scorer"]) / "manifest.json"),
+            integrity.DOCUMENT_TAG: integrity.digest(document),
+        }
     if info.signature is None:
         raise RuntimeError("MLflow kept no signature; the model would accept anything")
     registered = int(info.registered_model_version)
-    _tag(settings.name, registered, version, result)
+    _tag(settings.name, registered, version, result, hashes)
     return registered
+
+
+def _saved(scorer: Scorer, files: Mapping[str, str], code: str) -> tuple[str, dict[str, Any]]:
+    """Save a scorer with a manifest of all that its model will hold; returns the version, and what MLflow is told of the model.
+
+    What MLflow writes beside the scorer, such as the requirements, is seen by letting it write the model once before.
+    """
+    parts: dict[str, Any] = {
+        "python_model": pyfunc.__file__,
+        "artifacts": dict(files),
+        "code_paths": [code],
+        "signature": pyfunc.signature(scorer),
+        "pip_requirements": requirements(scorer),
+        "model_config": pyfunc.MODEL_CONFIG,
+    }
+    scorer.save(Path(files["scorer"]), jobs.MANIFEST)
+    with tempfile.TemporaryDirectory() as seen:
+        with warnings.catch_warnings(action="ignore"):  # that it has no input example, as the one that is logged has
+            mlflow.pyfunc.save_model(f"{seen}/model", **parts)
+        return scorer.save(
+            Path(files["scorer"]), jobs.MANIFEST, integrity.beside(Path(seen) / "model")
+        ), parts
 
 
 def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
     """Keep the primary scorecard as a model of the run, not registered; its URI, or None where it is the winner."""
     if trained.winner == PRIMARY:
         return None
-    scorer = folder / "primary"
-    trained.primary.save(scorer, jobs.MANIFEST)
-    info = mlflow.pyfunc.log_model(
-        name="primary_scorecard",
-        python_model=pyfunc.__file__,
-        artifacts={"scorer": str(scorer)},
-        code_paths=[code],
-        signature=pyfunc.signature(trained.primary),
-        pip_requirements=requirements(trained.primary),
-    )
-    return str(info.model_uri)
+    _, parts = _saved(trained.primary, {"scorer": str(folder / "primary")}, code)
+    return str(mlflow.pyfunc.log_model(name="primary_scorecard", **parts).model_uri)
 
 
 def _identity(settings: Settings, version: str, primary: str | None) -> Identity:
@@ -225,9 +241,10 @@ def requirements(scorer: Scorer) -> list[str]:
     return pinned
 
 
-def _tag(name: str, registered: int, version: str, result: TrainingResult) -> None:
+def _tag(name: str, registered: int, version: str, result: TrainingResult, hashes: Mapping[str, str]) -> None:
     client = MlflowClient()
     tags = {
+        **hashes,
         "model_version": version,
         "target": result.trained.scorer.target,
         "candidate": result.used["candidate"],
