@@ -1,14 +1,17 @@
 """A lender's own sentences: what they replace, and what is said where they are wrong."""
 
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from credit_model.data.decisions import Attribute
 from credit_model.features.catalogue import Catalogue
 from credit_model.scoring.sides import HIGH, LOW, Input
 from credit_model.settings.settings import Settings
+from credit_model.training import language
 from credit_model.training.fit_reasons import fit_reasons
 from credit_model.training.language import Language, built_in, read_language
 from credit_model.training.sample import Recipe, observed_sample
@@ -170,3 +173,42 @@ def test_a_training_speaks_the_language_of_its_settings() -> None:
     assert sample.recipe.language == built_in("de")
     with pytest.raises(ValueError, match="language: 'fr' is unknown"):
         observed_sample(Settings(language="fr"), became)
+
+
+BELOW = {
+    "en": r"less than|earlier|\b[Oo]nly\b|\bfew\b|never made|^[^;]*\bnot\b",
+    "de": r"weniger|früher|\b[Nn]ur\b|\bwenigen?\b|hatten Sie nie|^[^;]*\bnicht\b",
+}
+ABOVE = {
+    "en": r"more than|later|\bmany\b|latest transaction was of|^[^;]*(?:is marked|[Aa]s many as)",
+    "de": r"\bmehr\b|später|\bvielen?\b|^[^;]*(?:ist als Betrug markiert|gehört zu)|bis zu",
+}
+
+
+def sided(name: str) -> dict[str, dict[str, str]]:
+    """The sentences of a language that tell a side, by pattern; the frames among them."""
+    folder = Path(language.__file__).parent / "languages"
+    stored = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    return {"frames": stored["frames"], **stored["sentences"]}
+
+
+@pytest.mark.parametrize("name", ["en", "de"])
+def test_a_sentence_says_its_side_and_not_the_other(name: str) -> None:
+    for pattern, sentences in sided(name).items():
+        if "low" in sentences:
+            assert re.search(BELOW[name], sentences["low"]), (pattern, sentences["low"])
+            assert not re.search(ABOVE[name], sentences["low"]), (pattern, sentences["low"])
+        if "high" in sentences:
+            assert not re.search(BELOW[name], sentences["high"]), (pattern, sentences["high"])
+
+
+@pytest.mark.parametrize("name", ["en", "de"])
+def test_a_sentence_shows_the_value_and_the_typical_one(name: str) -> None:
+    shown = [
+        (pattern, side, text)
+        for pattern, each in sided(name).items()
+        for side, text in each.items()
+        if side in {"high", "low"} and pattern not in {"FraudResult", "ProductCategory_{level}"}
+    ]
+    assert len(shown) > 30
+    assert all("{value}" in text and "{typical}" in text for _, _, text in shown)
