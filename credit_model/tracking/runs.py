@@ -169,7 +169,9 @@ def _saved(scorer: Scorer, files: Mapping[str, str], code: str) -> tuple[str, di
     }
     scorer.save(Path(files["scorer"]), jobs.MANIFEST)
     with tempfile.TemporaryDirectory() as seen:
-        with warnings.catch_warnings(action="ignore"):  # that it has no input example, as the one that is logged has
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # that it has no input example, as the one that is logged has
             mlflow.pyfunc.save_model(f"{seen}/model", **parts)
         return scorer.save(
             Path(files["scorer"]), jobs.MANIFEST, integrity.beside(Path(seen) / "model")

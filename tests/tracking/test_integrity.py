@@ -14,7 +14,7 @@ from credit_model import __main__ as command
 from credit_model.scoring.scorer import Scorer
 from credit_model.tracking import integrity
 from credit_model.tracking.model_folder import verify
-from tests.conftest import TrainedModel
+from processes import TrainedModel
 
 Change = Callable[[Path], object]
 

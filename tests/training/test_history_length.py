@@ -19,11 +19,13 @@ def result(*scores: float) -> CrossValidation:
     return CrossValidation(CANDIDATES["xgboost"], {}, np.zeros(1), scores)
 
 
-def test_another_length_is_taken_where_it_gains_more_than_two_errors() -> None:
+def test_another_length_is_taken_where_it_gains_enough_and_more_than_two_errors() -> None:
     usual = result(0.70, 0.74, 0.66, 0.78)
     clearly, barely = result(0.72, 0.76, 0.68, 0.80), result(0.74, 0.73, 0.70, 0.77)
+    steadily_little = result(0.705, 0.746, 0.664, 0.785)
     assert best_length({USUAL: usual, 730: clearly}) == 730
-    assert best_length({USUAL: usual, 730: barely}) == USUAL
+    for other in (barely, steadily_little):
+        assert best_length({USUAL: usual, 730: other}) == USUAL
     assert best_length({}) == USUAL
 
 
