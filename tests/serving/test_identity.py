@@ -1,19 +1,18 @@
 """20,000 decisions get the same answers through every door, whichever candidate is served.
 
-The models are that of the test suite with one classifier after the other in its place, fitted on the same decisions with fewer
-trees: one of each form in which candidates are served.
+The models are that of the test suite with one classifier after the other in its place, fitted on the same decisions: one of each
+form in which candidates are served.
 """
 
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import polars as pl
@@ -136,20 +135,7 @@ def refitted(scorer: Scorer, prepared: Dataset, name: str) -> Scorer:
 
 def fitted(prepared: Dataset, name: str) -> Classifier:
     cases, candidate = Cases.of(prepared, prepared.modelled), CANDIDATES[name]
-    parameters = with_fewer_trees(candidate.default_parameters)
-    return candidate.fit(cases.table, cases.bad, 1, cases.directions, parameters)
-
-
-def with_fewer_trees(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a candidate with a third of its trees; those of a blend hold those of its parts."""
-    return {
-        name: with_fewer_trees(value)
-        if isinstance(value, Mapping)
-        else value // 3
-        if name == "trees"
-        else value
-        for name, value in parameters.items()
-    }
+    return candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.default_parameters)
 
 
 @pytest.fixture(scope="module", autouse=True)
