@@ -81,7 +81,8 @@ def commanded(
 def at_desk(environment: Mapping[str, str], folder: Path) -> Iterator[None]:
     """Let this process work in a folder with these variables, ``MLFLOW_TRACKING_URI`` among them, and then as before."""
     before = mlflow.get_tracking_uri()
-    with mock.patch.dict(os.environ, environment), chdir(folder):
+    experiment = mock.patch("mlflow.tracking.fluent._active_experiment_id", None)
+    with mock.patch.dict(os.environ, environment), experiment, chdir(folder):
         mlflow.set_tracking_uri(environment["MLFLOW_TRACKING_URI"])
         try:
             yield

@@ -1,7 +1,4 @@
-"""The commands that make an environment of their own, in a copy of the project.
-
-What they train is small: ``test_document_commands`` trains all candidates on the transactions that they would take.
-"""
+"""The commands that make an environment of their own, in a copy of the project."""
 
 import json
 import sys
@@ -17,24 +14,18 @@ from processes import execute
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of transactions."""
-    path = tmp_path_factory.mktemp("small") / "small.parquet"
-    generate.transactions(customers=300).write_parquet(path)
-    return path
+def test_the_first_command_ends_in_a_decision(tmp_path: Path) -> None:
+    """From the bare interpreter: the environment, training, serving, one scored request.
 
-
-def test_the_first_command_ends_in_a_decision(small: Path, tmp_path: Path) -> None:
-    """From the bare interpreter: the environment, training, serving, one scored request."""
+    One candidate is trained; ``test_document_commands`` trains them all, on the same transactions.
+    """
     project = cloned(tmp_path / "project")
     entries = (project / "MLproject").read_text()
-    head, train = entries.split("  train: &train\n")
-    for name, chosen in (("transactions", small), ("candidate", "scorecard")):
-        unset = f'{name}: {{ type: string, default: "" }}'
-        assert unset in train
-        train = train.replace(unset, f"{name}: {{ type: string, default: {chosen} }}", 1)
-    (project / "MLproject").write_text(f"{head}  train: &train\n{train}")
+    unset = 'candidate: { type: string, default: "" }'
+    assert unset in entries
+    (project / "MLproject").write_text(
+        entries.replace(unset, "candidate: { type: string, default: scorecard }")
+    )
     first = [sys.executable, "scripts/quickstart.py", "--venv", str(tmp_path / "venv")]
     done = execute(first, shell(), project)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -42,8 +33,10 @@ def test_the_first_command_ends_in_a_decision(small: Path, tmp_path: Path) -> No
     assert [one["status"] for one in answer] == ["scored"]
 
 
-def test_train_under_uv(small: Path, tmp_path: Path) -> None:
+def test_train_under_uv(tmp_path: Path) -> None:
     """``mlflow run`` makes its own environment from conda.yaml."""
+    small = tmp_path / "small.parquet"
+    generate.transactions(customers=300).write_parquet(small)
     script = f"{command('--env-manager uv').strip()} -P transactions={small} -P candidate=scorecard"
     done = execute(["bash", "-ec", script], shell(), cloned(tmp_path / "project"))
     assert done.returncode == 0, done.stderr
