@@ -20,7 +20,7 @@ def cloned(folder: Path) -> Path:
 def shell() -> dict[str, str]:
     """The variables of a shell in which this Python's environment is active.
 
-    What is installed in it is compiled where it is imported: most modules of most libraries never are.
+    What pip installs is compiled where it is imported, for most modules never are; pip reads this option's "no" as yes.
     """
     kept = {
         name: text
@@ -28,5 +28,5 @@ def shell() -> dict[str, str]:
         if not name.startswith(("MLFLOW_", "PYTEST_", "PYTHONPATH"))
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    own = {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PIP_NO_COMPILE": "1"}
+    own = {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PIP_NO_COMPILE": "no"}
     return kept | own

@@ -105,11 +105,10 @@ def carry_out(image: Image, context: Path, kind: str, text: str) -> None:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTHON"))
         }
-        kept |= {"PATH": image.path, "PIP_NO_COMPILE": "1"}  # what the server imports is compiled where it is
         command = ["bash", "-c", image.moved(text)]
         done = subprocess.run(
             command,
-            env=kept,
+            env=kept | {"PATH": image.path},
             cwd=image.root,
             capture_output=True,
             text=True,
