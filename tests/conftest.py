@@ -12,7 +12,17 @@ from hypothesis import HealthCheck, settings
 from credit_model.synthetic import generate
 from processes import ROOT, TrainedModel, make_champion, run
 
-LONGEST = ("test_documents.py", "test_identity.py", "test_train.py", "test_container.py")
+LONGEST = (
+    "test_document_commands.py",
+    "test_identity.py",
+    "test_environments.py",
+    "test_container.py",
+    "test_document_alone.py",
+    "test_spark_streaming.py",
+    "test_spark_job.py",
+    "test_mlproject.py",
+    "test_train.py",
+)
 
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 # A JVM of some seconds does not earn back what its second compiler and parallel collectors take.

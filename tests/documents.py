@@ -11,6 +11,15 @@ from processes import ROOT
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
+RUN_ALONE = {  # pages whose blocks need none of another page, and the test that runs them
+    "docs/contributing.md": "tests/test_document_alone.py::test_the_commands_of_a_page_that_needs_no_other",
+    "docs/labels.md": "tests/test_document_alone.py::test_the_commands_of_a_page_that_needs_no_other",
+}
+PROGRAMS_RUN_ALONE = {
+    "docs/python.md": "tests/test_python_document.py::test_the_examples_run_and_print_what_they_show",
+    "docs/spark.md": "tests/test_python_document.py::test_the_programs_on_spark_run",
+}
+
 
 class Block(NamedTuple):
     """A fenced block: the page it is on, its language, its text."""

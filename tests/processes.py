@@ -1,5 +1,6 @@
-"""Real processes for tests: a registered model and a way to run Python."""
+"""Real processes for tests: a registered model, and ways to run Python and the package's commands."""
 
+import io
 import os
 import signal
 import socket
@@ -7,12 +8,16 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
+import mlflow
 from mlflow import MlflowClient
+
+from credit_model.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +53,41 @@ def execute(
     return subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=seconds
     )
+
+
+def commanded(
+    words: list[str], environment: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the package in this process, which spares the seconds in which another one imports its libraries.
+
+    Args:
+        words: the command and its parameters.
+        environment: its variables, ``MLFLOW_TRACKING_URI`` among them.
+        folder: where it is given.
+
+    Returns:
+        Its exit code, and what it printed itself: the output of a process that it starts is not caught.
+    """
+    with (
+        at_desk(environment, folder),
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+    ):
+        code = main(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def at_desk(environment: Mapping[str, str], folder: Path) -> Iterator[None]:
+    """Let this process work in a folder with these variables, ``MLFLOW_TRACKING_URI`` among them, and then as before."""
+    before = mlflow.get_tracking_uri()
+    experiment = mock.patch("mlflow.tracking.fluent._active_experiment_id", None)
+    with mock.patch.dict(os.environ, environment), experiment, chdir(folder):
+        mlflow.set_tracking_uri(environment["MLFLOW_TRACKING_URI"])
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(before)
 
 
 def make_champion(model: TrainedModel, name: str) -> None:

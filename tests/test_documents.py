@@ -1,33 +1,22 @@
-"""Every command of README.md and docs/, run as it stands in a copy of the project; only the port is a free one.
+"""README.md and the pages of docs/ say what is so: their links, tables and blocks.
 
-Blocks of ``bash``, then those of ``python``, one program a page, run in the order of the pages. Blocks of ``sh`` need what is not
+``test_document_commands`` and ``test_document_alone`` run blocks of ``bash`` and ``python``. Blocks of ``sh`` need what is not
 here, or more time: ``STAND_INS`` names the test that stands in for each.
 """
 
 import ast
-import json
-import os
 import re
-import shutil
-import sys
-from datetime import datetime, timedelta
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 
 from credit_model.data.decisions import Attribute
-from credit_model.data.transactions import REQUIRED
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.topics import TOPICS
 from credit_model.settings.settings import COMMANDS
-from credit_model.synthetic import generate
 from credit_model.training.language import read_language
-from documents import anchors, blocks, command, every_block, links, pages
-from processes import ROOT, execute, free_port
+from documents import PROGRAMS_RUN_ALONE, RUN_ALONE, anchors, blocks, every_block, links, pages
+from processes import ROOT
 
 MOST_LINES = 150
 SHOWN = {"json", "mermaid", "text"}
@@ -38,10 +27,10 @@ LINKING = (
     ROOT / "tests" / "held" / "README.md",
 )
 STAND_INS = {
-    "scripts/quickstart.py": "tests/test_documents.py::test_the_first_command_ends_in_a_decision",
-    "mlflow run . -e train --env-manager uv": "tests/test_documents.py::test_train_under_uv",
-    "outcomes=loans.csv": "tests/test_documents.py::test_your_own_data_with_real_outcomes",
-    "mlflow models serve": "tests/test_documents.py::test_every_command_runs",
+    "scripts/quickstart.py": "tests/test_environments.py::test_the_first_command_ends_in_a_decision",
+    "mlflow run . -e train --env-manager uv": "tests/test_environments.py::test_train_under_uv",
+    "outcomes=loans.csv": "tests/test_document_alone.py::test_your_own_data_with_real_outcomes",
+    "mlflow models serve": "tests/test_document_commands.py::test_every_command_runs",
     "mlflow models predict": "tests/serving/test_server.py::test_mlflow_models_predict",
     "credit_model promote": "tests/test_mlproject.py::test_promote_is_bound_by_the_gates",
     "--customers_table": "tests/training/test_customer_table.py::test_the_command_writes_them_to_the_file_alone",
@@ -61,9 +50,6 @@ STAND_INS = {
     "test_an_erased_customer_is_in_no_file_and_others_are_untouched",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
-}
-RUN_ALONE = {
-    "docs/python.md": "tests/test_python_document.py::test_the_examples_run_and_print_what_they_show"
 }
 
 
@@ -121,117 +107,10 @@ def test_a_test_stands_in_for_every_command_that_is_not_run() -> None:
     assert sorted(used) == sorted(STAND_INS)
 
 
-@pytest.mark.parametrize("test", sorted({*STAND_INS.values(), *RUN_ALONE.values()}))
+@pytest.mark.parametrize(
+    "test", sorted({*STAND_INS.values(), *RUN_ALONE.values(), *PROGRAMS_RUN_ALONE.values()})
+)
 def test_what_stands_in_is_there(test: str) -> None:
     path, _, name = test.partition("::")
     functions = ast.parse((ROOT / path).read_text()).body
     assert name in {function.name for function in functions if isinstance(function, ast.FunctionDef)}
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return cloned(tmp_path_factory.mktemp("clone") / "project")
-
-
-def cloned(folder: Path) -> Path:
-    """A copy of what git would clone, without what a desk leaves in the folder."""
-    ignored = shutil.ignore_patterns(
-        ".*", "__pycache__", "mlruns", "mlartifacts", "*.db", "tests", "*.egg-info"
-    )
-    shutil.copytree(ROOT, folder, ignore=ignored)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
-    """A shell in which this Python's environment is active."""
-    kept = {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(("MLFLOW_", "PYTEST_", "PYTHONPATH"))
-    }
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-
-
-@pytest.mark.slow
-def test_every_command_runs(project: Path, environment: dict[str, str]) -> None:
-    script = "\n".join(
-        [
-            "set -euo pipefail",
-            "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT",
-            *(f"echo '--- {block.page}'\n{block.text}" for block in blocks("bash")),
-        ]
-    )
-    done = execute(["bash", "-c", script.replace("5001", str(free_port()))], environment, project)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.JSONDecoder()
-    answers = [
-        found.raw_decode(done.stdout, at.start())[0]["predictions"]
-        for at in re.finditer(r'\{"predictions"', done.stdout)
-    ]
-    rows, arrays = answers
-    assert rows == arrays
-    assert rows[0]["status"] == "scored"
-    for block in blocks("json"):
-        assert set(json.loads(block.text)["predictions"][0]) == set(rows[0]), block.page
-    assert "CustomerId" in (project / "answers.csv").read_text().splitlines()[0]
-    for page, several in groupby(blocks("python"), attrgetter("page")):
-        if page in RUN_ALONE:
-            continue
-        program = "\n".join(block.text for block in several)
-        ran = execute([sys.executable, "-c", program], environment, project, 600)
-        assert ran.returncode == 0, f"{page}: {ran.stderr}"
-
-
-@pytest.mark.slow
-def test_the_first_command_ends_in_a_decision(environment: dict[str, str], tmp_path: Path) -> None:
-    """From the bare interpreter: the environment, training, serving, one scored request.
-
-    One candidate is trained; ``test_every_command_runs`` trains them all, on the same transactions.
-    """
-    project = cloned(tmp_path / "project")
-    entries = (project / "MLproject").read_text()
-    unset = 'candidate: { type: string, default: "" }'
-    assert unset in entries
-    (project / "MLproject").write_text(
-        entries.replace(unset, "candidate: { type: string, default: scorecard }")
-    )
-    first = [sys.executable, "scripts/quickstart.py", "--venv", str(tmp_path / "venv")]
-    done = execute(first, environment, project)
-    assert done.returncode == 0, done.stdout + done.stderr
-    answer = json.loads(done.stdout[done.stdout.rindex('{\n  "predictions"') :])["predictions"]
-    assert [one["status"] for one in answer] == ["scored"]
-
-
-@pytest.mark.slow
-def test_your_own_data_with_real_outcomes(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    """The command that names files of the reader's own, with such files."""
-    table = generate.transactions(customers=300, seed=4).select(*REQUIRED, "ProductCategory")
-    table.write_csv(project / "mine.csv")
-    people = table["CustomerId"].unique().sort()
-    lot = np.random.default_rng(1)
-    moments = [datetime(2019, 1, 10) + timedelta(days=int(day)) for day in lot.integers(0, 30, len(people))]
-    loans = pl.DataFrame({"CustomerId": people, "as_of": moments}).with_columns(
-        defaulted=pl.Series(lot.integers(0, 5, len(people)) == 0),
-        loan_amount=pl.Series(lot.integers(1, 9, len(people)) * 1000),
-        income=pl.Series(lot.lognormal(10, 1, len(people))),
-    )
-    loans.write_csv(project / "loans.csv")
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    script = f"{command('outcomes=loans.csv').strip()} -P candidate=scorecard"
-    done = execute(["bash", "-ec", script], environment | store, project)
-    assert done.returncode == 0, done.stderr
-    assert "label: observed defaults" in done.stdout + done.stderr
-
-
-@pytest.mark.slow
-def test_train_under_uv(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    """``mlflow run`` makes its own environment from conda.yaml."""
-    small = tmp_path / "small.parquet"
-    generate.transactions(customers=300).write_parquet(small)
-    script = f"{command('--env-manager uv').strip()} -P transactions={small} -P candidate=scorecard"
-    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
-    done = execute(["bash", "-ec", script], environment | store, project)
-    assert done.returncode == 0, done.stderr
-    assert "registered as credit-risk version 1" in done.stdout + done.stderr

@@ -1,22 +1,21 @@
 """Training and exploring from frames: what the commands do from files, and nothing kept unless it is asked for."""
 
-import os
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+import credit_model
 import loans
 from credit_model import notebook
 from credit_model.reporting.exploration.analysis import Exploration
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
-from processes import run
+from processes import at_desk
 
 RAW = generate.transactions(customers=60, seed=5)
 
@@ -90,42 +89,13 @@ def test_what_cannot_be_done_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_a_frame_trains_the_model_of_its_file(tmp_path: Path) -> None:
-    """Of pandas, whose gaps are NaN, and of attributes; nothing is kept."""
-    raw, outcomes = loans.transactions().frame, loans.outcomes()
-    raw.write_parquet(tmp_path / "t.parquet")
-    outcomes.write_parquet(tmp_path / "o.parquet")
-    chosen: dict[str, Any] = {
-        "attributes": ["income"],
-        "candidate": "scorecard",
-        "history_days": loans.HISTORY_DAYS,
-    }
-    from_files = notebook.train(tmp_path / "t.parquet", tmp_path / "o.parquet", **chosen)
-    from_frames = notebook.train(raw.to_pandas(), outcomes.to_pandas(), **chosen)
-    assert from_frames.summary == from_files.summary
-    assert from_frames.figures == from_files.figures
-    versions = [
-        found.trained.scorer.save(tmp_path / name, {})
-        for name, found in (("a", from_frames), ("b", from_files))
-    ]
-    assert versions[0] == versions[1]
-
-
-@pytest.mark.slow
 def test_a_tracked_training_is_that_of_the_command(tmp_path: Path) -> None:
-    program = """
-import credit_model
-from credit_model.synthetic import generate
-result = credit_model.train(generate.transactions(customers=250, seed=6), track=True, candidate="scorecard", name="desk")
-print("\\n".join(result.summary))
-"""
-    tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    environment = {"MLFLOW_TRACKING_URI": tracking, "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-    done = run(["-c", program], os.environ | environment, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "registered as desk version 1, challenger" in done.stdout
-    client = mlflow.MlflowClient(tracking)
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    raw = generate.transactions(customers=250, seed=6)
+    with at_desk(store, tmp_path):
+        result = credit_model.train(raw, track=True, candidate="scorecard", name="desk")
+    assert "registered as desk version 1, challenger" in "\n".join(result.summary)
+    client = mlflow.MlflowClient(store["MLFLOW_TRACKING_URI"])
     kept = client.get_run(client.get_model_version("desk", "1").run_id or "")
     assert kept.data.params["setting_transactions"] == "the frame of transactions"
     assert kept.data.params["used_candidate"] == "scorecard"

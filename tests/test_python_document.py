@@ -1,4 +1,4 @@
-"""The examples of docs/python.md, run as one program."""
+"""The examples of docs/python.md and docs/spark.md, those of a page run as one program."""
 
 import os
 from pathlib import Path
@@ -7,18 +7,28 @@ import pytest
 
 from credit_model.synthetic import generate
 from documents import blocks
-from processes import run
+from processes import TrainedModel, run
 
 pytestmark = pytest.mark.slow
 
 PAGE = "docs/python.md"
 
 
+def program(page: str) -> str:
+    return "\n".join(block.text for block in blocks("python") if block.page == page)
+
+
 def test_the_examples_run_and_print_what_they_show(tmp_path: Path) -> None:
     generate.transactions(customers=250, seed=6).write_parquet(tmp_path / "transactions.parquet")
-    program = "\n".join(block.text for block in blocks("python") if block.page == PAGE)
-    done = run(["-c", program], dict(os.environ), tmp_path)
+    done = run(["-c", program(PAGE)], dict(os.environ), tmp_path)
     assert done.returncode == 0, done.stderr
     (shown,) = (block.text for block in blocks("text") if block.page == PAGE)
     assert shown in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["transactions.parquet"]
+
+
+def test_the_programs_on_spark_run(trained_model: TrainedModel, tmp_path: Path) -> None:
+    (tmp_path / "transactions.parquet").symlink_to(trained_model.transactions)
+    done = run(["-c", program("docs/spark.md")], trained_model.environment, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "features").is_dir()

@@ -1,6 +1,5 @@
 """What exploration counts is what SQL counts, and it names nobody."""
 
-import os
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from credit_model.reporting.exploration.analysis import LEAST_CUSTOMERS, RARE, E
 from credit_model.reporting.exploration.notes import notes
 from credit_model.reporting.exploration.page import document, pictures
 from credit_model.synthetic import generate
-from processes import ROOT, run
+from processes import commanded
 
 
 @cache
@@ -184,12 +183,8 @@ def test_an_unknown_outcome_counts_in_no_month() -> None:
 @pytest.mark.slow
 def test_the_command_logs_the_page(tmp_path: Path) -> None:
     data().frame.drop("BatchId").write_parquet(tmp_path / "t.parquet")
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = ["-m", "credit_model", "explore", "--transactions", "t.parquet", "--output", "page.html"]
-    done = run(command, environment, tmp_path)
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    done = commanded(["explore", "--transactions", "t.parquet", "--output", "page.html"], store, tmp_path)
     assert done.returncode == 0, done.stderr
     written = (tmp_path / "page.html").read_text()
     assert next(tmp_path.rglob("exploration.html")).read_text() == written

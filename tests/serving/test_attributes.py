@@ -20,7 +20,7 @@ from credit_model.features.catalogue import Catalogue
 from credit_model.serving.spark.rows import answers, decision_rows
 from credit_model.settings.settings import Settings
 from credit_model.training import workflow
-from processes import ROOT, TrainedModel, run, serving
+from processes import ROOT, TrainedModel, commanded, run, serving
 
 pytestmark = pytest.mark.slow
 
@@ -38,20 +38,17 @@ def lender(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     table, _ = applications(3000, seed=1)
     with_regions(table).write_csv(folder / "outcomes.csv")
     model = TrainedModel("models:/apply/1", f"sqlite:///{folder / 'mlflow.db'}", folder, "")
-    command = ["-m", "credit_model", "train", "--outcomes", str(folder / "outcomes.csv"), "--name", "apply"]
-    done = run(
-        [
-            *command,
-            "--attributes",
-            ",".join(ATTRIBUTES),
-            "--group",
-            "region",
-            "--candidate",
-            "scorecard",
-        ],
-        model.environment | {"PYTHONPATH": str(ROOT)},
-        folder,
-    )
+    words = [
+        "train",
+        "--outcomes",
+        str(folder / "outcomes.csv"),
+        "--name",
+        "apply",
+        "--candidate",
+        "scorecard",
+    ]
+    own = ["--attributes", ",".join(ATTRIBUTES), "--group", "region"]
+    done = commanded([*words, *own], model.environment, folder)
     assert done.returncode == 0, done.stderr
     return replace(model, printed=done.stdout)
 

@@ -1,6 +1,7 @@
 """20,000 decisions get the same answers through every door, whichever candidate is served.
 
-The models are that of the test suite with one classifier of the zoo after the other in its place, fitted on the same decisions.
+The models are that of the test suite with one classifier after the other in its place, fitted on the same decisions: one of each
+form in which candidates are served.
 """
 
 import json
@@ -20,6 +21,8 @@ from pyspark.sql import SparkSession
 
 from answers import ask
 from credit_model.data.transactions import tidy_table
+from credit_model.models.classifier import Classifier
+from credit_model.models.xgboost_trees import Trees
 from credit_model.scoring.scorer import BALANCE_BASIS, Scorer
 from credit_model.serving import pyfunc
 from credit_model.serving.jobs import MANIFEST
@@ -38,6 +41,7 @@ pytestmark = pytest.mark.slow
 CUSTOMERS, MOMENTS = 2_000, 10
 AT_ONCE = 5_000
 CLOSE = 1e-9
+FORMS = ("scorecard", "logistic", "xgboost", "forest", "blend", "lightgbm")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def prepared(trained_model: TrainedModel) -> Dataset:
     return build_dataset(transactions, sample.decisions, sample.recipe)
 
 
-@pytest.fixture(params=[name for name in CANDIDATES if name != "deep_xgboost"])  # served as xgboost is
+@pytest.fixture(params=FORMS)
 def model(
     request: pytest.FixtureRequest, trained_model: TrainedModel, prepared: Dataset, tmp_path: Path
 ) -> TrainedModel:
@@ -124,10 +128,14 @@ def model(
 
 
 def refitted(scorer: Scorer, prepared: Dataset, name: str) -> Scorer:
-    cases, candidate = Cases.of(prepared, prepared.modelled), CANDIDATES[name]
-    classifier = candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.default_parameters)
-    reasons = fitted_reasons(classifier, cases, prepared.catalogue)
+    classifier = fitted(prepared, name)
+    reasons = fitted_reasons(classifier, Cases.of(prepared, prepared.modelled), prepared.catalogue)
     return replace(scorer, catalogue=prepared.catalogue, classifier=classifier, reasons=reasons)
+
+
+def fitted(prepared: Dataset, name: str) -> Classifier:
+    cases, candidate = Cases.of(prepared, prepared.modelled), CANDIDATES[name]
+    return candidate.fit(cases.table, cases.bad, 1, cases.directions, candidate.default_parameters)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -232,6 +240,19 @@ def test_every_door_gives_the_same_answers(model: TrainedModel, asked: Asked, tm
         found = pool.map(lambda door: door(model, asked, tmp_path), DOORS)
         seen = {door.__name__: different(table, expected) for door, table in zip(DOORS, found, strict=True)}
     assert seen == {door.__name__: [] for door in DOORS}
+
+
+def test_every_candidate_is_served_in_one_of_these_forms(prepared: Dataset) -> None:
+    forms = {name: form(fitted(prepared, name)) for name in CANDIDATES}
+    asked = {forms[name] for name in FORMS}
+    assert asked == set(forms.values())
+    assert len(asked) == len(FORMS)
+
+
+def form(classifier: Classifier) -> tuple[str, bool | None]:
+    """The class of a classifier and, of trees, whether each is looked up as a whole or leaf by leaf."""
+    lookup = classifier._lookup if isinstance(classifier, Trees) else None
+    return classifier.kind, lookup._shallow if lookup else None
 
 
 def test_one_changed_field_is_seen(trained_model: TrainedModel, asked: Asked, tmp_path: Path) -> None:

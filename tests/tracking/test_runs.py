@@ -18,7 +18,7 @@ from credit_model.tracking import ledger
 from credit_model.tracking.runs import CARRIED
 from credit_model.training.candidates import CANDIDATES
 from credit_model.training.validation import Validation
-from processes import ROOT, TrainedModel, run
+from processes import ROOT, TrainedModel, commanded
 
 pytestmark = pytest.mark.slow
 
@@ -234,8 +234,7 @@ def test_a_failed_training_registers_nothing_and_moves_no_alias(
     name, content, said = FAILURES[kind]
     (tmp_path / name).write_bytes(content)
     before = _registry(client)
-    command = ["-m", "credit_model", "train", "--transactions", name]
-    done = run(command, trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    done = commanded(["train", "--transactions", name], trained_model.environment, tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("credit_model: ")
     assert done.stderr.count("\n") == 1
@@ -255,10 +254,8 @@ def test_one_class_of_outcomes_is_refused(
     outcomes = pl.DataFrame({"CustomerId": people, "as_of": "2019-02-01", "defaulted": 0})
     outcomes.write_csv(tmp_path / "o.csv")
     before = _registry(client)
-    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
-    done = run(
-        [*command, "--outcomes", "o.csv"], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path
-    )
+    words = ["train", "--transactions", str(trained_model.transactions), "--outcomes", "o.csv"]
+    done = commanded(words, trained_model.environment, tmp_path)
     assert done.returncode == 2
     assert "credit_model: 0 bad and" in done.stderr
     assert "good decisions to train on are too few; give at least 5 of each" in done.stderr
@@ -272,8 +269,7 @@ def test_a_version_that_failed_its_gates_is_not_promoted(
     gates = version.tags["gates"]
     client.set_model_version_tag("credit-risk", version.version, "gates", "failed")
     before = _registry(client)
-    environment = trained_model.environment | {"PYTHONPATH": str(ROOT)}
-    done = run(["-m", "credit_model", "promote"], environment, tmp_path)
+    done = commanded(["promote"], trained_model.environment, tmp_path)
     client.set_model_version_tag("credit-risk", version.version, "gates", gates)
     assert done.returncode == 2
     assert "did not pass its gates" in done.stderr
@@ -287,9 +283,9 @@ def test_decisions_of_one_moment_train_and_are_not_estimable_out_of_time(
     bad = pl.int_range(pl.len()) % 3 == 0
     table = people.to_frame().with_columns(as_of=pl.lit("2019-02-01"), defaulted=bad.cast(pl.Int8))
     table.write_csv(tmp_path / "o.csv")
-    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    words = ["train", "--transactions", str(trained_model.transactions)]
     own = ["--outcomes", "o.csv", "--candidate", "scorecard", "--name", "one-moment"]
-    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    done = commanded([*words, *own], trained_model.environment, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not estimable" in done.stdout
     assert client.get_model_version("one-moment", "1").tags["gates"] == "failed"
@@ -299,9 +295,9 @@ def test_decisions_of_one_moment_train_and_are_not_estimable_out_of_time(
 def test_a_leaking_label_makes_no_champion(
     trained_model: TrainedModel, client: MlflowClient, tmp_path: Path
 ) -> None:
-    command = ["-m", "credit_model", "train", "--transactions", str(trained_model.transactions)]
+    words = ["train", "--transactions", str(trained_model.transactions)]
     own = ["--label", "same_window", "--candidate", "scorecard", "--name", "leaking"]
-    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    done = commanded([*words, *own], trained_model.environment, tmp_path)
     assert done.returncode == 0, done.stderr
     assert set(client.get_registered_model("leaking").aliases) == {"challenger"}
 
@@ -316,9 +312,9 @@ def test_a_leaking_label_makes_no_champion(
 def test_a_model_that_is_not_there_is_one_sentence(
     model: str, said: str, trained_model: TrainedModel, tmp_path: Path
 ) -> None:
-    command = ["-m", "credit_model", "score", "--transactions", str(trained_model.transactions)]
+    words = ["score", "--transactions", str(trained_model.transactions)]
     own = ["--as_of", "2019-02-01", "--model", model, "--output", "a.csv"]
-    done = run([*command, *own], trained_model.environment | {"PYTHONPATH": str(ROOT)}, tmp_path)
+    done = commanded([*words, *own], trained_model.environment, tmp_path)
     assert done.returncode == 2
     assert f"credit_model: {said}" in done.stderr
     assert not (tmp_path / "a.csv").exists()

@@ -20,7 +20,7 @@ from credit_model.operations import promote as promoting
 from credit_model.settings.settings import Settings
 from credit_model.tracking import registry, store
 from credit_model.tracking.model_folder import model_folder
-from processes import ROOT, TrainedModel, free_port, listening, run
+from processes import TrainedModel, commanded, free_port, listening
 
 
 @pytest.fixture(autouse=True)
@@ -320,23 +320,23 @@ def test_commands_and_a_real_server(trained_model: TrainedModel, tmp_path: Path)
     port = free_port()
     server = ["mlflow", "server", "--port", str(port), "--workers", "1", "--backend-store-uri"]
     own = [f"sqlite:///{tmp_path / 'server.db'}", "--artifacts-destination", str(tmp_path / "artifacts")]
-    given = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60", "PYTHONPATH": str(ROOT)}
-    explore = ["-m", "credit_model", "explore", "--transactions", str(trained_model.transactions)]
-    score = ["-m", "credit_model", "score", *explore[3:], "--as_of", "2019-02-01", "--output", "a.csv"]
+    given = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+    explore = ["explore", "--transactions", str(trained_model.transactions)]
+    score = ["score", *explore[1:], "--as_of", "2019-02-01", "--output", "a.csv"]
     with listening(
         [sys.executable, "-m", *server, *own], port, trained_model.environment, tmp_path, "health"
     ) as url:
         environment = trained_model.environment | given | {"MLFLOW_TRACKING_URI": url}
-        explored = run(explore, environment, tmp_path)
+        explored = commanded(explore, environment, tmp_path)
         assert explored.returncode == 0, explored.stderr
         assert (
             f"credit_model: there is no model credit-risk in {url}; train one first\n"
-            in run(score, environment, tmp_path).stderr
+            in commanded(score, environment, tmp_path).stderr
         )
     kept = {path.name for path in (tmp_path / "artifacts").rglob("*")}
     assert {"settings.yaml", "exploration.html"} <= kept
     for command in (explore, score):
-        down = run(command, environment, tmp_path)
+        down = commanded(command, environment, tmp_path)
         assert down.returncode == 2
         expected = f"the MLflow store {url} cannot be reached; start it, or check MLFLOW_TRACKING_URI"
         assert down.stderr == f"credit_model: {expected}\n"

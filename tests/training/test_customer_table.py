@@ -1,6 +1,5 @@
 """The customers of the proxy at a snapshot: the labels that decisions get, and R, F and M by SQL."""
 
-import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,7 +16,7 @@ from credit_model.synthetic import generate
 from credit_model.training.customer_table import customer_table
 from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
 from credit_model.training.rfm_proxy import Proxy, rfm_proxy
-from processes import ROOT, run
+from processes import commanded
 
 DAY = timedelta(days=1)
 COLUMNS = ["CustomerId", "recency", "frequency", "monetary", "cluster", "is_high_risk", "snapshot"]
@@ -139,15 +138,12 @@ def test_a_date_alone_is_a_snapshot() -> None:
 def test_the_command_writes_them_to_the_file_alone(tmp_path: Path) -> None:
     few = generate.transactions(customers=400, seed=3).select(*REQUIRED, "Value")
     few.write_parquet(tmp_path / "t.parquet")
-    environment = os.environ | {
-        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = ["-m", "credit_model", "train", "--transactions", "t.parquet", "--candidate", "scorecard"]
-    refused = run([*command, "--customers_table", "c.csv", "--snapshot", "2018-12-01"], environment, tmp_path)
+    store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
+    words = ["train", "--transactions", "t.parquet", "--candidate", "scorecard", "--customers_table", "c.csv"]
+    refused = commanded([*words, "--snapshot", "2018-12-01"], store, tmp_path)
     assert (refused.returncode, refused.stdout, (tmp_path / "c.csv").exists()) == (2, "", False)
     assert refused.stderr.startswith("credit_model: snapshot: the transactions run from")
-    done = run([*command, "--customers_table", "c.csv"], environment, tmp_path)
+    done = commanded(words, store, tmp_path)
     assert done.returncode == 0, done.stderr
     found = pl.read_csv(tmp_path / "c.csv")
     assert found.columns == COLUMNS

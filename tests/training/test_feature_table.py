@@ -1,14 +1,15 @@
-"""Training on features computed elsewhere is training on the transactions they come from, or refused."""
+"""One training is another whose features were computed elsewhere, or whose tables are frames; what does not match is refused."""
 
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from credit_model import notebook
 from credit_model.data.decisions import Attribute
 from credit_model.features import offline_table
 from credit_model.features.catalogue import Catalogue
@@ -38,25 +39,55 @@ def table_of(decisions: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
     return head.hstack(customer_features(transactions(), decisions, catalogue))
 
 
-@cache
-def trained_on_transactions(folder: Path) -> TrainingResult:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files of transactions and outcomes are."""
+    folder = tmp_path_factory.mktemp("features")
     transactions().frame.write_parquet(folder / "t.parquet")
     outcomes().write_parquet(folder / "o.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def original(folder: Path) -> TrainingResult:
+    """Trained on the files."""
     files = {"transactions": str(folder / "t.parquet"), "outcomes": str(folder / "o.parquet")}
     return workflow.run(Settings(**{**vars(CHOSEN), **files}))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("features")
+def test_a_frame_trains_the_model_of_its_file(original: TrainingResult, tmp_path: Path) -> None:
+    """Of pandas, whose gaps are NaN, and of attributes; nothing is kept."""
+    chosen: dict[str, Any] = {
+        "attributes": ["income"],
+        "candidate": "scorecard",
+        "history_days": HISTORY_DAYS,
+    }
+    found = notebook.train(transactions().frame.to_pandas(), outcomes().to_pandas(), **chosen)
+    assert found.summary == original.summary
+    assert found.figures == original.figures
+    versions = [
+        result.trained.scorer.save(tmp_path / name, {}) for name, result in (("a", found), ("b", original))
+    ]
+    assert versions[0] == versions[1]
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_model_from_features_is_the_model_from_transactions(folder: Path, ending: str) -> None:
-    original = trained_on_transactions(folder)
-    catalogue, path = original.trained.dataset.catalogue, str(folder / f"features.{ending}")
+def test_features_of_either_kind_of_file_are_read_alike(original: TrainingResult, tmp_path: Path) -> None:
+    catalogue = original.trained.dataset.catalogue
+    table = table_of(outcomes(), catalogue)
+    table.write_csv(tmp_path / "f.csv")
+    table.write_parquet(tmp_path / "f.parquet")
+    for ending in ("csv", "parquet"):
+        offline_table.write_catalogue(catalogue, str(tmp_path / f"f.{ending}"))
+    one, other = (feature_table.read(str(tmp_path / f"f.{ending}")) for ending in ("csv", "parquet"))
+    assert one.catalogue == other.catalogue == catalogue
+    assert_frame_equal(one.frame, other.frame, check_exact=True)
+
+
+def test_a_model_from_features_is_the_model_from_transactions(original: TrainingResult, folder: Path) -> None:
+    """Of Parquet; those of CSV are read alike."""
+    catalogue, path = original.trained.dataset.catalogue, str(folder / "features.parquet")
     table = table_of(outcomes().sample(fraction=1, shuffle=True, seed=1), catalogue)
-    table.write_csv(path) if ending == "csv" else table.write_parquet(path)
+    table.write_parquet(path)
     offline_table.write_catalogue(catalogue, path)
     given = {"features": path, "outcomes": str(folder / "o.parquet"), "candidate": "scorecard"}
     again = workflow.run(resolve("train", given))

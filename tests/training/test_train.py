@@ -175,12 +175,17 @@ def test_the_calibrator_of_a_probability_out_of_fold_had_not_seen_it() -> None:
 
 def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from credit_model.settings.settings import Settings\n"
-        "from credit_model.training import workflow\n"
-        "for candidate in ('logistic', 'forest'):\n"
-        "    outcome = workflow.run(Settings(transactions='t.parquet', candidate=candidate))\n"
-        "    version = outcome.trained.scorer.save(Path(sys.argv[1]) / candidate)\n"
-        "    print(candidate, version, outcome.trained.figures['grouped_roc_auc'])\n"
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        "from credit_model.settings.settings import Settings; from credit_model.training.candidates import CANDIDATES\n"
+        "from credit_model.training import workflow; from credit_model.training.cross_validation import Cases, fit\n"
+        "outcome = workflow.run(Settings(transactions='t.parquet', candidate='forest'))\n"
+        "trained, recipe = outcome.trained, outcome.sample.recipe\n"
+        "cases = Cases.of(trained.dataset, trained.dataset.modelled)\n"
+        "logistic = fit('logistic', cases, CANDIDATES['logistic'].default_parameters, recipe)\n"
+        "scorers = {'forest': trained.scorer, 'logistic': replace(trained.scorer, classifier=logistic)}\n"
+        "for name, scorer in scorers.items():\n"
+        "    print(name, scorer.save(Path(sys.argv[1]) / name))\n"
+        "print('figures', outcome.figures, sum(logistic.margin(cases.table)))\n"
     )
     table = generate.transactions(customers=200, seed=5).select(*REQUIRED, "ProductCategory")
     table.write_parquet(tmp_path / "t.parquet")
@@ -193,7 +198,7 @@ def test_one_seed_gives_one_model_whatever_the_threads(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         printed.append(done.stdout)
     assert printed[0] == printed[1]
-    assert [line.split()[0] for line in printed[0].splitlines()] == ["logistic", "forest"]
+    assert [line.split()[0] for line in printed[0].splitlines()] == ["forest", "logistic", "figures"]
 
 
 def test_the_points_of_a_cases_bins_add_up_to_its_score() -> None:
