@@ -83,7 +83,7 @@ class CrossValidation:
 
 
 _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
-_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 80}
+_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 120}
 _PLAIN = {"trees": 600, "rate": 0.02, "depth": 2, "l2": 10.0, "rows": 0.8, "columns": 0.3}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 
@@ -133,7 +133,7 @@ CANDIDATES = {
             "xgboost",
             4,
             fit_xgboost,
-            _BOOSTED | {"inputs": 80},
+            _BOOSTED | {"inputs": 120},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(
@@ -147,7 +147,7 @@ CANDIDATES = {
             "lightgbm",
             8,
             fit_lightgbm,
-            _BOOSTED | {"inputs": 80},
+            _BOOSTED | {"inputs": 120},
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
             on_request=True,
         ),
