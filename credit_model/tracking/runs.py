@@ -8,6 +8,7 @@ import secrets
 import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 from shutil import copy, copytree, ignore_patterns
@@ -169,13 +170,15 @@ def _saved(scorer: Scorer, files: Mapping[str, str], code: str) -> tuple[str, di
     }
     scorer.save(Path(files["scorer"]), jobs.MANIFEST)
     with tempfile.TemporaryDirectory() as seen:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # that it has no input example, as the one that is logged has
+        with _without_example():
             mlflow.pyfunc.save_model(f"{seen}/model", **parts)
-        return scorer.save(
-            Path(files["scorer"]), jobs.MANIFEST, integrity.beside(Path(seen) / "model")
-        ), parts
+        beside = integrity.beside(Path(seen) / "model")
+    return scorer.save(Path(files["scorer"]), jobs.MANIFEST, beside), parts
+
+
+def _without_example() -> AbstractContextManager[object]:
+    """MLflow warns of a model without an input example, which only the registered one needs."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
@@ -183,7 +186,8 @@ def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
     if trained.winner == PRIMARY:
         return None
     _, parts = _saved(trained.primary, {"scorer": str(folder / "primary")}, code)
-    return str(mlflow.pyfunc.log_model(name="primary_scorecard", **parts).model_uri)
+    with _without_example():
+        return str(mlflow.pyfunc.log_model(name="primary_scorecard", **parts).model_uri)
 
 
 def _identity(settings: Settings, version: str, primary: str | None) -> Identity:
