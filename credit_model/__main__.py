@@ -2,7 +2,8 @@
 
 One thin handler for each entry point of MLproject.
 
-Exit codes: 0 done, 2 bad input (one sentence on standard error), 3 a replayed decision differs, 1 anything else.
+Exit codes: 0 done, 2 bad input (one sentence on standard error), 3 an alarm, or a replayed decision that differs, 1 anything
+else.
 """
 
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
 from credit_model import __version__
-from credit_model.data.paths import check_apart, check_output
+from credit_model.data.paths import check_apart, check_output, check_place
 from credit_model.serving import jobs
 from credit_model.settings.settings import CONFIG, Settings, parameters, resolve, texts
 from credit_model.tracking.environment import mlflow_defaults
@@ -83,7 +84,9 @@ def _approve(settings: Settings) -> int:
 
 def _score(settings: Settings) -> int:
     """Answer for every decision of a file."""
-    return _submit("score", settings)
+    if settings.output is not None:
+        check_output(settings.output)
+    return jobs.submit("score", settings, verified_folder(settings.model))
 
 
 def _score_spark(settings: Settings) -> int:
@@ -101,7 +104,19 @@ def _verify(settings: Settings) -> int:
 
 def _monitor(settings: Settings) -> int:
     """Compare new decisions with those the model was trained on."""
-    return _submit("monitor", settings)
+    from credit_model.operations.monitor import monitor
+
+    if settings.output is not None:
+        check_output(settings.output)
+    if settings.page is not None:
+        check_place(settings.page)
+    return _told(monitor(settings))
+
+
+def _told(text: str) -> int:
+    """Print what a command found; returns its exit code."""
+    print(text)
+    return jobs.FINDING if isinstance(text, jobs.Finding) else 0
 
 
 def _replay(settings: Settings) -> int:
@@ -132,12 +147,6 @@ def _erase(settings: Settings) -> int:
 
     print(erase(settings.log or "", settings.customer, settings.customer_hash))
     return 0
-
-
-def _submit(command: str, settings: Settings) -> int:
-    if settings.output is not None:
-        check_output(settings.output)
-    return jobs.submit(command, settings, verified_folder(settings.model))
 
 
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
@@ -198,6 +207,7 @@ def _check_apart(command: str, settings: Settings) -> None:
     read = [settings.transactions, settings.decisions, settings.features, settings.log]
     written = [
         settings.output,
+        settings.page,
         settings.explain,
         settings.truth,
         settings.applications,

@@ -45,6 +45,24 @@ def roc_auc(bad: BadArray, risk: FloatArray) -> float:
     return _ratio(float(bads @ (np.cumsum(goods) - goods / 2)), bads.sum() * goods.sum())
 
 
+def expected_roc_auc(probability: FloatArray) -> float:
+    """The AUC to expect of calibrated probabilities: each case counts as bad by p and as good by 1 - p, in pairs of two cases.
+
+    Example:
+        One case is bad for certain and one good; of two that are alike, either may be the bad one.
+
+        >>> expected_roc_auc(np.array([1.0, 0.0])), expected_roc_auc(np.array([0.3, 0.3]))
+        (1.0, 0.5)
+    """
+    ordered = np.sort(probability)
+    goods = np.concatenate([[0.0], np.cumsum(1 - ordered)])
+    below = goods[np.searchsorted(ordered, ordered, side="left")]
+    up_to = goods[np.searchsorted(ordered, ordered, side="right")]
+    itself = ordered * (1 - ordered)
+    right = (ordered * (below + up_to) - itself).sum() / 2
+    return _ratio(float(right), float(ordered.sum() * (1 - ordered).sum() - itself.sum()))
+
+
 def gini(bad: BadArray, risk: FloatArray) -> float:
     """The Gini coefficient (accuracy ratio), 2 AUC - 1: 1 is a perfect ranking, 0 a random one.
 
@@ -274,8 +292,20 @@ def psi_of_counts(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]
         >>> round(psi_of_counts(np.array([100, 200, 100]), np.array([60, 200, 140])), 3)
         0.084
     """
-    old, new = ((counts + 0.5) / (counts + 0.5).sum() for counts in (reference, current))
-    return float(((new - old) * np.log(new / old)).sum())
+    return float(psi_by_row(reference, current[np.newaxis])[0])
+
+
+def psi_by_row(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]) -> FloatArray:
+    """``psi_of_counts`` of many samples: ``reference`` has shape (bins,), ``current`` (samples, bins), the result (samples,).
+
+    Example:
+        >>> psi_by_row(np.array([100, 200, 100]), np.array([[60, 200, 140], [50, 100, 50]])).round(3).tolist()
+        [0.084, 0.0]
+    """
+    old, new = (
+        (counts + 0.5) / (counts + 0.5).sum(axis=-1, keepdims=True) for counts in (reference, current)
+    )
+    return np.asarray(((new - old) * np.log(new / old)).sum(axis=-1))
 
 
 def psi_limit(
@@ -419,6 +449,24 @@ def middle(drawn: Iterable[float]) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(numbers, [0.025, 0.975])
     return float(low), float(high)
+
+
+def independent(customers: npt.NDArray[np.object_]) -> float:
+    """How many independent cases a decision stands for, if all decisions of a customer were one and the same (Kish, 1965).
+
+    Args:
+        customers: customer of each decision, shape (n,); None is a customer of its own.
+
+    Returns:
+        1 where no customer has several decisions.
+
+    Example:
+        >>> independent(np.array(["C-1", "C-1", "C-2", "C-2"], dtype=object))
+        0.5
+    """
+    named = customers[[customer is not None for customer in customers]].astype(str)
+    counts = np.unique(named, return_counts=True)[1]
+    return _ratio(len(customers), float((counts**2).sum()) + len(customers) - len(named))
 
 
 def draws(customers: npt.NDArray[np.object_], seed: int, times: int) -> Iterator[IntArray]:

@@ -21,7 +21,7 @@ from credit_model.training.evaluation import by_period
 from credit_model.training.gains import gains
 from credit_model.training.train import Trained
 
-_GOOD, _BAD, _LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
+GOOD, BAD, LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
 _SIZE = (6.4, 4.2)
 _MOST_BARS, _TITLE = 15, 42
 
@@ -59,9 +59,9 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
 def roc(bad: BadArray, probability: FloatArray) -> Figure:
     """The receiver operating characteristic."""
     hits, alarms = _rejected(bad, probability)
-    figure, axes = _figure("share of goods rejected", "share of bads rejected")
-    axes.plot(alarms / (1 - bad).sum(), hits / bad.sum(), color=_GOOD)
-    axes.plot([0, 1], [0, 1], color=_LINE, linestyle="--", linewidth=1)
+    figure, axes = framed("share of goods rejected", "share of bads rejected")
+    axes.plot(alarms / (1 - bad).sum(), hits / bad.sum(), color=GOOD)
+    axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
     axes.set_title(
         f"ROC: AUC {metrics.roc_auc(bad, probability):.3f}, {len(bad)} decisions, {int(bad.sum())} bad"
     )
@@ -72,9 +72,9 @@ def precision_recall(bad: BadArray, probability: FloatArray) -> Figure:
     """Precision against recall at every threshold."""
     hits, alarms = _rejected(bad, probability)
     precision = hits[1:] / (hits[1:] + alarms[1:])
-    figure, axes = _figure("recall: share of bads rejected", "precision: share of rejected that are bad")
-    axes.step(hits / bad.sum(), np.append(precision[0], precision), where="pre", color=_GOOD)
-    axes.axhline(float(bad.mean()), color=_LINE, linestyle="--", linewidth=1, label="at random")
+    figure, axes = framed("recall: share of bads rejected", "precision: share of rejected that are bad")
+    axes.step(hits / bad.sum(), np.append(precision[0], precision), where="pre", color=GOOD)
+    axes.axhline(float(bad.mean()), color=LINE, linestyle="--", linewidth=1, label="at random")
     axes.set_ylim(0, 1.02)
     axes.legend(frameon=False)
     axes.set_title(f"Precision and recall: average precision {metrics.pr_auc(bad, probability):.3f}")
@@ -86,7 +86,7 @@ def confusion(bad: BadArray, probability: FloatArray, threshold: float) -> Figur
     cells = metrics.confusion(bad, (probability >= threshold).astype(np.int8))
     counts = np.array(list(cells.values())).reshape(2, 2)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = _figure("prediction", "outcome")
+    figure, axes = framed("prediction", "outcome")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.4)
     for (row, column), count in np.ndenumerate(counts):
         ink = "white" if shares[row, column] > 0.7 else "black"
@@ -103,10 +103,10 @@ def ks(bad: BadArray, probability: FloatArray) -> Figure:
     share = (hits + alarms) / len(bad)
     of_bads, of_goods = hits / bad.sum(), alarms / (1 - bad).sum()
     widest = int(np.abs(of_bads - of_goods).argmax())
-    figure, axes = _figure("share of decisions, the riskiest first", "cumulative share")
-    axes.plot(share, of_bads, color=_BAD, label="bads")
-    axes.plot(share, of_goods, color=_GOOD, label="goods")
-    axes.vlines(share[widest], of_goods[widest], of_bads[widest], color=_LINE, linestyle="--")
+    figure, axes = framed("share of decisions, the riskiest first", "cumulative share")
+    axes.plot(share, of_bads, color=BAD, label="bads")
+    axes.plot(share, of_goods, color=GOOD, label="goods")
+    axes.vlines(share[widest], of_goods[widest], of_bads[widest], color=LINE, linestyle="--")
     axes.legend(frameon=False)
     axes.set_title(f"KS {metrics.ks(bad, probability):.3f}, at the riskiest {share[widest]:.0%}")
     return figure
@@ -114,10 +114,10 @@ def ks(bad: BadArray, probability: FloatArray) -> Figure:
 
 def lift(table: pl.DataFrame) -> Figure:
     """Lift of each group of a gains table, and of all groups up to it."""
-    figure, axes = _figure("group, the riskiest first", "bad rate over that of all decisions")
-    axes.bar(table["group"], table["lift"], color=_GOOD, label="group")
-    axes.plot(table["group"], table["cumulative_lift"], "o-", color=_BAD, label="this group and riskier ones")
-    axes.axhline(1, color=_LINE, linestyle="--", linewidth=1)
+    figure, axes = framed("group, the riskiest first", "bad rate over that of all decisions")
+    axes.bar(table["group"], table["lift"], color=GOOD, label="group")
+    axes.plot(table["group"], table["cumulative_lift"], "o-", color=BAD, label="this group and riskier ones")
+    axes.axhline(1, color=LINE, linestyle="--", linewidth=1)
     axes.set_xticks(table["group"].to_list())
     axes.legend(frameon=False)
     axes.set_title("Lift by group")
@@ -137,10 +137,10 @@ def calibration(bad: BadArray, probability: FloatArray) -> Figure:
     groups = metrics.reliability(bad, probability)
     expected, observed, cases = (np.array(column) for column in zip(*groups, strict=True))
     bars = error_bars(np.rint(observed * cases).astype(int), cases)
-    figure, axes = _figure("mean probability", "observed bad rate")
-    axes.errorbar(expected, observed, yerr=bars, fmt="o", color=_GOOD, capsize=3)
+    figure, axes = framed("mean probability", "observed bad rate")
+    axes.errorbar(expected, observed, yerr=bars, fmt="o", color=GOOD, capsize=3)
     top = max(float(expected.max()), float((observed + bars[1]).max()))
-    axes.plot([0, top], [0, top], color=_LINE, linestyle="--", linewidth=1)
+    axes.plot([0, top], [0, top], color=LINE, linestyle="--", linewidth=1)
     axes.set_title(
         f"Calibration: observed over expected {metrics.calibration_in_the_large(bad, probability):.2f}"
     )
@@ -150,8 +150,8 @@ def calibration(bad: BadArray, probability: FloatArray) -> Figure:
 def scores(bad: BadArray, score: FloatArray) -> Figure:
     """Distributions of the score among goods and bads."""
     edges = np.linspace(score.min() - 1, score.max() + 1, 31).tolist()
-    figure, axes = _figure("score (higher is safer)", "share of each class")
-    for kind, (name, colour) in enumerate((("good", _GOOD), ("bad", _BAD))):
+    figure, axes = framed("score (higher is safer)", "share of each class")
+    for kind, (name, colour) in enumerate((("good", GOOD), ("bad", BAD))):
         chosen = score[bad == kind]
         axes.hist(
             chosen, edges, weights=np.full(len(chosen), 1 / len(chosen)), alpha=0.6, label=name, color=colour
@@ -167,8 +167,8 @@ def importance(trained: Trained) -> Figure:
     classifier = trained.scorer.classifier
     size = sensitivity.importance(classifier, trained.dataset.features.filter(rows))
     order = np.argsort(size)[-_MOST_BARS:]
-    figure, axes = _figure("mean absolute contribution to the margin", "")
-    axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=_GOOD)
+    figure, axes = framed("mean absolute contribution to the margin", "")
+    axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=GOOD)
     axes.set_title("Importance")
     return figure
 
@@ -179,15 +179,15 @@ def contributions(trained: Trained) -> Figure:
     table = sensitivity.explained(trained.dataset.features.filter(pl.Series(trained.dataset.modelled)))
     points = -scorer.points_per_unit * scorer.classifier.contributions(table)
     order = np.argsort(np.abs(points).mean(axis=0))[-_MOST_BARS:]
-    figure, axes = _figure("points added to the score", "", (_SIZE[0], 6.0))
+    figure, axes = framed("points added to the score", "", (_SIZE[0], 6.0))
     for height, place in enumerate(order.tolist()):
         ranks, jitter = _ranks(table[scorer.classifier.inputs[place]]), _jitter(table.height)
         known = np.isfinite(ranks)
-        axes.scatter(points[~known, place], height + jitter[~known], s=5, color=_LINE)
+        axes.scatter(points[~known, place], height + jitter[~known], s=5, color=LINE)
         dots = axes.scatter(
             points[known, place], height + jitter[known], s=5, c=ranks[known], cmap="viridis", vmin=0, vmax=1
         )
-    axes.axvline(0, color=_LINE, linewidth=1)
+    axes.axvline(0, color=LINE, linewidth=1)
     axes.set_yticks(
         range(len(order)), [literal(scorer.classifier.inputs[place]) for place in order], fontsize=8
     )
@@ -216,20 +216,20 @@ def candidates(trained: Trained) -> Figure:
     names = sorted(trained.comparison, key=lambda name: trained.comparison[name].mean)
     means = [trained.comparison[name].mean for name in names]
     errors = [trained.comparison[name].standard_error for name in names]
-    figure, axes = _figure("AUC", "")
+    figure, axes = framed("AUC", "")
     axes.errorbar(
         means,
         names,
         xerr=errors,
         fmt="o",
-        color=_GOOD,
+        color=GOOD,
         capsize=4,
         label="cross-validated, ± one standard error",
     )
     tested = [name for name in names if name in trained.test_auc]
     if tested:
         aucs = [trained.test_auc[name] for name in tested]
-        axes.plot(aucs, tested, "D", color=_BAD, markerfacecolor="none", label=trained.tested)
+        axes.plot(aucs, tested, "D", color=BAD, markerfacecolor="none", label=trained.tested)
     axes.set_ylim(-0.5, len(names) - 0.5)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
     axes.set_title(f"Candidates: {trained.winner} is served")
@@ -239,13 +239,13 @@ def candidates(trained: Trained) -> Figure:
 def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], bands: Bands) -> Figure:
     """Cost of errors per decision at every threshold, with the threshold in use."""
     curve = cost_curve(probability, bad, *costs)
-    figure, axes = _figure("threshold", "cost of errors per decision")
-    axes.step(curve["threshold"], curve["cost"], where="mid", color=_GOOD)
+    figure, axes = framed("threshold", "cost of errors per decision")
+    axes.step(curve["threshold"], curve["cost"], where="mid", color=GOOD)
     axes.axvline(
-        bands.threshold, color=_BAD, linestyle="--", linewidth=1, label=f"threshold {bands.threshold:.3f}"
+        bands.threshold, color=BAD, linestyle="--", linewidth=1, label=f"threshold {bands.threshold:.3f}"
     )
     for limit in bands.limits:
-        axes.axvline(limit, color=_LINE, linestyle=":", linewidth=1)
+        axes.axvline(limit, color=LINE, linestyle=":", linewidth=1)
     axes.legend(frameon=False)
     axes.set_title(f"Cost: a missed bad {costs[0]:g}, a refused good {costs[1]:g}; dotted: the bands")
     return figure
@@ -256,9 +256,9 @@ def periods(trained: Trained) -> Figure:
     table = by_period(trained.dataset, trained.probability)
     rate, bars = table["bad_rate"].to_numpy(), error_bars(table["bads"], table["decisions"])
     places = np.arange(table.height)
-    figure, axes = _figure("", "bad rate")
-    axes.errorbar(places, rate, yerr=bars, fmt="o", color=_BAD, capsize=3, label="observed")
-    axes.plot(places, table["mean_probability"], "s", color=_GOOD, label="mean probability")
+    figure, axes = framed("", "bad rate")
+    axes.errorbar(places, rate, yerr=bars, fmt="o", color=BAD, capsize=3, label="observed")
+    axes.plot(places, table["mean_probability"], "s", color=GOOD, label="mean probability")
     axes.set_xticks(places, table["period"].to_list(), rotation=30, ha="right")
     axes.legend(frameon=False)
     axes.set_title("Calibration in the large, by period, out of fold")
@@ -297,16 +297,17 @@ def literal(text: str) -> str:
 def _evidence(axes: Axes, binning: Binning) -> None:
     table = binning_table(binning).filter(pl.col("count") > 0)
     names = [literal(text if len(text) < 24 else f"{text[:22]}…") for text in table["range"]]
-    colours = [_GOOD if woe >= 0 else _BAD for woe in table["woe"]]
+    colours = [GOOD if woe >= 0 else BAD for woe in table["woe"]]
     axes.barh(names, table["woe"], color=colours)
-    axes.axvline(0, color=_LINE, linewidth=1)
+    axes.axvline(0, color=LINE, linewidth=1)
     axes.invert_yaxis()
     axes.tick_params(labelsize=7)
     title = wrap(f"{binning.feature} (IV {binning.information_value:.2f})", _TITLE)
     axes.set_title(literal("\n".join(title)), fontsize=8)
 
 
-def _figure(across: str, up: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
+def framed(across: str, up: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
+    """An empty figure with one pair of axes, which are named."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(across)

@@ -17,6 +17,11 @@ BINS = 10
 LEAST_LEVEL = 10
 MOST_LEVELS = 20
 SCORE = "score"
+_NUMBERS = (
+    *("no_history_share", "bad_rate", "roc_auc", "roc_auc_error", "invalid_share", "independent"),
+    "estimated_roc_auc",
+)
+_DISTRIBUTIONS = ("reach", "transactions", "decisions")
 
 Counts = npt.NDArray[np.intp]
 
@@ -56,6 +61,17 @@ class Reference:
         no_history_share: share of all training decisions that have no transaction in their observation window.
         bad_rate: share of bads among all training decisions.
         roc_auc: out of time where it could be estimated, else out of fold; None where neither could.
+        roc_auc_error: standard error of ``roc_auc``.
+        reach: distribution of the days from a decision's oldest transaction in its observation window to ``as_of``.
+        transactions: distribution of the number of transactions of a decision; both of the decisions with a history.
+        decisions: how many decisions with a history the bands approve, review and reject, out of fold.
+        invalid_share: share of the training's decisions that were left out because their transactions are faulty.
+        independent: how many independent cases a decision stands for: 1 where no customer has several.
+        estimated_roc_auc: what ``serving.monitor_estimates`` estimates from the probabilities out of fold alone.
+        bads_by_score: for each bin of ``score``, the number of decisions and of bads, by the score out of fold.
+        costs: of a false negative and of a false positive.
+
+    What is None was not kept by the code that trained the model.
 
     Example:
         >>> score = Distribution(edges=(600.0,), levels=(), counts=(40, 60, 0))
@@ -69,6 +85,15 @@ class Reference:
     no_history_share: float
     bad_rate: float
     roc_auc: float | None
+    roc_auc_error: float | None = None
+    reach: Distribution | None = None
+    transactions: Distribution | None = None
+    decisions: Distribution | None = None
+    invalid_share: float | None = None
+    independent: float | None = None
+    estimated_roc_auc: float | None = None
+    bads_by_score: tuple[tuple[int, int], ...] | None = None
+    costs: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, read back by ``from_dict``."""
@@ -76,10 +101,15 @@ class Reference:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Reference":
-        """The inverse of ``to_dict``."""
+        """The inverse of ``to_dict``; of a model that was trained by earlier code it has what that kept."""
         inputs = {name: _distribution(stored) for name, stored in plain["inputs"].items()}
-        rest = {name: plain[name] for name in ("no_history_share", "bad_rate", "roc_auc")}
-        return cls(inputs, _distribution(plain["score"]), **rest)
+        rest = {name: plain.get(name) for name in _NUMBERS if name in plain}
+        parts = {name: _distribution(plain[name]) for name in _DISTRIBUTIONS if plain.get(name)}
+        if plain.get("bads_by_score"):
+            rest["bads_by_score"] = tuple((cases, bads) for cases, bads in plain["bads_by_score"])
+        if plain.get("costs"):
+            rest["costs"] = tuple(plain["costs"])
+        return cls(inputs, _distribution(plain["score"]), **rest, **parts)
 
 
 def fit_distribution(values: pl.Series) -> Distribution:

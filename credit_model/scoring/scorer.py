@@ -50,6 +50,7 @@ WHAT_WOULD_HELP = (
     "what_would_help"  # JSON text, because MLflow's Spark udf takes no null list; null unless asked for
 )
 BALANCE_BASIS = "balance_basis"  # of the models that read a balance: what it was counted from
+REACH = "tenure"  # days from the oldest transaction in the observation window to as_of
 BALANCE_COLUMN, STATED, GIVEN_ROWS = "balance_column", "opening_balance", "given_rows"
 
 
@@ -58,7 +59,7 @@ class Judgement(NamedTuple):
 
     Attributes:
         answer: one row per decision, in order, with the columns of ``Scorer.answer_schema``.
-        features: the classifier's inputs and ``transaction_count``, one row per decision.
+        features: the classifier's inputs, ``tenure`` and ``transaction_count``, one row per decision.
         contributions: of the inputs to the margins of the decisions that the classifier judged, in order, shape
             (judged decisions, number of inputs).
 
@@ -186,8 +187,8 @@ class Scorer:
 
     @cached_property
     def plan(self) -> FeaturePlan:
-        """The computation of the features that the classifier reads."""
-        return FeaturePlan(self.catalogue, self.classifier.inputs)
+        """The computation of the features that the classifier reads, and of those that monitoring watches of every model."""
+        return FeaturePlan(self.catalogue, tuple(dict.fromkeys((*self.classifier.inputs, REACH))))
 
     @cached_property
     def answer_schema(self) -> dict[str, pl.DataType]:

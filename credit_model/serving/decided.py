@@ -16,7 +16,7 @@ class Decided(NamedTuple):
 
     Attributes:
         answer: by the names of ``Scorer.answer_schema``.
-        features: the classifier's inputs and ``transaction_count``, by name; None or NaN where missing.
+        features: the classifier's inputs, ``tenure`` and ``transaction_count``, by name; None or NaN where missing.
         contributions: of the inputs to the margin, shape (1, number of inputs); None where the classifier did not judge.
     """
 

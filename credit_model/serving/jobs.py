@@ -13,6 +13,7 @@ ones their defaults, and refuses a job that needs a newer protocol than its own.
 2     the manifest names the modules, and the job its protocol
 3     also ``explain`` and ``what_would_help``
 4     also ``log`` and ``decision``, for the command ``replay``
+5     also ``decided``, for the command ``monitor``
 ====  =================================================================================
 """
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from credit_model.scoring.scorer import Scorer
 
-PROTOCOL = 4
+PROTOCOL = 5
 MANIFEST: Mapping[str, Any] = {
     "protocol": PROTOCOL,
     "modules": {
@@ -46,7 +47,7 @@ MANIFEST: Mapping[str, Any] = {
     },
 }
 _FLAT_MODULES = {"score": "credit_model.batch", "monitor": "credit_model.monitoring"}
-_BAD_INPUT, _FINDING, _INTERRUPTED, _TERMINATED = 2, 3, 130, 143
+_BAD_INPUT, FINDING, _INTERRUPTED, _TERMINATED = 2, 3, 130, 143
 
 
 class Finding(str):
@@ -75,6 +76,7 @@ class Job:
         what_would_help: whether to look for the changes that would reach the next band.
         log: a decision log, or None.
         decision: id of the one decision of the log that is asked for, or None.
+        decided: folder to write monitored decisions and their features to; None where they are compared at once.
     """
 
     scorer: str
@@ -92,6 +94,7 @@ class Job:
     what_would_help: bool = field(default=False, metadata={"since": 3})
     log: str | None = field(default=None, metadata={"since": 4})
     decision: str | None = field(default=None, metadata={"since": 4})
+    decided: str | None = field(default=None, metadata={"since": 5})
 
     @classmethod
     def read(cls, text: str) -> "Job":
@@ -161,7 +164,9 @@ class Job:
         return self.scan(self.transactions, scorer, REQUIRED)
 
 
-def submit(command: str, settings: Settings, model: Path, out: int | None = None) -> int:
+def submit(
+    command: str, settings: Settings, model: Path, out: int | None = None, decided: Path | None = None
+) -> int:
     """Submit a job to a model's own code, and wait for it; returns the exit code.
 
     Args:
@@ -169,6 +174,7 @@ def submit(command: str, settings: Settings, model: Path, out: int | None = None
         settings: settings of the command.
         model: folder of the model.
         out: where the job prints, such as ``subprocess.DEVNULL``; None is where this process prints.
+        decided: folder to write monitored decisions to, or None.
 
     Raises:
         ValueError: the model is too old for one of the settings, or has no code for the command.
@@ -188,8 +194,9 @@ def submit(command: str, settings: Settings, model: Path, out: int | None = None
         what_would_help=settings.what_would_help,
         log=settings.log,
         decision=settings.decision,
+        decided=None if decided is None else str(decided),
     )
-    protocol, modules = _spoken(Path(job.scorer))
+    protocol, modules = spoken(Path(job.scorer))
     if command not in modules:
         raise ValueError(f"the code of the model {settings.model} knows no {command}; train the model again")
     words = json.dumps(_written(job, protocol, settings.model))
@@ -205,7 +212,7 @@ def own_code(model: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str((model / "code").resolve())}
 
 
-def _spoken(scorer: Path) -> tuple[int, Mapping[str, str]]:
+def spoken(scorer: Path) -> tuple[int, Mapping[str, str]]:
     """The protocol of an artifact's code, and its module for each command."""
     stored = json.loads((scorer / "manifest.json").read_text(encoding="utf-8")).get("jobs")
     if stored is not None:
@@ -263,4 +270,4 @@ def run(work: Callable[[Job, "Scorer"], str], argv: list[str] | None = None) -> 
         return _BAD_INPUT
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return _FINDING if isinstance(result, Finding) else 0
+    return FINDING if isinstance(result, Finding) else 0

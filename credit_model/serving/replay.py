@@ -52,15 +52,16 @@ class Replay:
     def _features(self, logged: Mapping[str, Any] | None) -> pl.DataFrame:
         """The features of a decision as a table of one row; those of nobody where none are logged."""
         if logged is None:
-            return self._nobody
+            return self.nobody
         columns = {
             name: pl.Series([_cell(logged.get(name), kind)], dtype=kind)
-            for name, kind in self._nobody.schema.items()
+            for name, kind in self.nobody.schema.items()
         }
         return pl.DataFrame(columns)
 
     @cached_property
-    def _nobody(self) -> pl.DataFrame:
+    def nobody(self) -> pl.DataFrame:
+        """The features of a decision without anything known: one row, with the types of all."""
         cells = {"CustomerId": [""]}
         decisions = read_decisions(cells, 1, self.scorer.scalars, EARLIEST)
         past = self.scorer.history(tidy_table(pl.DataFrame(schema=SCHEMA)), decisions)

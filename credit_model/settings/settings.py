@@ -37,13 +37,13 @@ CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
 _PROMOTED = f"{_FILES} promote"
-_LOGGED = "replay review override erase"
+_LOGGED = "monitor replay review override erase"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
-    "monitor": (("transactions", "decisions", "outcomes"),),
+    "monitor": (("transactions", "decisions", "outcomes", "log"),),
     "replay": (("log",),),
     "review": (("log",), ("decision",), ("output",)),
     "override": (("log",), ("decision",), ("who",), ("to",), ("reason",)),
@@ -243,7 +243,10 @@ class Settings:
         "an MLflow URI, or the folder of a model",
     )
     as_of: datetime | None = _parameter(
-        MOMENT, None, _SCORING, "moment of decisions that give none, ISO-8601; else now"
+        MOMENT,
+        None,
+        _SCORING,
+        "moment of decisions that give none, ISO-8601; else now; with a log the end of the window",
     )
     customers_table: str | None = _parameter(
         TEXT,
@@ -281,7 +284,18 @@ class Settings:
     applications: str | None = _parameter(
         TEXT, None, "generate", "CSV or Parquet file for new loan applications, the decisions to score"
     )
-    log: str | None = _parameter(TEXT, None, _LOGGED, "the decision log, with its renamed files beside it")
+    log: str | None = _parameter(
+        TEXT,
+        None,
+        _LOGGED,
+        "the decision log, with its renamed files beside it; monitor also takes a pattern of logs in quotes",
+    )
+    window_days: int | None = _parameter(
+        whole(), None, "monitor", "days of the log that are compared, up to as_of or its end; else all of it"
+    )
+    page: str | None = _parameter(
+        TEXT, None, "monitor", "HTML file for the page with pictures of the course over time"
+    )
     decision: str | None = _parameter(
         TEXT, None, "replay review override", "decision_id of a line of the log; replay takes all without it"
     )
@@ -416,6 +430,15 @@ def _check_promotion(settings: Settings) -> None:
         raise ValueError("transactions: two versions are compared by outcomes; give --outcomes FILE too")
 
 
+def _check_log(settings: Settings) -> None:
+    """A window of a log; decisions of files are a window by themselves."""
+    if settings.window_days is not None and settings.log is None:
+        raise ValueError("window_days: they are days of a decision log; give --log FILE, or leave it out")
+    made = [name for name in ("transactions", "decisions") if getattr(settings, name) is not None]
+    if settings.log is not None and made:
+        raise ValueError(f"log: its decisions were made already; leave --{made[0]} out, or --log")
+
+
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
         if all(getattr(settings, name) is None for name in choices):
@@ -432,6 +455,8 @@ def _check(command: str, settings: Settings) -> None:
         )
     if command == "promote":
         _check_promotion(settings)
+    if command == "monitor":
+        _check_log(settings)
     if settings.customers_table is None and settings.snapshot is not None:
         raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
     if settings.customers_table is not None and settings.target != "rfm_proxy":

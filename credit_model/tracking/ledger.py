@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from credit_model.tracking import store
+from credit_model.tracking import standing_run
 
 ALLOWED, REFUSED, DONE, OVERTAKEN = "allowed", "refused", "done", "overtaken"
 PROMOTION, ROLLBACK, APPROVAL, TRAINING = "promotion", "rollback", "approval", "training"
@@ -82,7 +82,7 @@ class Ledger:
 
 def opened(name: str) -> Ledger:
     """The ledger of a registered model, begun where there is none."""
-    run = _run(name) or _begun(name)
+    run = standing_run.opened(_MODEL, name, f"promotions of {name}")
     claims = [key for key in run.data.params if key.startswith(_SUCCESSION)]
     return Ledger(run.info.run_id, len(claims))
 
@@ -140,34 +140,4 @@ def moment() -> str:
 
 
 def _run(name: str) -> Run | None:
-    client = MlflowClient()
-    experiment = client.get_experiment_by_name(store.EXPERIMENT)
-    if experiment is None:
-        return None
-    runs: list[Run] = client.search_runs(
-        [experiment.experiment_id],
-        f"tags.`{_MODEL}` = '{name}'",
-        max_results=1,
-        order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-    )
-    return runs[0] if runs else None
-
-
-def _begun(name: str) -> Run:
-    """Begin the ledger. Of two that begin one at once, the older is used from then on."""
-    client = MlflowClient()
-    tags = {_MODEL: name}
-    run = client.create_run(_experiment(), tags=tags, run_name=f"promotions of {name}")
-    client.set_terminated(run.info.run_id)
-    return _run(name) or run
-
-
-def _experiment() -> str:
-    client = MlflowClient()
-    try:
-        return str(client.create_experiment(store.EXPERIMENT))
-    except MlflowException:
-        experiment = client.get_experiment_by_name(store.EXPERIMENT)
-        if experiment is None:
-            raise
-        return str(experiment.experiment_id)
+    return standing_run.found(_MODEL, name)

@@ -96,6 +96,20 @@ def record(version: ModelVersion, tags: Mapping[str, str]) -> None:
         MlflowClient().set_model_version_tag(version.name, version.version, key, value)
 
 
+def named(uri: str) -> ModelVersion | None:
+    """The registered version that a model URI names; None where it names a folder or a run's model.
+
+    Raises:
+        ValueError: there is no such model or version, or the store does not answer.
+    """
+    parts = _VERSION.fullmatch(uri)
+    if parts is None:
+        return None
+    with store.asking("read models"):
+        store.reach(create=False)
+        return version_of(parts[1], parts[2] or parts[3])
+
+
 def fetched(uri: str) -> Path:
     """The folder of a model's files, downloaded unless they are on this machine.
 
@@ -105,11 +119,9 @@ def fetched(uri: str) -> Path:
     Raises:
         ValueError: there is no such model, or the store does not give it.
     """
+    named(uri)
     with store.asking("read models"):
         store.reach(create=False)
-        named = _VERSION.fullmatch(uri)
-        if named:
-            version_of(named[1], named[2] or named[3])
         files = _place(uri)
     with store.asking("read artifacts", f"the artifact store {store.shown(files)}"):
         if not store.within_time(lambda: mlflow.artifacts.list_artifacts(files), files):
@@ -127,11 +139,8 @@ def hashes(uri: str) -> dict[str, str]:
     Raises:
         ValueError: the store does not give the version.
     """
-    named = _VERSION.fullmatch(uri)
-    if not named:
-        return {}
-    with store.asking("read models"):
-        tags = version_of(named[1], named[2] or named[3]).tags
+    version = named(uri)
+    tags = {} if version is None else version.tags
     return {name: tags[name] for name in (MANIFEST_TAG, DOCUMENT_TAG) if name in tags}
 
 

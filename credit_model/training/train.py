@@ -10,7 +10,6 @@ import polars as pl
 from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.models.scorecard import Scorecard
-from credit_model.scoring.reference import SCORE, Reference, fit_distribution
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import evaluation
 from credit_model.training.calibration import cross_fitted, fit_calibrator
@@ -32,6 +31,7 @@ from credit_model.training.cross_validation import (
 )
 from credit_model.training.dataset import Dataset
 from credit_model.training.fit_reasons import fit_reasons
+from credit_model.training.fit_reference import fit_reference
 from credit_model.training.leaks import AttributeWeight, attribute_weights
 from credit_model.training.sample import Recipe
 from credit_model.training.yardstick import YARDSTICK, lift_over
@@ -136,7 +136,7 @@ def train(
     figures |= _of_the_choice(best, train_cases) | {"served_spread": evaluation.spread(served)}
     figures |= lift_over(yardstick.margin, best.margin, compared.bad, compared.customers, recipe.seed)
     return Trained(
-        replace(scorer, reference=_reference(all_known, scorer, figures)),
+        replace(scorer, reference=fit_reference(all_known, scorer, ranked, figures, recipe)),
         scorers[PRIMARY],
         all_known,
         comparison,
@@ -152,6 +152,12 @@ def train(
         ranked,
         tests,
     )
+
+
+def with_reference(trained: Trained, recipe: Recipe) -> Trained:
+    """The same with the reference of its scorer fitted again, after what the scorer is served with has changed."""
+    reference = fit_reference(trained.dataset, trained.scorer, trained.ranked, trained.figures, recipe)
+    return replace(trained, scorer=replace(trained.scorer, reference=reference))
 
 
 def _of_the_choice(best: CrossValidation, train_cases: Cases) -> dict[str, float]:
@@ -183,24 +189,6 @@ def _attribute_weights(
         return cross_validated(name, fewer, best.parameters, fold, recipe, advance).margin
 
     return attribute_weights(cases.table, cases.bad, best.margin, dataset.catalogue, refit)
-
-
-def _reference(dataset: Dataset, scorer: Scorer, figures: Mapping[str, float]) -> Reference:
-    """What monitoring compares with: inputs and scores of the decisions that the classifier judges.
-
-    The scores are the scorer's own. Those out of fold are of other scorecards and trees, whose few different scores
-    would differ from this one's without any drift.
-    """
-    features = dataset.features.filter(pl.Series(dataset.modelled))
-    probability = scorer.calibrator.probability(scorer.classifier.margin(features))
-    score = pl.Series(SCORE, scorer.scale.score(probability))
-    return Reference(
-        {name: fit_distribution(features[name]) for name in scorer.classifier.inputs},
-        fit_distribution(score),
-        float(dataset.features["transaction_count"].eq(0).to_numpy().mean()),
-        float(dataset.bad.mean()),
-        figures.get("test_roc_auc", figures.get("grouped_roc_auc")),
-    )
 
 
 def _scorer(

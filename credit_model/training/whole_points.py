@@ -14,7 +14,6 @@ from credit_model.arrays import FloatArray
 from credit_model.models.binning import Binning
 from credit_model.models.scorecard import Scorecard
 from credit_model.scoring.calibrator import LOWEST, Calibrator
-from credit_model.scoring.reference import SCORE, fit_distribution
 from credit_model.scoring.scale import Scale
 from credit_model.scoring.scorer import Scorer
 from credit_model.training.cross_validation import PRIMARY
@@ -68,9 +67,9 @@ def with_whole_points(trained: Trained) -> tuple[Trained, RankCheck]:
     plain, whole_margin = exact.margin(table), card.margin(table)
     correlation = float(np.corrcoef(_ranks(plain), _ranks(whole_margin))[0, 1])
     check = RankCheck(correlation, metrics.roc_auc(bad, plain), metrics.roc_auc(bad, whole_margin))
-    whole = replace(trained, primary=_served(trained.primary, card, table))
+    whole = replace(trained, primary=_served(trained.primary, card))
     if trained.winner == PRIMARY:
-        whole = replace(whole, scorer=_served(trained.scorer, card, table))
+        whole = replace(whole, scorer=_served(trained.scorer, card))
     return whole, check
 
 
@@ -118,11 +117,6 @@ def _ranks(values: FloatArray) -> FloatArray:
     return pl.Series(values).rank().to_numpy()
 
 
-def _served(scorer: Scorer, card: Scorecard, table: pl.DataFrame) -> Scorer:
-    """The scorer with the rounded card, and the distribution of its whole scores as the reference."""
-    scale = replace(scorer.scale, whole=True)
-    reference = scorer.reference
-    if reference is not None:
-        score = scale.score(scorer.calibrator.probability(card.margin(table)))
-        reference = replace(reference, score=fit_distribution(pl.Series(SCORE, score)))
-    return replace(scorer, classifier=card, scale=scale, reference=reference)
+def _served(scorer: Scorer, card: Scorecard) -> Scorer:
+    """The scorer with the rounded card."""
+    return replace(scorer, classifier=card, scale=replace(scorer.scale, whole=True))

@@ -105,6 +105,8 @@ def run(settings: Settings) -> TrainingResult:
     if target is not None:
         trained = strategy.with_target(trained, target, sample.recipe)
     trained, check = with_whole_points(trained) if settings.points == "integer" else (trained, None)
+    if target is not None or check is not None:
+        trained = train.with_reference(trained, sample.recipe)
     validated = validation(transactions, sample, trained, train_only)
     beaten = _baselines(transactions, table, sample, trained)
     result = _result(transactions, sample, trained, beaten, validated)
