@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from credit_model import metrics
 from credit_model.data.iso_time import read_iso
 from credit_model.serving.decision_log import DECISION
 from credit_model.serving.log_file import LogFile, read_line
@@ -68,6 +69,11 @@ class Decisions:
     def answers(self) -> pl.DataFrame:
         """``ANSWERS`` of every decision; ``stands`` is null where nobody decided otherwise, ``bad`` where it is not known."""
         return self._scanned.select(list(ANSWERS)).collect()
+
+    @cached_property
+    def independent(self) -> float:
+        """How many independent cases a decision stands for."""
+        return metrics.independent(self.answers["customer"].to_numpy())
 
     def feature(self, name: str) -> pl.Series | None:
         """A feature of every decision, in the order of ``answers``; None where the decisions do not tell it."""

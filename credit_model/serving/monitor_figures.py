@@ -50,14 +50,17 @@ class Subject:
     now: Mapping[str, float]
 
     @classmethod
-    def counted(cls, name: str, then: Sequence[int], now: Counts, figures: Iterable[str]) -> "Subject":
-        """A subject from the new decisions per bin."""
-        known = np.array(then)
+    def counted(
+        cls, name: str, then: Sequence[int], now: Counts, figures: Iterable[str], independent: float = 1.0
+    ) -> "Subject":
+        """A subject from the new decisions per bin, each of which stands for a number of independent cases, at most 1.
+
+        The index of stability counts cases: it grows where a few customers have many decisions each.
+        """
+        known, cases = np.array(then), now[np.newaxis] * min(independent, 1.0)
         values = {
             figure: float(
-                share(now, _PLACES[figure])
-                if figure in _PLACES
-                else DISTANCES[figure](known, now[np.newaxis])[0]
+                share(now, _PLACES[figure]) if figure in _PLACES else DISTANCES[figure](known, cases)[0]
             )
             for figure in figures
         }
@@ -100,16 +103,15 @@ def subjects(
         older: the table that the code of an older model made of its inputs, where it does not tell the features.
     """
     answers = decisions.answers
-    mine = judged(scorer, answers)
+    mine, alike = judged(scorer, answers), decisions.independent
     found = [] if older is None else _of_table(reference, older, int(mine.sum()))
     for name, then in reference.inputs.items():
         values = decisions.feature(name)
         if values is not None:
-            found.append(
-                Subject.counted(name, then.counts, then.count(values.filter(mine)), figures_of(then))
-            )
+            now = then.count(values.filter(mine))
+            found.append(Subject.counted(name, then.counts, now, figures_of(then), alike))
     score = reference.score.count(answers["score"].filter(mine))
-    found.append(Subject.counted(SCORE, reference.score.counts, score, (PSI, KS)))
+    found.append(Subject.counted(SCORE, reference.score.counts, score, (PSI, KS), alike))
     found += _of_histories(reference, decisions)
     return found + _of_status(scorer, reference, decisions)
 
@@ -141,7 +143,7 @@ def _of_histories(reference: Reference, decisions: Decisions) -> list[Subject]:
     )
     told = [(name, then, decisions.feature(feature)) for name, then, feature in watched]
     return [
-        Subject.counted(name, then.counts, then.count(values.filter(active)), (PSI,))
+        Subject.counted(name, then.counts, then.count(values.filter(active)), (PSI,), decisions.independent)
         for name, then, values in told
         if then is not None and values is not None
     ]

@@ -49,10 +49,14 @@ def performance(scorer: Scorer, reference: Reference, answers: pl.DataFrame, lim
     scored = known.filter(pl.col("probability").is_not_null())
     bad, risk = scored["bad"].to_numpy().astype(np.int8), scored["probability"].to_numpy()
     figures = {"outcomes": float(len(bad)), "bads": float(bad.sum())} | _overridden(known)
+    proxy = scorer.target != OBSERVED
     if not metrics.estimable(bad):
-        return Performance(
-            figures, (), (f"outcomes: {len(bad)} known, {int(bad.sum())} bad: {NOT_ESTIMABLE}",)
+        said = (
+            _of_a_proxy(scorer.target, figures)
+            if proxy
+            else f"outcomes: {_counted(figures)}: {NOT_ESTIMABLE}"
         )
+        return Performance(figures, (), (said,))
     customers = scored["customer"].fill_null("").to_numpy()
     low, high = metrics.interval(metrics.roc_auc, bad, risk, customers, _SEED)
     figures |= {
@@ -63,7 +67,7 @@ def performance(scorer: Scorer, reference: Reference, answers: pl.DataFrame, lim
         "bad_rate": float(bad.mean()),
     }
     figures |= _by(scored, "risk_level") | _by(scored, "decision")
-    if scorer.target != OBSERVED:
+    if proxy:
         return Performance(figures, (), (_of_a_proxy(scorer.target, figures),))
     figures |= _calibration(bad, risk, customers) | _cost(bad, risk, scorer.bands.threshold, reference)
     return Performance(figures, tuple(_watched(figures, reference, limits)))
@@ -126,18 +130,19 @@ def _overridden(known: pl.DataFrame) -> dict[str, float]:
     return every | _by(named, "change")
 
 
+def _counted(figures: Figures) -> str:
+    return f"{figures['outcomes']:.0f} known, {figures['bads']:.0f} bad"
+
+
 def _of_a_proxy(target: str, figures: Figures) -> str:
     """Whether the proxy should be retired."""
-    bads, goods = figures["bads"], figures["outcomes"] - figures["bads"]
-    reached = f"{figures['roc_auc']:.3f} ({figures['roc_auc_low']:.3f} to {figures['roc_auc_high']:.3f})"
     said = (
-        f"the model's label is the proxy {target}, and {figures['outcomes']:.0f} of its decisions have a real outcome "
-        f"({bads:.0f} bad): on them its AUC is {reached}"
+        f"the model's label is the proxy {target}, and its decisions have real outcomes: {_counted(figures)}"
     )
-    chance = ", no better than chance" if figures["roc_auc_low"] <= 0.5 else ""
-    if min(bads, goods) >= ENOUGH:
-        return f"{said}{chance}; these are enough to train on, so the proxy should be retired: train with --outcomes FILE"
-    return (
-        f"{said}{chance}; the proxy stays until {ENOUGH} decisions of each class have a real outcome, and its AUC on its own "
-        "label says nothing of defaults"
-    )
+    if "roc_auc" in figures:
+        low, high = figures["roc_auc_low"], figures["roc_auc_high"]
+        chance = ", no better than chance" if low <= 0.5 else ""
+        said += f"; on them its AUC is {figures['roc_auc']:.3f} ({low:.3f} to {high:.3f}){chance}"
+    if min(figures["bads"], figures["outcomes"] - figures["bads"]) >= ENOUGH:
+        return f"{said}; these are enough to train on, so the proxy should be retired: train with --outcomes FILE"
+    return f"{said}; the proxy stays until {ENOUGH} decisions of each class have a real outcome"

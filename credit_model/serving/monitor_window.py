@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 
-from credit_model import metrics
 from credit_model.scoring.reference import Reference
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving.monitor_decisions import Decisions
@@ -90,9 +89,7 @@ def window_of(scorer: Scorer, decisions: Decisions, older: pl.DataFrame | None =
             "no decision could be judged, so nothing can be compared; check as_of and the transactions"
         )
     watched = subjects(scorer, reference, decisions, older)
-    limits = _limits(
-        reference, answers, sum(len(subject.now) for subject in watched), logged=decisions.logged
-    )
+    limits = _limits(reference, decisions, sum(len(subject.now) for subject in watched))
     rows = [row for subject in watched for row in subject.rows(limits)] + overrides(decisions, limits)
     probability = answers["probability"].filter(mine).to_numpy()
     score = reference.score.count(answers["score"].filter(mine))
@@ -110,11 +107,10 @@ def window_of(scorer: Scorer, decisions: Decisions, older: pl.DataFrame | None =
     return Window(start, end, scorer.version, _finite(figures), tuple(rows), tuple(notes))
 
 
-def _limits(reference: Reference, answers: pl.DataFrame, counted: int, *, logged: bool) -> Limits:
+def _limits(reference: Reference, decisions: Decisions, counted: int) -> Limits:
     """Limits of all figures together. A model that does not say how its customers repeat is taken to be like the window."""
-    now = metrics.independent(answers["customer"].to_numpy())
-    past = now if reference.independent is None else reference.independent
-    return Limits(counted + int(logged) + _OUTCOME_FIGURES, past, now)
+    past = decisions.independent if reference.independent is None else reference.independent
+    return Limits(counted + int(decisions.logged) + _OUTCOME_FIGURES, past, decisions.independent)
 
 
 def _excess(row: Mapping[str, Any]) -> float:

@@ -52,7 +52,7 @@ def test_every_door_tells_the_same(trained_model: TrainedModel, folder: Path, tm
 def test_a_model_of_an_earlier_protocol_says_that_it_cannot(
     name: str, asked: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("credit_model.serving.jobs._spoken", lambda _: (2, {"score": "x"}))
+    monkeypatch.setattr("credit_model.serving.jobs.spoken", lambda _: (2, {"score": "x"}))
     with pytest.raises(
         ValueError, match=f"older than {name} and cannot honour it; train it again, or leave it out"
     ):

@@ -29,6 +29,7 @@ JOBS = st.builds(
     protocol=st.integers(0, PROTOCOL),
     log=words,
     decision=words,
+    decided=words,
 )
 
 

@@ -1,9 +1,8 @@
-"""Drift is called where something drifted, and hardly ever where nothing did."""
+"""Alarms are raised where something changed, and hardly ever where nothing did."""
 
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 import mlflow
@@ -17,52 +16,54 @@ from credit_model import metrics
 from credit_model.scoring.reference import Reference, fit_distribution
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving.jobs import Job
-from credit_model.serving.monitor import counts, drift, had_history, monitored, performance
+from credit_model.serving.monitor import monitored
+from credit_model.serving.monitor_estimates import estimates
+from credit_model.serving.monitor_figures import Subject, figures_of, training_histories
+from credit_model.serving.monitor_limits import Limits
+from credit_model.serving.monitor_outcomes import performance
+from credit_model.serving.monitor_window import Window, lines
+from monitor import DRIFTS, decisions, found, lender, most_alarms, quiet, window
 from processes import ROOT, TrainedModel, run
 
-INPUTS, AS_OF = 40, datetime(2019, 1, 13)
+AS_OF = datetime(2019, 1, 13)
+SIZES = ((60, 1.01), (400, 3.0))
 
 
-@cache
-def reference() -> Reference:
-    table = sample(1500, 1)
-    inputs = {name: fit_distribution(table[name]) for name in table.columns}
-    return Reference(inputs, fit_distribution(score(1500, 1)), 0.1, 0.2, 0.8)
+@pytest.mark.parametrize(("size", "repeated"), SIZES)
+def test_without_drift_alarms_are_as_rare_as_promised(size: int, repeated: float) -> None:
+    """A short form of ``scripts/trials/monitor.py``."""
+    alarms = sum(not quiet(number, size, repeated) for number in range(8))
+    assert alarms <= most_alarms(8)
 
 
-def sample(rows: int, seed: int) -> pl.DataFrame:
-    random = np.random.default_rng(seed)
-    numbers = {f"n{k}": random.lognormal(size=rows) for k in range(INPUTS - 1)}
-    text = random.choice(["a", "b", "c"], rows, p=[0.6, 0.3, 0.1])
-    return pl.DataFrame(numbers).with_columns(text=pl.Series(text))
+@pytest.mark.parametrize("name", sorted(DRIFTS))
+def test_a_planted_drift_of_each_kind_is_found(name: str) -> None:
+    assert found(name, number=7, size=1500)
 
 
-def score(rows: int, seed: int) -> pl.Series:
-    return pl.Series("score", np.random.default_rng(seed).normal(550, 30, rows))
+def test_windows_of_a_few_customers_with_many_decisions_are_small_samples() -> None:
+    """A hundred decisions of one customer are alike: no sign of drift."""
+    scorer, random = lender(3, 1.01), np.random.default_rng(3)
+    drawn = decisions(random, 4, 1.0).drop("customer").with_row_index("customer")
+    several = pl.concat([drawn] * 100).with_columns(pl.col("customer").cast(pl.String))
+    assert not window(random, scorer, several).alarms
+    assert window(
+        random, scorer, several.with_columns(customer=pl.int_range(pl.len()).cast(pl.String))
+    ).alarms
 
 
-def drifted(features: pl.DataFrame, scores: pl.Series) -> list[str]:
-    return (
-        drift(reference(), counts(reference(), features, scores))
-        .filter(pl.col("drifted"))["subject"]
-        .to_list()
-    )
+def test_the_limit_is_the_same_every_time() -> None:
+    counts = np.array([40, 60, 0])
+    assert Limits(9).of("x", counts, 50, ["psi"]) == Limits(9).of("x", counts, 50, ["psi"])
 
 
-def test_without_drift_alarms_are_as_rare_as_promised() -> None:
-    alarms = sum(bool(drifted(sample(300, seed), score(300, seed))) for seed in range(100, 200))
-    assert alarms <= 14  # 5 % of 100, and the chance of more than 14 is below 1 in 1,000
-
-
-@pytest.mark.parametrize("rows", [300, 3000])
-def test_what_changed_is_named_first(rows: int) -> None:
-    table = sample(rows, 7)
-    changed = table.with_columns(pl.col("n3") * 4, text=pl.col("text").replace({"a": "renamed"}))
-    assert set(drifted(changed, score(rows, 7))) == {"n3", "text"}
-    assert drifted(table, score(rows, 7) - 40) == ["score"]
-    gone = table.with_columns(pl.when(pl.int_range(pl.len()) % 2 == 0).then("n5").alias("n5"))
-    row = drift(reference(), counts(reference(), gone, score(rows, 7))).row(0, named=True)
-    assert (row["subject"], row["missing_then"], row["missing_now"]) == ("n5", 0, 0.5)
+def test_the_chance_of_an_alarm_is_shared_by_the_figures() -> None:
+    counts, random = np.array([300, 500, 200, 0]), np.random.default_rng(5)
+    shares = random.dirichlet(counts + 0.5, 2000)
+    drawn = random.multinomial(80, shares)
+    limit = Limits(5).of("x", counts, 80, ["psi"])["psi"]
+    alarms = sum(metrics.psi_of_counts(counts, each) > limit for each in drawn)
+    assert alarms <= 2000 * 0.01 / 5 + 10
 
 
 @given(values=st.lists(st.none() | st.floats(-1e9, 1e9), min_size=1, max_size=300))
@@ -91,16 +92,16 @@ def test_no_bin_of_a_number_tells_of_fewer_than_ten(values: list[float]) -> None
     assert len(known.counts) == 2 or min(known.counts[:-1]) >= 10
 
 
-def one_input(reference: pl.Series, now: pl.Series) -> dict[str, object]:
-    known = Reference({"x": fit_distribution(reference)}, fit_distribution(score(500, 1)), 0.0, 0.2, None)
-    found = drift(known, counts(known, pl.DataFrame({"x": now}), score(300, 2)))
-    return found.row(by_predicate=pl.col("subject") == "x", named=True)
+def one_input(reference: pl.Series, now: pl.Series) -> dict[str, bool]:
+    known = fit_distribution(reference)
+    subject = Subject.counted("x", known.counts, known.count(now), figures_of(known))
+    return {str(row["figure"]): bool(row["alarm"]) for row in subject.rows(Limits(20))}
 
 
 def test_a_number_that_is_nearly_always_the_same() -> None:
     mostly = pl.Series("x", [0.0] * 950 + [5.0] * 50)
-    assert not one_input(mostly, pl.Series([0.0] * 285 + [5.0] * 15))["drifted"]
-    assert one_input(mostly, pl.Series([0.0] * 240 + [5.0] * 60))["drifted"]
+    assert not one_input(mostly, pl.Series([0.0] * 285 + [5.0] * 15))["psi"]
+    assert one_input(mostly, pl.Series([0.0] * 225 + [5.0] * 75))["psi"]
 
 
 @pytest.mark.parametrize(
@@ -108,35 +109,80 @@ def test_a_number_that_is_nearly_always_the_same() -> None:
 )
 def test_an_input_that_never_varied(always: object, kind: type[pl.DataType]) -> None:
     reference = pl.Series("x", [always] * 300, dtype=kind)
-    assert one_input(reference, reference) | {"missing_now": 0, "missing_then": 0} == {
-        "subject": "x",
-        "psi": 0.0,
-        "limit": 0.1,
-        "missing_then": 0,
-        "missing_now": 0,
-        "drifted": False,
-    }
+    assert not any(one_input(reference, reference).values())
+
+
+def test_a_level_that_training_did_not_see_and_what_is_missing_have_figures_of_their_own() -> None:
+    reference = pl.Series("x", ["a"] * 600 + ["b"] * 400)
+    unseen = one_input(reference, pl.Series(["a"] * 170 + ["b"] * 115 + ["new"] * 15))
+    assert unseen == {"psi": unseen["psi"], "missing": False, "unseen": True}
+    missing = one_input(reference, pl.Series(["a"] * 170 + ["b"] * 115 + [None] * 15))
+    assert missing == {"psi": missing["psi"], "missing": True, "unseen": False}
 
 
 @pytest.mark.parametrize(
-    ("then", "now", "all_judged", "expected"),
-    [(0.0, 0.45, False, True), (0.1, 0.1, False, False), (0.1, 0.6, True, True), (0.6, 0.1, True, True)],
+    ("share", "all_judged", "expected"),
+    [(0.0, False, (0, 1500)), (0.25, False, (500, 1500)), (0.2, True, (300, 1200))],
 )
-def test_a_change_in_who_has_a_history_is_drift(
-    then: float, now: float, all_judged: bool, expected: bool
+def test_how_many_of_the_training_had_a_history(
+    share: float, all_judged: bool, expected: tuple[int, int]
 ) -> None:
-    known = replace(reference(), no_history_share=then)
-    status = ["no_history"] * round(300 * now) + ["scored"] * round(300 * (1 - now)) + ["invalid"] * 50
-    subject = had_history(known, pl.Series(status), all_judged=all_judged)
-    assert sum(subject[0].counts) == (1500 if all_judged else round(1500 / (1 - then)))
-    row = drift(known, counts(known, sample(300, 5), score(300, 5)), subject).filter(
-        pl.col("subject") == "history"
-    )
-    assert row["drifted"].to_list() == [expected]
+    score = fit_distribution(pl.Series(np.random.default_rng(1).normal(550, 30, 1500)))
+    known = Reference({}, score, share, 0.2, None)
+    assert training_histories(known, all_judged=all_judged) == expected
 
 
 def test_a_reference_survives_json() -> None:
-    assert Reference.from_dict(json.loads(json.dumps(reference().to_dict()))) == reference()
+    known = lender(1, 2.0).reference
+    assert known is not None
+    assert known.reach is not None
+    assert Reference.from_dict(json.loads(json.dumps(known.to_dict()))) == known
+
+
+def test_a_reference_of_earlier_code_is_read_and_says_what_it_lacks() -> None:
+    scorer, random = lender(2, 1.01), np.random.default_rng(2)
+    assert scorer.reference is not None
+    plain = json.loads(json.dumps(scorer.reference.to_dict()))
+    kept = ("inputs", "score", "no_history_share", "bad_rate", "roc_auc")
+    older = Reference.from_dict({name: plain[name] for name in kept})
+    said = window(random, replace(scorer, reference=older), decisions(random, 300, 1.0))
+    assert not {"history reach", "approved", "invalid"} & {row["subject"] for row in said.watched}
+    absent = (
+        "how far back histories reach, the share approved, the share invalid, estimated calibration, cost"
+    )
+    assert any(note.endswith(f"before it was kept: {absent}") for note in said.notes)
+    assert {"score", "n0"} <= {row["subject"] for row in said.watched}
+
+
+def test_a_window_survives_json() -> None:
+    scorer, random = lender(1, 1.01), np.random.default_rng(1)
+    made = window(random, scorer, decisions(random, 100, 1.0))
+    assert Window.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+def test_a_short_history_is_told_though_the_score_is_as_ever() -> None:
+    scorer, random = lender(4, 1.01), np.random.default_rng(4)
+    short = decisions(random, 500, 1.0).with_columns(pl.col("tenure").clip(upper_bound=30))
+    made = window(random, scorer, short)
+    assert {row["subject"] for row in made.alarms} == {"history reach"}
+    (line,) = [note for note in made.notes if note.startswith("histories, in days")]
+    assert line.endswith("days or more; now 0%")
+
+
+def test_estimates_are_what_calibrated_probabilities_become() -> None:
+    random = np.random.default_rng(1)
+    probability = random.beta(1, 6, 20_000)
+    bad = (random.uniform(size=len(probability)) < probability).astype(np.int8)
+    scorer = lender(1, 1.01)
+    assert scorer.reference is not None
+    score = scorer.reference.score.count(pl.Series(scorer.scale.score(probability)))
+    said = estimates(probability, 0.3, scorer.reference, score)
+    assert said["estimated_roc_auc"] == pytest.approx(metrics.roc_auc(bad, probability), abs=0.01)
+    assert said["expected_bad_rate"] == pytest.approx(bad.mean(), abs=0.01)
+    cells = metrics.confusion(bad, (probability >= 0.3).astype(np.int8))
+    assert all(said[f"expected_{name}"] == pytest.approx(count, abs=150) for name, count in cells.items())
+    cost = metrics.expected_cost(bad, (probability >= 0.3).astype(np.int8), *(scorer.reference.costs or ()))
+    assert said["expected_cost"] == pytest.approx(cost, rel=0.05)
 
 
 def test_what_became_of_decisions() -> None:
@@ -145,13 +191,33 @@ def test_what_became_of_decisions() -> None:
     bad = (random.uniform(size=400) < risk).astype(np.int8)
     decision = np.where(risk < 0.3, "approve", np.where(risk < 0.6, "review", "reject"))
     people = [str(k) for k in range(400)]
-    answers = pl.DataFrame({"CustomerId": people, "bad": bad, "probability": risk, "decision": decision})
-    found = performance(answers, reference())
-    assert found["roc_auc"] == metrics.roc_auc(bad, risk)
-    assert found["bad_rate_of_approve"] == pytest.approx(bad[risk < 0.3].mean())
-    assert found["observed_to_expected"] == pytest.approx(bad.sum() / risk.sum())
-    few = performance(answers.head(15), reference())
-    assert few["roc_auc"] == "not estimable: fewer than 20 of a class"
+    answers = pl.DataFrame(
+        {"customer": people, "bad": bad, "probability": risk, "decision": decision, "risk_level": decision}
+    ).with_columns(stands=pl.when(pl.int_range(pl.len()) < 50).then(pl.lit("approve")))
+    scorer = lender(1, 1.01)
+    assert scorer.reference is not None
+    told = performance(scorer, scorer.reference, answers, Limits(10)).figures
+    assert told["roc_auc"] == metrics.roc_auc(bad, risk)
+    assert told["bad_rate_of_approve"] == pytest.approx(bad[risk < 0.3].mean())
+    assert told["observed_to_expected"] == pytest.approx(bad.sum() / risk.sum())
+    assert told["observed_to_expected_low"] < told["observed_to_expected"] < told["observed_to_expected_high"]
+    changed = (decision[:50] != "approve").nonzero()[0]
+    assert told["bad_rate_of_overridden"] == pytest.approx(bad[changed].mean())
+    few = performance(scorer, scorer.reference, answers.head(15), Limits(10))
+    assert "not estimable: fewer than 20 of a class" in few.sentences[0]
+    proxy = performance(replace(scorer, target="rfm_proxy"), scorer.reference, answers, Limits(10))
+    assert proxy.sentences[0].endswith("so the proxy should be retired: train with --outcomes FILE")
+    assert "observed_to_expected" not in proxy.figures
+    soon = performance(replace(scorer, target="rfm_proxy"), scorer.reference, answers.head(120), Limits(10))
+    assert "the proxy stays until 100 decisions of each class have a real outcome" in soon.sentences[0]
+
+
+def test_the_verdict_comes_first() -> None:
+    scorer, random = lender(1, 1.01), np.random.default_rng(1)
+    table = decisions(random, 300, 1.0)
+    assert lines(window(random, scorer, table))[0].startswith("no alarm: nothing beyond chance (")
+    moved = table.with_columns(pl.col("n0") * 4, pl.col("n3") * 4)
+    assert lines(window(random, scorer, moved))[0].split(" (")[0] in {"alarm: n0, n3", "alarm: n3, n0"}
 
 
 @pytest.mark.slow
@@ -178,7 +244,7 @@ def test_pieces_change_no_figure(named: str, trained_model: TrainedModel, tmp_pa
     )
     whole, cut = (monitored(job, scorer, rows) for rows in (10**6, 1000))
     assert cut == whole
-    assert ("roc auc:" in whole) == (named == "outcomes")
+    assert ("\nroc auc:" in whole) == (named == "outcomes")
 
 
 @pytest.mark.slow
@@ -196,8 +262,8 @@ def test_the_command(factor: int, trained_model: TrainedModel, tmp_path: Path) -
         trained_model.environment | {"PYTHONPATH": str(ROOT)},
         tmp_path,
     )
-    assert done.returncode == 0, done.stderr
-    found = pl.read_csv(tmp_path / "drift.csv")
-    assert done.stdout.startswith("no drift beyond chance" if factor == 1 else "drifted: ")
-    assert found["drifted"].any() == (factor != 1)
+    assert done.returncode == (0 if factor == 1 else 3), done.stderr
+    table = pl.read_csv(tmp_path / "drift.csv")
+    assert done.stdout.startswith("no alarm" if factor == 1 else "alarm: ")
+    assert table["alarm"].any() == (factor != 1)
     assert "in training" in done.stdout
