@@ -225,31 +225,31 @@ def past_lines(reference: Reference, decisions: Decisions) -> list[str]:
     """How far back the histories reach, beside those of the training; a line each for days and for transactions."""
     active = decisions.answers["status"] == "scored"
     watched = (
-        (reference.reach, REACH, "{:.0%} reached back {:.0f} days or more", "days"),
+        (
+            reference.reach,
+            REACH,
+            "histories: in training {:.0%} reached back {:.0f} days or more; now {:.0%}",
+        ),
         (
             reference.transactions,
             "transaction_count",
-            "{:.0%} had {:.0f} transactions or more",
-            "transactions",
+            "histories: in training {:.0%} had {:.0f} transactions or more; now {:.0%}",
         ),
     )
     lines = []
-    for then, feature, said, what in watched:
+    for then, feature, said in watched:
         values = decisions.feature(feature)
         if then is not None and values is not None and then.edges and active.any():
-            now = then.count(values.filter(active))
-            edge = _middle(then.counts)
-            old, new = (
-                float(np.sum(counts[edge + 1 : -1]) / max(np.sum(counts[:-1]), 1))
-                for counts in (np.array(then.counts), now)
-            )
-            lines.append(
-                f"histories, in {what}: in training {said.format(old, then.edges[edge])}; now {new:.0%}"
-            )
+            edge, old, new = _furthest(then, then.count(values.filter(active)))
+            lines.append(said.format(old, np.ceil(edge), new))
     return lines
 
 
-def _middle(counts: Sequence[int]) -> int:
-    """The edge that divides a number's bins nearest to the middle."""
-    present = np.array(counts[:-1])
-    return int(np.abs(present.cumsum()[:-1] / present.sum() - 0.5).argmin())
+def _furthest(then: Distribution, now: Counts) -> tuple[float, float, float]:
+    """The edge of a number's bins at which the shares above it differ most, and these shares, then and now."""
+    above = [
+        1 - np.cumsum(counts[:-1])[:-1] / max(np.sum(counts[:-1]), 1)
+        for counts in (np.array(then.counts), now)
+    ]
+    place = int(np.abs(above[0] - above[1]).argmax())
+    return then.edges[place], float(above[0][place]), float(above[1][place])

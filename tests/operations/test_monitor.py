@@ -79,7 +79,7 @@ def test_a_caller_who_sends_five_days_is_found(
     said = monitor(Settings(model=str(model), log=log_of(tmp_path, kept["short"])))
     assert isinstance(said, Finding)
     assert "history reach" in alarms(said)
-    assert re.search(r"histories, in days: in training \d+% reached back \d+ days or more; now 0%", said)
+    assert re.search(r"histories: in training \d+% reached back \d+ days or more; now 0%", said)
 
 
 def test_overrides_and_what_became_of_them(
