@@ -113,6 +113,13 @@ def _monitor(settings: Settings) -> int:
     return _told(monitor(settings))
 
 
+def _retrain(settings: Settings) -> int:
+    """Monitor the champion, and train, compare and promote anew on an alarm or when it is old."""
+    from credit_model.operations.retrain import retrain
+
+    return _told(retrain(settings))
+
+
 def _told(text: str) -> int:
     """Print what a command found; returns its exit code."""
     print(text)
@@ -158,6 +165,7 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "score": _score,
     "score_spark": _score_spark,
     "monitor": _monitor,
+    "retrain": _retrain,
     "verify": _verify,
     "replay": _replay,
     "review": _review,

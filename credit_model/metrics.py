@@ -295,7 +295,7 @@ def psi_of_counts(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]
     return float(psi_by_row(reference, current[np.newaxis])[0])
 
 
-def psi_by_row(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp]) -> FloatArray:
+def psi_by_row(reference: npt.NDArray[np.intp], current: npt.NDArray[np.intp] | FloatArray) -> FloatArray:
     """``psi_of_counts`` of many samples: ``reference`` has shape (bins,), ``current`` (samples, bins), the result (samples,).
 
     Example:

@@ -136,8 +136,7 @@ def _do(command: str, settings: Settings, folder: Path, decided: Path | None = N
 
 def _of_log(settings: Settings, scorer: Scorer, folder: Path) -> Decisions:
     kinds = Replay(scorer).nobody.schema
-    end = None if settings.as_of is None else settings.as_of.replace(tzinfo=None)
-    window = LogWindow(settings.log or "", scorer.version, kinds, end, settings.window_days)
+    window = LogWindow(settings.log or "", scorer.version, kinds, settings.as_of, settings.window_days)
     outcomes = None if settings.outcomes is None else _hashed(settings, scorer)
     return logged(window, folder, outcomes)
 

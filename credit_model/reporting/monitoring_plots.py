@@ -1,17 +1,18 @@
 """Pictures of the course of monitoring: what every window found, in the order of time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from credit_model.arrays import FloatArray
 from credit_model.reporting.plots import BAD, GOOD, LINE, framed, literal
-from credit_model.serving.monitor_window import Window, moment
+from credit_model.serving.monitor_window import Window
 
+Moments = npt.NDArray[np.datetime64]
 _WIDE = (6.4, 3.6)
 _MOST_ROWS, _LONGEST = 15, 26
 _RATES = {
@@ -22,9 +23,14 @@ _RATES = {
 }
 
 
-def ends(windows: Sequence[Window]) -> list[datetime]:
-    """The ends of windows, which pictures show them at."""
-    return [moment(window.end) for window in windows]
+def ends(windows: Sequence[Window]) -> Moments:
+    """The ends of windows, which pictures show them at, shape (windows,)."""
+    return np.array([window.end for window in windows], dtype="datetime64[us]")
+
+
+def days(windows: Sequence[Window]) -> list[str]:
+    """The days on which windows end."""
+    return [window.end[:10] for window in windows]
 
 
 def volume(windows: Sequence[Window]) -> Figure:
@@ -129,7 +135,7 @@ def course(windows: Sequence[Window]) -> Figure:
     shown = axes.imshow(table, aspect="auto", cmap="RdYlBu_r", vmin=0, vmax=2)
     axes.set_yticks(range(len(names)), [literal(_short(name)) for name in names], fontsize=8)
     places = _ticks(len(windows))
-    axes.set_xticks(places, [f"{ends(windows)[place]:%Y-%m-%d}" for place in places], fontsize=8)
+    axes.set_xticks(places, [days(windows)[place] for place in places], fontsize=8)
     bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.6, pad=0.03, ticks=[0, 1, 2])
     bar.ax.set_xticklabels(["0", "limit", "2 limits"])
     axes.set_title("Distance from the training, in limits")
@@ -166,7 +172,7 @@ def _bars(axes: Axes, windows: Sequence[Window], name: str, label: str) -> None:
     centre, low, high = (values(windows, f"{name}{end}") for end in ("", "_low", "_high"))
     known = np.isfinite(centre)
     if known.any():
-        moments = [end for end, has in zip(ends(windows), known, strict=True) if has]
+        moments = ends(windows)[known]
         reached = np.array([centre - low, high - centre])[:, known].clip(0)
         axes.errorbar(moments, centre[known], yerr=reached, fmt="o-", color=BAD, capsize=3, label=label)
 
@@ -174,12 +180,11 @@ def _bars(axes: Axes, windows: Sequence[Window], name: str, label: str) -> None:
 def _over_time(windows: Sequence[Window], up: str) -> tuple[Figure, Axes]:
     figure, axes = framed("end of the window", up, _WIDE)
     if len(windows) == 1:
-        (only,) = ends(windows)
-        axes.set_xticks([only], [f"{only:%Y-%m-%d}"])
+        axes.set_xticks(ends(windows), days(windows))
     else:
-        locator = AutoDateLocator(maxticks=7)
+        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     return figure, axes
 
 

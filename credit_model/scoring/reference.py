@@ -103,8 +103,10 @@ class Reference:
     def from_dict(cls, plain: Mapping[str, Any]) -> "Reference":
         """The inverse of ``to_dict``; of a model that was trained by earlier code it has what that kept."""
         inputs = {name: _distribution(stored) for name, stored in plain["inputs"].items()}
-        rest = {name: plain.get(name) for name in _NUMBERS if name in plain}
-        parts = {name: _distribution(plain[name]) for name in _DISTRIBUTIONS if plain.get(name)}
+        rest: dict[str, Any] = {name: plain[name] for name in _NUMBERS if name in plain}
+        parts: dict[str, Any] = {
+            name: _distribution(plain[name]) for name in _DISTRIBUTIONS if plain.get(name)
+        }
         if plain.get("bads_by_score"):
             rest["bads_by_score"] = tuple((cases, bads) for cases, bads in plain["bads_by_score"])
         if plain.get("costs"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from credit_model.arrays import FloatArray
 from credit_model.scoring.policy import DECISIONS
 from credit_model.scoring.reference import SCORE, Counts, Distribution, Reference
 from credit_model.scoring.scorer import REACH, Scorer
@@ -57,7 +58,8 @@ class Subject:
 
         The index of stability counts cases: it grows where a few customers have many decisions each.
         """
-        known, cases = np.array(then), now[np.newaxis] * min(independent, 1.0)
+        known = np.array(then)
+        cases: FloatArray = now[np.newaxis] * np.float64(min(independent, 1.0))
         values = {
             figure: float(
                 share(now, _PLACES[figure]) if figure in _PLACES else DISTANCES[figure](known, cases)[0]
@@ -207,17 +209,22 @@ def volumes(decisions: Decisions) -> dict[str, float]:
                 f"{name}_{end}": each for end, each in zip(("p10", "median", "p90"), quantiles, strict=True)
             }
     if decisions.logged:
-        found["overridden_rate"] = float(answers["stands"].is_not_null().sum() / count)
+        found["overridden_rate"] = float(overridden(answers).sum() / count)
     return found
+
+
+def overridden(answers: pl.DataFrame) -> pl.Series:
+    """Which decisions stand otherwise than they were made."""
+    return (answers["stands"] != answers["decision"]).fill_null(value=False)
 
 
 def overrides(decisions: Decisions, limits: Limits) -> list[dict[str, object]]:
     """The row of the share of decisions that people overrode, of those of a log."""
     if not decisions.logged:
         return []
-    overridden = decisions.answers["stands"].is_not_null()
-    now, size = float(overridden.mean()), len(overridden)  # type: ignore[arg-type]
-    limit = limits.of_share(OVERRIDDEN, TOLERATED_OVERRIDES, size)
+    changed = overridden(decisions.answers)
+    now = float(changed.sum() / len(changed))
+    limit = limits.of_share(OVERRIDDEN, TOLERATED_OVERRIDES, len(changed))
     return [row(OVERRIDDEN, SHARE, None, now, now, limit)]
 
 

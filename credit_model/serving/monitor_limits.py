@@ -21,6 +21,7 @@ from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.scoring.reference import Counts
 
+Distance = Callable[[Counts, Counts | FloatArray], FloatArray]
 CHANCE = 0.01
 PSI, KS, MISSING, UNSEEN, SHARE = "psi", "ks", "missing", "unseen", "share"
 LEAST: Mapping[str, float] = {PSI: 0.1, KS: 0.1, MISSING: 0.02, UNSEEN: 0.02, SHARE: 0.02}
@@ -83,23 +84,23 @@ class Limits:
         return max(1, round(size * min(self.now, 1.0)))
 
 
-def _ks(then: Counts, now: Counts) -> FloatArray:
+def _ks(then: Counts, now: Counts | FloatArray) -> FloatArray:
     """The largest distance between the cumulative shares at the edges of a number's bins; what is missing is left out."""
     old, new = (counts[..., :-1].cumsum(axis=-1) for counts in (then, now))
     totals = [np.maximum(sums[..., -1:], 1) for sums in (old, new)]
     return np.asarray(np.abs(old / totals[0] - new / totals[1]).max(axis=-1))
 
 
-def share(counts: Counts, place: int) -> FloatArray:
+def share(counts: Counts | FloatArray, place: int) -> FloatArray:
     """The share of one bin in each sample, shape (samples,)."""
     return np.asarray(counts[..., place] / np.maximum(counts.sum(axis=-1), 1))
 
 
-def _apart(place: int) -> Callable[[Counts, Counts], FloatArray]:
+def _apart(place: int) -> Distance:
     return lambda then, now: np.abs(share(now, place) - share(then, place))
 
 
-DISTANCES: Mapping[str, Callable[[Counts, Counts], FloatArray]] = {
+DISTANCES: Mapping[str, Distance] = {
     PSI: metrics.psi_by_row,
     KS: _ks,
     MISSING: _apart(-1),

@@ -10,7 +10,7 @@ from credit_model import metrics
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.scoring.reference import Reference
 from credit_model.scoring.scorer import Scorer
-from credit_model.serving.monitor_figures import OBSERVED, row
+from credit_model.serving.monitor_figures import OBSERVED, overridden, row
 from credit_model.serving.monitor_limits import Limits
 
 AUC, CALIBRATION = "roc auc", "calibration"
@@ -119,14 +119,14 @@ def _by(scored: pl.DataFrame, column: str) -> dict[str, float]:
 
 def _overridden(known: pl.DataFrame) -> dict[str, float]:
     """What became of the decisions that people overrode, by what was decided before and after."""
-    changed = known.filter(pl.col("stands").is_not_null() & (pl.col("stands") != pl.col("decision")))
+    changed = known.filter(overridden(known))
     if not changed.height:
         return {}
     named = changed.with_columns(change=pl.format("{}_to_{}", "decision", "stands"))
     every = {
         "outcomes_of_overridden": float(changed.height),
-        "bad_rate_of_overridden": float(changed["bad"].mean()),
-    }  # type: ignore[arg-type]
+        "bad_rate_of_overridden": float(changed["bad"].sum() / changed.height),
+    }
     return every | _by(named, "change")
 
 

@@ -31,19 +31,20 @@ from credit_model.settings.kinds import (
 
 COMMANDS = (
     *("generate", "explore", "train", "promote", "approve", "score", "score_spark", "monitor"),
-    *("verify", "replay", "review", "override", "erase"),
+    *("retrain", "verify", "replay", "review", "override", "erase"),
 )
 CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
-_PROMOTED = f"{_FILES} promote"
-_LOGGED = "monitor replay review override erase"
+_PROMOTED = f"{_FILES} promote retrain"
+_LOGGED = "monitor retrain replay review override erase"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
     "monitor": (("transactions", "decisions", "outcomes", "log"),),
+    "retrain": (("transactions",),),
     "replay": (("log",),),
     "review": (("log",), ("decision",), ("output",)),
     "override": (("log",), ("decision",), ("who",), ("to",), ("reason",)),
@@ -80,7 +81,7 @@ class Settings:
     outcomes: str | None = _parameter(
         TEXT,
         None,
-        "generate explore train monitor promote",
+        "generate explore train monitor promote retrain",
         "real outcomes: a table of CustomerId, as_of, defaulted and attributes; generate writes one of past loans",
     )
     features: str | None = _parameter(
@@ -107,7 +108,7 @@ class Settings:
     bad_values: tuple[str, ...] = _parameter(
         NAMES,
         (),
-        "explore train monitor promote",
+        "explore train monitor promote retrain",
         "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
     )
     attributes: tuple[str, ...] = _parameter(
@@ -130,6 +131,18 @@ class Settings:
     )
     split: str = _parameter(
         choice("time", "random"), "time", "train", "how the test part is set apart: the latest, or by lot"
+    )
+    until: datetime | None = _parameter(
+        MOMENT,
+        None,
+        "train",
+        "train on real outcomes of decisions before this moment alone, ISO-8601; else all",
+    )
+    max_age_days: float | None = _parameter(
+        number(),
+        None,
+        "retrain",
+        "days after which the champion is trained again without an alarm; else never",
     )
     test_share: float | None = _parameter(
         number(below=1.0, auto=True),
@@ -210,7 +223,9 @@ class Settings:
     reasons: str | None = _parameter(
         TEXT, None, "train", "YAML file of your own sentences for applicants, by language, feature and side"
     )
-    name: str = _parameter(TEXT, "credit-risk", "train promote approve", "name of the registered model")
+    name: str = _parameter(
+        TEXT, "credit-risk", "train promote approve retrain", "name of the registered model"
+    )
     version: str | None = _parameter(
         TEXT, None, "promote approve", "version or alias; the challenger where not given"
     )
@@ -231,10 +246,10 @@ class Settings:
         FLAG, False, "promote", "print who promoted what, and every gate; change nothing"
     )
     latency_limit: float = _parameter(
-        number(), 2.0, "promote", "the most that a request may take, in times of the champion's (p50)"
+        number(), 2.0, "promote retrain", "the most that a request may take, in times of the champion's (p50)"
     )
     size_limit: float = _parameter(
-        number(), 5.0, "promote", "the most that the artifact may weigh, in times of the champion's"
+        number(), 5.0, "promote retrain", "the most that the artifact may weigh, in times of the champion's"
     )
     model: str = _parameter(
         TEXT,
@@ -245,7 +260,7 @@ class Settings:
     as_of: datetime | None = _parameter(
         MOMENT,
         None,
-        _SCORING,
+        f"{_SCORING} retrain",
         "moment of decisions that give none, ISO-8601; else now; with a log the end of the window",
     )
     customers_table: str | None = _parameter(
@@ -291,7 +306,10 @@ class Settings:
         "the decision log, with its renamed files beside it; monitor also takes a pattern of logs in quotes",
     )
     window_days: int | None = _parameter(
-        whole(), None, "monitor", "days of the log that are compared, up to as_of or its end; else all of it"
+        whole(),
+        None,
+        "monitor retrain",
+        "days of the log that are compared, up to as_of or its end; else all of it",
     )
     page: str | None = _parameter(
         TEXT, None, "monitor", "HTML file for the page with pictures of the course over time"
@@ -430,13 +448,27 @@ def _check_promotion(settings: Settings) -> None:
         raise ValueError("transactions: two versions are compared by outcomes; give --outcomes FILE too")
 
 
-def _check_log(settings: Settings) -> None:
+def _check_log(command: str, settings: Settings) -> None:
     """A window of a log; decisions of files are a window by themselves."""
     if settings.window_days is not None and settings.log is None:
         raise ValueError("window_days: they are days of a decision log; give --log FILE, or leave it out")
     made = [name for name in ("transactions", "decisions") if getattr(settings, name) is not None]
-    if settings.log is not None and made:
+    if command == "monitor" and settings.log is not None and made:
         raise ValueError(f"log: its decisions were made already; leave --{made[0]} out, or --log")
+
+
+def _check_outcomes(settings: Settings) -> None:
+    """What is of real outcomes is given with them."""
+    if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
+        raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
+    if settings.features is not None and settings.transactions is not None:
+        raise ValueError("features: they stand for the transactions; leave --transactions out")
+    if settings.group is not None and settings.target != "observed":
+        raise ValueError("group: it is a column of the outcomes; give --outcomes FILE, or leave it out")
+    if settings.until is not None and settings.target != "observed":
+        raise ValueError("until: it leaves out real outcomes; give --outcomes FILE, or leave it out")
+    if settings.bad_values and settings.outcomes is None:
+        raise ValueError("bad_values: they are values of outcomes; give --outcomes FILE")
 
 
 def _check(command: str, settings: Settings) -> None:
@@ -455,8 +487,8 @@ def _check(command: str, settings: Settings) -> None:
         )
     if command == "promote":
         _check_promotion(settings)
-    if command == "monitor":
-        _check_log(settings)
+    if command in {"monitor", "retrain"}:
+        _check_log(command, settings)
     if settings.customers_table is None and settings.snapshot is not None:
         raise ValueError("snapshot: it dates the table of customers; give --customers_table FILE too")
     if settings.customers_table is not None and settings.target != "rfm_proxy":
@@ -464,11 +496,4 @@ def _check(command: str, settings: Settings) -> None:
             f"customers_table: it shows the clusters of the label rfm_proxy, and this training's is {settings.target}; "
             "leave it out, or give --label rfm_proxy"
         )
-    if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
-        raise ValueError("features: they are trained on with real outcomes; give --outcomes FILE")
-    if settings.features is not None and settings.transactions is not None:
-        raise ValueError("features: they stand for the transactions; leave --transactions out")
-    if settings.group is not None and settings.target != "observed":
-        raise ValueError("group: it is a column of the outcomes; give --outcomes FILE, or leave it out")
-    if settings.bad_values and settings.outcomes is None:
-        raise ValueError("bad_values: they are values of outcomes; give --outcomes FILE")
+    _check_outcomes(settings)

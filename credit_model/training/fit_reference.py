@@ -13,7 +13,7 @@ from credit_model.scoring.scorer import REACH, Scorer
 from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 
-_LUMPY, _OVERFIT = 100, 0.05
+_WIDER = 1.05
 
 
 def fit_reference(
@@ -61,9 +61,8 @@ def _as_of_others(own: FloatArray, out_of_fold: FloatArray) -> FloatArray:
     its own, because the few of a fold's other model would differ from them without any drift.
     """
     known = out_of_fold[~np.isnan(out_of_fold)]
-    if len(np.unique(own)) <= _LUMPY or not len(known) or metrics.psi(own, known) <= _OVERFIT:
-        return own
-    return known
+    few = len(np.unique(own)) <= len(own) / 2
+    return own if few or not len(known) or own.std() <= _WIDER * known.std() else known
 
 
 def _of_active(dataset: Dataset, name: str) -> Distribution | None:

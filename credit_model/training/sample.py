@@ -155,6 +155,8 @@ def observed_sample(
     if at_once:
         labels = observed(outcomes, 0, settings.bad_values, source)
     table = labels.decisions
+    if settings.until is not None:
+        table = table.filter(pl.col("as_of") < settings.until)
     if attributes is None:
         aside = protected.set_aside(settings)
         attributes = learn_attributes(table, [name for name in settings.attributes if name not in aside])

@@ -118,8 +118,8 @@ def window(random: np.random.Generator, scorer: Scorer, table: Table, *, logged:
     probability = np.where(status == "scored", probability, np.nan)
     assigned = scorer.bands.assign(probability)
     if "stands" not in answers.columns:
-        overridden = np.where(random.random(len(active)) < 0.05, "review", None)
-        answers = answers.with_columns(stands=pl.Series(overridden.tolist(), dtype=pl.String))
+        overridden = pl.Series(random.random(len(active)) < 0.05)
+        answers = answers.with_columns(stands=pl.when(overridden).then(pl.lit("review")))
     answers = answers.with_columns(
         status=pl.Series(status),
         probability=pl.Series(probability, nan_to_null=True),

@@ -1,0 +1,131 @@
+"""Retraining: what is due is done once, by one process, and said."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from mlflow import MlflowClient
+
+from credit_model.operations.lock import alone
+from credit_model.operations.retrain import retrain
+from credit_model.operations.train import train
+from credit_model.serving.jobs import Finding
+from credit_model.settings.settings import Settings
+from credit_model.synthetic import generate
+from credit_model.tracking import ledger, registry, retrainings, store
+from processes import ROOT
+from registries import clean_store
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Lender:
+    """A store with a champion, and files: transactions, the loans that it learned from, all loans."""
+
+    client: MlflowClient
+    transactions: str
+    early: str
+    all: str
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(name="m", transactions=self.transactions, outcomes=self.all)
+
+    @property
+    def champion(self) -> str | None:
+        return registry.champion_of("m")
+
+
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lender]:
+    """A scorecard that was trained on the earlier half of the loans."""
+    folder = tmp_path_factory.mktemp("lender")
+    generate.transactions(customers=1500, seed=1).write_parquet(folder / "t.parquet")
+    loans = pl.concat(generate.loans(customers=1500, seed=1)).sort("as_of")
+    paths = [str(folder / name) for name in ("t.parquet", "early.parquet", "all.parquet")]
+    loans.head(loans.height // 2).write_parquet(paths[1])
+    loans.write_parquet(paths[2])
+    with clean_store(folder / "mlflow.db") as client:
+        own = {"candidate": "scorecard", "history_days": 30, "attributes": ("loan_amount", "income")}
+        train(Settings(name="m", transactions=paths[0], outcomes=paths[1], **own))  # type: ignore[arg-type]
+        registry.make_champion("m", "1")  # whatever its gates say
+        yield Lender(client, *paths)
+
+
+def test_without_alarm_and_schedule_nothing_is_done(lender: Lender) -> None:
+    said = retrain(replace(lender.settings, outcomes=lender.early))
+    assert "No decision is later than those of version 1 of m, the champion" in said
+    assert said.endswith("No new model is wanted; nothing was done.")
+    assert retrainings.of("m") == []
+
+
+def test_what_is_due_is_trained_as_the_champion_was_compared_and_recorded_once(lender: Lender) -> None:
+    due = replace(lender.settings, max_age_days=1e-9)
+    said = retrain(due)
+    (kept,) = retrainings.of("m")
+    assert (kept.champion, kept.version, kept.said) == ("1", "2", said)
+    assert "schedule" in kept.reasons
+    assert lender.champion == ("2" if kept.promoted else "1")
+    run = lender.client.get_run(lender.client.get_model_version("m", "2").run_id or "")
+    assert run.data.params["setting_candidate"] == "scorecard"
+    assert run.data.params["setting_attributes"] == "loan_amount,income"
+    assert "version 2 was trained, with outcomes since 20" in said
+    until = pl.Series([run.data.params["setting_until"]]).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ").item()
+    late = pl.read_parquet(lender.all).filter(pl.col("as_of") >= until)
+    assert 40 < late.height < pl.read_parquet(lender.all).height / 2
+    gates = {gate["name"]: gate["state"] for gate in ledger.entries("m")[-2 if kept.promoted else -1].gates}
+    assert gates["not worse than the champion"] != "not assessed"
+    again = retrain(due)
+    assert f"On the same data version 2 was trained at {kept.when} already" in again
+    assert len(retrainings.of("m")) == 1
+
+
+def test_an_alarm_is_a_reason_and_stands_while_no_new_model_is_promoted(
+    lender: Lender, tmp_path: Path
+) -> None:
+    loans = pl.read_parquet(lender.all)
+    late = loans.with_columns(
+        pl.col("as_of") + timedelta(days=30), loan_amount=pl.col("loan_amount") * 20, defaulted=0
+    )
+    late.head(200).write_parquet(tmp_path / "drifted.parquet")
+    with pytest.raises(ValueError, match="of a class|bads"):
+        retrain(replace(lender.settings, outcomes=str(tmp_path / "drifted.parquet")))
+    assert len(retrainings.of("m")) == 1
+
+
+def test_of_two_at_once_one_works(lender: Lender) -> None:
+    with alone(f"retrain m in {store.uri()}") as first:
+        said = retrain(lender.settings)
+    assert first
+    assert said == "another process is retraining m at this moment; nothing was done"
+    assert not isinstance(said, Finding)
+
+
+def test_a_killed_process_leaves_no_lock() -> None:
+    program = (
+        "from credit_model.operations.lock import alone\n"
+        "with alone('a test') as mine:\n print(mine, flush=True); input()"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as held:
+        assert held.stdout is not None
+        assert held.stdout.readline() == "True\n"
+        with alone("a test") as mine:
+            assert not mine
+        held.kill()
+        held.wait()
+    with alone("a test") as mine:
+        assert mine
+
+
+def test_without_a_champion_it_says_so(lender: Lender) -> None:
+    with pytest.raises(ValueError, match="there is no model other in"):
+        retrain(replace(lender.settings, name="other"))
