@@ -41,6 +41,9 @@ STAND_INS = {
     "--master yarn --deploy-mode client": "tests/scripts/test_spark_streaming.py::test_what_arrives_is_answered_once",
     "export CREDIT_MODEL_DECISION_LOG": "tests/serving/test_decision_log.py::test_it_is_off_unless_it_is_switched_on",
     "import hmac": "tests/serving/test_decision_log.py::test_the_hash_is_that_of_the_document",
+    "monitor --log": "tests/operations/test_monitor_course.py::test_overrides_and_what_became_of_them",
+    "credit_model retrain": "tests/operations/test_retrain.py::"
+    "test_what_is_due_is_trained_as_the_champion_was_compared_and_recorded_once",
     "credit_model replay": "tests/serving/test_replay.py::"
     "test_the_command_replays_by_the_code_of_the_registered_version",
     "credit_model review": "tests/operations/test_decisions.py::"

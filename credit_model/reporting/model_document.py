@@ -106,19 +106,14 @@ def _map() -> Section:
 
 def monitoring_plan(result: TrainingResult) -> Section:
     """What to watch, by which command; what is said of ``monitor`` are the figures that it gives for this model's label."""
-    real, reference = result.sample.proxy is None, result.trained.scorer.reference
-    silent = reference.no_history_share if reference else 0.0
-    without = f"above twice that of training ({silent:.1%})" if silent else "there are any; training had none"
+    real, limit = result.sample.proxy is None, "above the limit for the sample size"
     rows = [
-        (
-            "every month",
-            "drift of every input and of the score",
-            "monitor",
-            "above the limit for the sample size",
-        ),
-        ("every month", "number of invalid decisions", "monitor", "more than the month before"),
+        ("every month", "drift of every input and of the score", "monitor", limit),
+        ("every month", "number of invalid decisions", "monitor", limit),
+        ("every month", "how far back histories reach", "monitor", limit),
+        ("every month", "decisions that people overrode", "monitor --log", "more than 10 %, beyond chance"),
         *(
-            [("every month", "share of decisions without history", "monitor --decisions", without)]
+            [("every month", "share of decisions without history", "monitor --decisions", limit)]
             if real
             else []
         ),
@@ -129,7 +124,7 @@ def monitoring_plan(result: TrainingResult) -> Section:
             "interval below that of this document",
         ),
         *(
-            [("when outcomes are known", "observed to expected bads", "monitor --outcomes", "far from 1")]
+            [("when outcomes are known", "observed to expected bads", "monitor --outcomes", limit)]
             if real
             else []
         ),
@@ -142,7 +137,7 @@ def monitoring_plan(result: TrainingResult) -> Section:
         (
             "every year, or after a change",
             "a new training and its gates",
-            "train, promote",
+            "retrain",
             "the new version's gates pass",
         ),
     ]

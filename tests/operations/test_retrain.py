@@ -94,7 +94,7 @@ def test_an_alarm_is_a_reason_and_stands_while_no_new_model_is_promoted(
         pl.col("as_of") + timedelta(days=30), loan_amount=pl.col("loan_amount") * 20, defaulted=0
     )
     late.head(200).write_parquet(tmp_path / "drifted.parquet")
-    with pytest.raises(ValueError, match="of a class|bads"):
+    with pytest.raises(ValueError, match=r"of a class|bads"):
         retrain(replace(lender.settings, outcomes=str(tmp_path / "drifted.parquet")))
     assert len(retrainings.of("m")) == 1
 
