@@ -129,7 +129,7 @@ def _seen(settings: Settings, folder: Path) -> tuple[Window, Scorer]:
 
 def _do(command: str, settings: Settings, folder: Path, decided: Path | None = None) -> None:
     """Submit a job; where it fails it has said why, and its exit code is that of this process."""
-    code = jobs.submit(command, replace(settings, page=None, window_days=None), folder, DEVNULL, decided)
+    code = jobs.submit(command, settings, folder, DEVNULL, decided)
     if code:
         raise SystemExit(code)
 

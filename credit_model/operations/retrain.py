@@ -27,6 +27,7 @@ from credit_model.operations.lock import alone
 from credit_model.operations.monitor import monitored
 from credit_model.operations.train import tracked
 from credit_model.serving.jobs import Finding
+from credit_model.serving.monitor_decisions import NoDecisionsError
 from credit_model.settings.settings import Settings, resolve, texts
 from credit_model.tracking import ledger, provenance, registry, retrainings, store
 from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL
@@ -81,9 +82,9 @@ def _due(settings: Settings, champion: ModelVersion) -> str:
         former = [each for each in retrainings.of(settings.name) if each.data == data]
     if former:
         last = former[-1]
-        standing = "is the champion" if last.promoted else "was not promoted"
+        came = "became champion" if last.promoted else "did not become champion"
         return wanted.told(
-            f"On the same data version {last.version} was trained at {last.when} already, and {standing}; nothing was done.",
+            f"On the same data version {last.version} was trained at {last.when} already, and {came}; nothing was done.",
             mended=False,
         )
     return _trained(settings, champion, wanted, (anew, data))
@@ -116,7 +117,10 @@ def _watched(settings: Settings, champion: ModelVersion) -> tuple[str, list[str]
                 return f"No decision is later than those of {named}, so that it was not monitored.", []
             unseen.write_parquet(f"{folder}/unseen.parquet")
             asked = replace(asked, outcomes=f"{folder}/unseen.parquet")
-        window = monitored(asked).window
+        try:
+            window = monitored(asked).window
+        except NoDecisionsError:
+            return f"{settings.log} has no decision of {named} to monitor.", []
     alarms = list(dict.fromkeys(str(row["subject"]) for row in window.alarms))
     of = f"was monitored on {window.figures['decisions']:.0f} decisions up to {window.end[:10]}"
     return f"{named.capitalize()}, {of}: {'alarm on ' + ', '.join(alarms) if alarms else 'no alarm'}.", alarms
@@ -178,7 +182,13 @@ def _digest(anew: Settings) -> str:
 def _trained(settings: Settings, champion: ModelVersion, wanted: _Wanted, what: tuple[Settings, str]) -> str:
     """Train, compare and promote, and record it."""
     anew, data = what
-    tracked(anew)
+    try:
+        tracked(anew)
+    except ValueError as fault:
+        why = "; ".join(wanted.reasons)
+        raise ValueError(
+            f"{wanted.said} Because of this ({why}) a new version was to be trained: {fault}"
+        ) from None
     with store.asking(f"retrain {settings.name}"):
         version = registry.version_of(settings.name, CHALLENGER)
     promoted, said = _promoted(settings, anew, version)

@@ -36,6 +36,10 @@ _PREFIX = "feature "
 _AT_ONCE = 20_000
 
 
+class NoDecisionsError(ValueError):
+    """There is nothing to monitor: the log has no decision of the model, or none in the window."""
+
+
 @dataclass(frozen=True)
 class Decisions:
     """Decisions of one window.
@@ -152,11 +156,12 @@ def logged(window: LogWindow, folder: Path, outcomes: pl.DataFrame | None = None
         outcomes: ``customer`` (keyed hash), ``as_of`` and ``bad`` of decisions, or None.
 
     Raises:
-        ValueError: there is no such log, or it has no such decision.
+        NoDecisionsError: the log has no such decision.
+        ValueError: there is no such log.
     """
     survey = _survey(window)
     if survey.last is None:
-        raise ValueError(_nothing(window, survey.others))
+        raise NoDecisionsError(_nothing(window, survey.others))
     kinds = {name: kind for name, kind in window.features.items() if name in survey.features}
     found = _decisions(window, survey.last)
     for number, entries in enumerate(iter(lambda: list(islice(found, _AT_ONCE)), [])):
@@ -166,7 +171,7 @@ def logged(window: LogWindow, folder: Path, outcomes: pl.DataFrame | None = None
         keep(folder, number, answers, _features(entries, kinds))
     read = Decisions(folder, real=True, logged=True, said=_others(survey.others))
     if not read.answers.height:
-        raise ValueError(
+        raise NoDecisionsError(
             f"{window.path}: no decision of the version {window.version} is of the window; check as_of and window_days"
         )
     end = window.end or survey.last
