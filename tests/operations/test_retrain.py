@@ -90,7 +90,7 @@ def test_an_alarm_is_a_reason_and_stands_while_no_new_model_is_promoted(
     lender: Lender, tmp_path: Path
 ) -> None:
     loans = pl.read_parquet(lender.all)
-    late = loans.with_columns(
+    late = loans.drop("outcome_known_at").with_columns(
         pl.col("as_of") + timedelta(days=30), loan_amount=pl.col("loan_amount") * 20, defaulted=0
     )
     late.head(200).write_parquet(tmp_path / "drifted.parquet")
