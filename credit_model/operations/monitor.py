@@ -25,7 +25,7 @@ from credit_model.serving.monitor_decisions import Decisions, LogWindow, logged
 from credit_model.serving.monitor_window import Window, lines, window_of
 from credit_model.serving.replay import Replay
 from credit_model.settings.settings import Settings
-from credit_model.tracking.model_folder import model_folder
+from credit_model.tracking.model_folder import verified_folder
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -62,7 +62,9 @@ def monitor(settings: Settings) -> str:
 def monitored(settings: Settings) -> Monitored:
     """Monitor a window, write what the settings ask for, and record it where the model is registered."""
     version = _registered(settings.model)
-    folder = model_folder(settings.model if version is None else f"models:/{version.name}/{version.version}")
+    folder = verified_folder(
+        settings.model if version is None else f"models:/{version.name}/{version.version}"
+    )
     window, scorer = _seen(settings, folder)
     if version is None:
         page = _page(settings.model, [window], scorer) if settings.page is not None else ""
