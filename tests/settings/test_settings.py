@@ -282,3 +282,29 @@ def test_a_group_is_a_column_of_outcomes() -> None:
     with pytest.raises(ValueError, match="group: it is a column of the outcomes; give --outcomes FILE"):
         resolve("train", {"group": "region"})
     assert resolve("train", {"group": "region", "outcomes": "o.csv"}).group == "region"
+
+
+@pytest.mark.parametrize(
+    ("command", "texts", "said"),
+    [
+        ("train", {"until": "2019-02-01"}, "until: it leaves out real outcomes; give --outcomes FILE"),
+        (
+            "monitor",
+            {"transactions": "t.csv", "window_days": "30"},
+            "window_days: they are days of a decision",
+        ),
+        (
+            "monitor",
+            {"transactions": "t.csv", "log": "l"},
+            "log: its decisions were made already; leave --trans",
+        ),
+        ("retrain", {"log": "l"}, "retrain needs transactions; give --transactions FILE"),
+    ],
+)
+def test_what_does_not_go_together(command: str, texts: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        resolve(command, texts)
+
+
+def test_a_retraining_takes_a_log_to_monitor_beside_the_files_to_train_on() -> None:
+    assert resolve("retrain", {"log": "l", "transactions": "t.csv", "window_days": "30"}).window_days == 30
