@@ -67,7 +67,7 @@ class Reference:
         decisions: how many decisions with a history the bands approve, review and reject, out of fold.
         invalid_share: share of the training's decisions that were left out because their transactions are faulty.
         independent: how many independent cases a decision stands for: 1 where no customer has several.
-        estimated_roc_auc: what ``serving.monitor_estimates`` estimates from the probabilities out of fold alone.
+        estimated_roc_auc: the AUC to expect of the probabilities out of fold, without their outcomes.
         bads_by_score: for each bin of ``score``, the number of decisions and of bads, by the score out of fold.
         costs: of a false negative and of a false positive.
 

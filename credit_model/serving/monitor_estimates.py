@@ -34,6 +34,8 @@ def estimates(
         "expected_bad_rate": float(probability.mean()),
         "estimated_roc_auc": metrics.expected_roc_auc(probability),
     }
+    if reference.estimated_roc_auc is not None:
+        found["estimated_roc_auc_in_training"] = reference.estimated_roc_auc
     found |= {f"expected_{name}": value for name, value in cells.items()}
     if reference.costs is not None:
         missed, refusal = reference.costs

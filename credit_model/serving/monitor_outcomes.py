@@ -70,6 +70,9 @@ def performance(scorer: Scorer, reference: Reference, answers: pl.DataFrame, lim
     if proxy:
         return Performance(figures, (), (_of_a_proxy(scorer.target, figures),))
     figures |= _calibration(bad, risk, customers) | _cost(bad, risk, scorer.bands.threshold, reference)
+    figures["bad_rate_in_training"] = reference.bad_rate
+    if reference.roc_auc is not None:
+        figures["roc_auc_in_training"] = reference.roc_auc
     return Performance(figures, tuple(_watched(figures, reference, limits)))
 
 

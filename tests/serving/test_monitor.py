@@ -198,6 +198,7 @@ def test_what_became_of_decisions() -> None:
     assert scorer.reference is not None
     told = performance(scorer, scorer.reference, answers, Limits(10)).figures
     assert told["roc_auc"] == metrics.roc_auc(bad, risk)
+    assert told["roc_auc_in_training"] == scorer.reference.roc_auc
     assert told["bad_rate_of_approve"] == pytest.approx(bad[risk < 0.3].mean())
     assert told["observed_to_expected"] == pytest.approx(bad.sum() / risk.sum())
     assert told["observed_to_expected_low"] < told["observed_to_expected"] < told["observed_to_expected_high"]
