@@ -94,13 +94,13 @@ def _wanted(settings: Settings, champion: ModelVersion) -> _Wanted:
     """What monitoring finds, and how old the champion is."""
     found, alarms = _watched(settings, champion)
     age = datetime.now(UTC) - datetime.fromtimestamp(champion.creation_timestamp / 1000, UTC)
-    reasons = [f"alarm: {', '.join(alarms)}"] if alarms else []
+    reasons = ["an alarm"] if alarms else []
     days = f"It was trained {age / timedelta(days=1):.1f} days ago"
     if settings.max_age_days is None:
         said = f"{found} {days}."
     else:
         said = f"{found} {days}; the limit is {settings.max_age_days:g}."
-        reasons += ["schedule"] if age > timedelta(days=settings.max_age_days) else []
+        reasons += ["its age"] if age > timedelta(days=settings.max_age_days) else []
     return _Wanted(said, tuple(reasons), bool(alarms))
 
 
@@ -185,7 +185,7 @@ def _trained(settings: Settings, champion: ModelVersion, wanted: _Wanted, what: 
     try:
         tracked(anew)
     except ValueError as fault:
-        why = "; ".join(wanted.reasons)
+        why = ", ".join(wanted.reasons)
         raise ValueError(
             f"{wanted.said} Because of this ({why}) a new version was to be trained: {fault}"
         ) from None
@@ -198,7 +198,7 @@ def _trained(settings: Settings, champion: ModelVersion, wanted: _Wanted, what: 
         else f", with outcomes since {anew.until:%Y-%m-%d} kept back"
     )
     done = (
-        f"Because of this ({'; '.join(wanted.reasons)}), version {version.version} was trained{kept}. {said}"
+        f"Because of this ({', '.join(wanted.reasons)}), version {version.version} was trained{kept}. {said}"
     )
     text = wanted.told(done, mended=promoted)
     with store.using("record the retraining"):

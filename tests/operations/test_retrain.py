@@ -70,7 +70,7 @@ def test_what_is_due_is_trained_as_the_champion_was_compared_and_recorded_once(l
     said = retrain(due)
     (kept,) = retrainings.of("m")
     assert (kept.champion, kept.version, kept.said) == ("1", "2", said)
-    assert "schedule" in kept.reasons
+    assert "its age" in kept.reasons
     assert lender.champion == ("2" if kept.promoted else "1")
     run = lender.client.get_run(lender.client.get_model_version("m", "2").run_id or "")
     assert run.data.params["setting_candidate"] == "scorecard"
@@ -86,15 +86,15 @@ def test_what_is_due_is_trained_as_the_champion_was_compared_and_recorded_once(l
     assert len(retrainings.of("m")) == 1
 
 
-def test_an_alarm_is_a_reason_and_stands_while_no_new_model_is_promoted(
-    lender: Lender, tmp_path: Path
-) -> None:
+def test_an_alarm_is_a_reason_and_is_told_where_the_training_fails(lender: Lender, tmp_path: Path) -> None:
     loans = pl.read_parquet(lender.all)
     late = loans.drop("outcome_known_at").with_columns(
         pl.col("as_of") + timedelta(days=30), loan_amount=pl.col("loan_amount") * 20, defaulted=0
     )
     late.head(200).write_parquet(tmp_path / "drifted.parquet")
-    with pytest.raises(ValueError, match=r"of a class|bads"):
+    with pytest.raises(
+        ValueError, match=r"alarm on .*\(an alarm\) a new version was to be trained: 0 bad and 200"
+    ):
         retrain(replace(lender.settings, outcomes=str(tmp_path / "drifted.parquet")))
     assert len(retrainings.of("m")) == 1
 
