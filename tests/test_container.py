@@ -76,7 +76,8 @@ class Image:
 def image(trained_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Image:
     """The image, built."""
     context = tmp_path_factory.mktemp("context")
-    (context / "scripts").symlink_to(ROOT / "scripts")
+    for name in ("scripts", "deploy"):
+        (context / name).symlink_to(ROOT / name)
     words = shlex.split(command("docker build").splitlines()[0])
     done = run(
         [{CHAMPION: trained_model.uri}.get(word, word) for word in words[1:]],
@@ -114,7 +115,9 @@ def carry_out(image: Image, context: Path, kind: str, text: str) -> None:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "PYTHON"))
         }
-        done = execute(["bash", "-euc", text], kept | {"PATH": image.path}, image.folder)
+        done = execute(
+            ["bash", "-euc", text.replace("--no-cache-dir", "")], kept | {"PATH": image.path}, image.folder
+        )
         assert done.returncode == 0, done.stderr
 
 
