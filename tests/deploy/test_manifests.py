@@ -58,7 +58,7 @@ def test_the_example_has_every_variable_and_no_secret() -> None:
     used = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
     lines = (DEPLOY / ".env.example").read_text().splitlines()
     pairs = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    assert used - {"MLFLOW_WORKERS"} == set(pairs)
+    assert used == set(pairs)
     assert {name for name, value in pairs.items() if not value} == set(filter(SECRETS.search, pairs))
 
 
