@@ -156,6 +156,14 @@ def _erase(settings: Settings) -> int:
     return 0
 
 
+def _metrics(settings: Settings) -> int:
+    """Turn the decision log and nginx's access log into metrics for Prometheus."""
+    from credit_model.operations.metrics import metrics
+
+    print(metrics(settings.log, settings.access, settings.output or ""))
+    return 0
+
+
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "generate": _generate,
     "explore": _explore,
@@ -171,6 +179,7 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "review": _review,
     "override": _override,
     "erase": _erase,
+    "metrics": _metrics,
 }
 
 
@@ -212,7 +221,7 @@ def _run(command: str, settings: Settings) -> int:
 
 def _check_apart(command: str, settings: Settings) -> None:
     """What a command writes must not be what it reads, nor what else it writes."""
-    read = [settings.transactions, settings.decisions, settings.features, settings.log]
+    read = [settings.transactions, settings.decisions, settings.features, settings.log, settings.access]
     written = [
         settings.output,
         settings.page,

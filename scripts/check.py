@@ -10,7 +10,7 @@ from shutil import which
 
 from environments import ROOT, activated, install, run
 
-EXTRAS = "dev,train,spark"
+EXTRAS = "dev,server,spark,train"
 STYLE = (("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",))
 # A worker takes whole files, whose tests share servers, in the order of tests/conftest.py; one more than cores, since tests wait.
 WORKERS = ("-n", "3", "--dist=loadfile", "--no-loadscope-reorder")

@@ -17,6 +17,7 @@ LONGEST = (
     "test_identity.py",
     "test_environments.py",
     "test_container.py",
+    "test_stack.py",
     "test_document_alone.py",
     "test_spark_streaming.py",
     "test_spark_job.py",

@@ -17,6 +17,7 @@ RUN_ALONE = {  # pages whose blocks need none of another page, and the test that
 }
 PROGRAMS_RUN_ALONE = {
     "docs/python.md": "tests/test_python_document.py::test_the_examples_run_and_print_what_they_show",
+    "docs/recipes.md": "tests/test_recipes.py::test_mlflow_evaluates_scored_decisions",
     "docs/spark.md": "tests/test_python_document.py::test_the_programs_on_spark_run",
 }
 

@@ -35,6 +35,11 @@ STAND_INS = {
     "credit_model promote": "tests/test_mlproject.py::test_promote_is_bound_by_the_gates",
     "--customers_table": "tests/training/test_customer_table.py::test_the_command_writes_them_to_the_file_alone",
     "docker build": "tests/test_container.py::test_it_answers_as_the_loaded_model_does_and_writes_nothing",
+    "mlserver start": "tests/test_recipes.py::test_mlserver_answers_with_a_text_each",
+    "bentoml serve": "tests/test_recipes.py::test_bentoml_answers_with_plain_values",
+    "openssl req": "tests/deploy/test_stack.py::test_a_wrong_password_is_refused",
+    "docker compose": "tests/deploy/test_stack.py::test_a_decision_is_that_of_the_model",
+    "credit_model metrics": "tests/operations/test_log_metrics.py::test_every_line_is_counted_once",
     "score_spark": "tests/serving/spark/test_spark_job.py::"
     "test_the_answers_are_those_of_score_in_the_same_order_and_text",
     "--master 'local[*]'": "tests/scripts/test_spark_streaming.py::test_what_arrives_is_answered_once",

@@ -95,8 +95,10 @@ def test_what_is_done_with_logged_decisions(
         entry("replay", log=log, decision=decision, model=trained_model.uri),
         entry("review", log=log, decision=decision, output=pages),
         entry("override", log=log, decision=decision, **person),
+        entry("metrics", log=log, output=tmp_path / "credit.prom"),
         entry("erase", log=log, customer=SCORED["CustomerId"]),
     ]
-    assert [text[:2] for text in said] == ["0 "] * 4, said
+    assert [text[:2] for text in said] == ["0 "] * 5, said
+    assert "credit_overrides_total{" in (tmp_path / "credit.prom").read_text()
     assert (pages / "letter.html").exists()
     assert entries(log) == []

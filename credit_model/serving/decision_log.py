@@ -23,6 +23,8 @@ KEY = "CREDIT_MODEL_HASH_KEY"
 MEGABYTES = "CREDIT_MODEL_DECISION_LOG_MEGABYTES"
 DAYS = "CREDIT_MODEL_DECISION_LOG_DAYS"
 DECISION = "decision"
+PROBE = "probe"  # a decision that a health check asked for
+HEALTH_CHECK = "health-check"  # its customer
 _SHORTEST_KEY = 16
 _LOG = logging.getLogger(__name__)
 
@@ -85,8 +87,10 @@ class DecisionLog:
             self._fails = True
 
     def _line(self, decided: Decided) -> bytes:
-        head = {"time": now_text(), "kind": DECISION, "decision_id": str(uuid.uuid4())}
-        customer = keyed_hash(decided.answer["CustomerId"], self._key)
+        name = decided.answer["CustomerId"]
+        kind = PROBE if name == HEALTH_CHECK else DECISION
+        head = {"time": now_text(), "kind": kind, "decision_id": str(uuid.uuid4())}
+        customer = keyed_hash(name, self._key)
         days = self._scorer.catalogue.history_days
         return line(head | {"customer": customer, "history_days": days} | plain(self._scorer, decided))
 

@@ -31,13 +31,13 @@ from credit_model.settings.kinds import (
 
 COMMANDS = (
     *("generate", "explore", "train", "promote", "approve", "score", "score_spark", "monitor"),
-    *("retrain", "verify", "replay", "review", "override", "erase"),
+    *("retrain", "verify", "replay", "review", "override", "erase", "metrics"),
 )
 CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
 _PROMOTED = f"{_FILES} promote retrain"
-_LOGGED = "monitor retrain replay review override erase"
+_LOGGED = "monitor retrain replay review override erase metrics"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
@@ -49,6 +49,7 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "review": (("log",), ("decision",), ("output",)),
     "override": (("log",), ("decision",), ("who",), ("to",), ("reason",)),
     "erase": (("log",), ("customer", "customer_hash")),
+    "metrics": (("log", "access"), ("output",)),
 }
 # What stands for the value in a remedy; a FILE for every other parameter.
 _WORDS = {"decision": "ID", "who": "NAME", "to": "DECISION", "reason": "TEXT", "customer": "ID"}
@@ -278,8 +279,9 @@ class Settings:
     output: str | None = _parameter(
         TEXT,
         None,
-        f"generate explore {_SCORING} review",
-        "file to write: CSV or Parquet; folder/ for several Parquet files; a folder on Spark and for review; a page for explore",
+        f"generate explore {_SCORING} review metrics",
+        "file to write: CSV or Parquet; folder/ for several Parquet files; a folder on Spark and for review; a page for "
+        "explore; text for metrics",
     )
     explain: str | None = _parameter(
         TEXT,
@@ -313,6 +315,9 @@ class Settings:
     )
     page: str | None = _parameter(
         TEXT, None, "monitor", "HTML file for the page with pictures of the course over time"
+    )
+    access: str | None = _parameter(
+        TEXT, None, "metrics", "nginx's access log in JSON lines: a file, or a pattern in quotes"
     )
     decision: str | None = _parameter(
         TEXT, None, "replay review override", "decision_id of a line of the log; replay takes all without it"

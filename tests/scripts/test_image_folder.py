@@ -1,5 +1,6 @@
 """``scripts/image_folder.py`` with a stand-in for MLflow; tests/test_container.py runs it with MLflow itself."""
 
+import json
 import os
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -9,46 +10,67 @@ import pytest
 from processes import ROOT, run
 
 MLFLOW = """
-import pathlib, sys
+import json, pathlib, sys
 words = sys.argv[1:]
-assert words[:4] == ["models", "generate-dockerfile", "-m", "models:/x/1"] and words[-2:] == ["--env-manager", "local"]
-folder = pathlib.Path(words[5])
-folder.mkdir()
-(folder / "Dockerfile").write_text({dockerfile!r})
-sys.exit({code})
+assert words[:3] == ["models", "predict", "--model-uri"], words
+(row,) = json.load(sys.stdin)["dataframe_records"]
+print("a line of a library")
+print(json.dumps({"predictions": [{"CustomerId": row["CustomerId"], "score": 1.5}]}))
+print("Exception: it cannot", file=sys.stderr)
+sys.exit(CODE)
 """
 
 
-def image_folder(folder: Path, dockerfile: str, code: int = 0) -> CompletedProcess[str]:
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    (folder / "code" / "__pycache__").mkdir(parents=True)
+    (folder / "python_env.yaml").write_text("python: 3.12.4\ndependencies:\n- -r requirements.txt\n")
+    (folder / "requirements.txt").write_text("mlflow-skinny==3.17.2\n")
+    return folder
+
+
+def image_folder(folder: Path, model: str = "model", code: int = 0) -> CompletedProcess[str]:
     stand_in = folder / "stand-in" / "mlflow"
     stand_in.mkdir(parents=True)
     (stand_in / "__init__.py").touch()
-    (stand_in / "__main__.py").write_text(MLFLOW.format(dockerfile=dockerfile, code=code))
-    words = [str(ROOT / "scripts" / "image_folder.py"), "models:/x/1", "image"]
-    return run(words, os.environ | {"PYTHONPATH": str(stand_in.parent)}, folder)
+    (stand_in / "__main__.py").write_text(MLFLOW.replace("CODE", str(code)))
+    words = [str(ROOT / "scripts" / "image_folder.py"), model, "image"]
+    return run(words, os.environ | {"PYTHONPATH": f"{stand_in.parent}:{ROOT}"}, folder)
 
 
-def test_the_small_distribution_takes_the_place_of_the_full_one(tmp_path: Path) -> None:
-    done = image_folder(tmp_path, "FROM x\nRUN pip install mlflow==3.17.0\nRUN other\n")
+def test_the_folder_holds_the_model_and_what_it_answers(tmp_path: Path, model: Path) -> None:
+    done = image_folder(tmp_path)
     assert done.returncode == 0, done.stderr
-    written = (tmp_path / "image" / "Dockerfile").read_text()
-    assert written == "FROM x\nRUN pip install numpy pandas mlflow-skinny==3.17.0\nRUN other\n"
     assert "docker build -t credit-risk image" in done.stdout
-
-
-@pytest.mark.parametrize("dockerfile", ["FROM x\n", "RUN pip install /opt/mlflow\n"])
-def test_a_dockerfile_without_that_line_is_said(tmp_path: Path, dockerfile: str) -> None:
-    done = image_folder(tmp_path, dockerfile)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("MLflow's Dockerfile has no single line with")
+    folder = tmp_path / "image"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"Dockerfile", "health.py", "known.json", "model", "serve.py"}
+    assert (folder / "model" / "requirements.txt").read_text() == (model / "requirements.txt").read_text()
+    assert not (folder / "model" / "code" / "__pycache__").exists()
+    known = json.loads((folder / "known.json").read_text())
+    assert known["answer"] == {"predictions": [{"CustomerId": "health-check", "score": 1.5}]}
+    dockerfile = (folder / "Dockerfile").read_text()
+    assert "\nFROM python:3.12-slim\n" in dockerfile
+    assert "{" not in dockerfile
 
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "image").mkdir()
-    done = image_folder(tmp_path, "")
+    done = image_folder(tmp_path)
     assert (done.returncode, list((tmp_path / "image").iterdir())) == (1, [])
     assert done.stderr == "image exists already; name a new folder, or delete this one\n"
 
 
-def test_where_mlflow_fails_so_does_the_script(tmp_path: Path) -> None:
-    assert image_folder(tmp_path, "RUN pip install mlflow==1", code=3).returncode == 3
+def test_a_model_that_does_not_answer_is_said(tmp_path: Path, model: Path) -> None:
+    done = image_folder(tmp_path, str(model), code=3)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "the model does not answer here, so that no image can be checked: Exception: it cannot\n"
+    )
+
+
+def test_a_model_that_is_not_there_is_said(tmp_path: Path) -> None:
+    done = image_folder(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("there is no model model: no such folder")

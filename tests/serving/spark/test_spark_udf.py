@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from credit_model.serving.spark import rows as on_spark
+from documents import blocks
 from processes import TrainedModel
 
 pytestmark = pytest.mark.slow
@@ -70,6 +72,20 @@ def test_spark_answers_as_pandas_does(raw: DataFrame, trained_model: TrainedMode
     assert_same(
         answered(on_spark.decision_rows(raw, as_of=AS_OF), trained_model), on_pandas(table, trained_model)
     )
+
+
+def test_the_recipe_scores_in_sql(raw: DataFrame, trained_model: TrainedModel, tmp_path: Path) -> None:
+    (text,) = [block.text for block in blocks("python") if "udf.register" in block.text]
+    raw.write.parquet(str(tmp_path / "transactions.parquet"))
+    program = text.replace('"transactions.parquet"', repr(str(tmp_path / "transactions.parquet")))
+    names: dict[str, Any] = {}
+    exec(program.replace("show(5)", "count()"), names)
+    found = {
+        row["CustomerId"]: row["score"]
+        for row in names["scored"].select("CustomerId", "answer.score").collect()
+    }
+    expected = answered(on_spark.decision_rows(raw, as_of=AS_OF), trained_model)
+    assert found == {one["CustomerId"]: pytest.approx(one["score"], rel=1e-9) for one in expected}
 
 
 def test_raw_rows_fail_the_job_and_say_how_to_group(raw: DataFrame, trained_model: TrainedModel) -> None:
