@@ -80,12 +80,12 @@ def test_the_recipe_scores_in_sql(raw: DataFrame, trained_model: TrainedModel, t
     program = text.replace('"transactions.parquet"', repr(str(tmp_path / "transactions.parquet")))
     names: dict[str, Any] = {}
     exec(program.replace("show(5)", "count()"), names)
-    found = {
-        row["CustomerId"]: row["score"]
-        for row in names["scored"].select("CustomerId", "answer.score").collect()
-    }
+    scored = names["scored"].select("CustomerId", "answer.score").orderBy("CustomerId").collect()
     expected = answered(on_spark.decision_rows(raw, as_of=AS_OF), trained_model)
-    assert found == {one["CustomerId"]: pytest.approx(one["score"], rel=1e-9) for one in expected}
+    assert_same(
+        [row.asDict() for row in scored],
+        [{name: one[name] for name in ("CustomerId", "score")} for one in expected],
+    )
 
 
 def test_raw_rows_fail_the_job_and_say_how_to_group(raw: DataFrame, trained_model: TrainedModel) -> None:
