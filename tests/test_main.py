@@ -95,6 +95,7 @@ def test_results_are_printed_on_standard_output(
 
 
 def test_the_exit_code_of_scoring_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("credit_model.__main__.verified_folder", Path)
     monkeypatch.setattr(jobs, "submit", lambda command, *_: 7 * (command == "score"))
     assert main(["score", "--transactions", "t.csv", "--output", "o.csv", "--model", "."]) == 7
 
