@@ -28,6 +28,13 @@ from credit_model.serving.fast.answer import short_way
 from credit_model.serving.request import UnreadableRequestError, read_request
 
 MODEL_CONFIG = {"decision_log": ""}  # what load_model may set: a file, or - for standard output
+PARAMS = ParamSchema(
+    [
+        ParamSpec("as_of", DataType.string, default=None),
+        ParamSpec("one_row_per_decision", DataType.boolean, default=False),
+        ParamSpec(WHAT_WOULD_HELP, DataType.boolean, default=False),
+    ]
+)
 
 
 class RefusedRequestError(MlflowException):
@@ -131,10 +138,7 @@ def signature(scorer: Scorer) -> ModelSignature:
     any_type = AnyType()  # type: ignore[no-untyped-call]
     inputs = Schema([ColSpec(any_type, name=name, required=False) for name in names])
     outputs = Schema([ColSpec(_output_type(kind), name=name) for name, kind in scorer.answer_schema.items()])
-    as_of = ParamSpec("as_of", DataType.string, default=None)
-    one_row = ParamSpec("one_row_per_decision", DataType.boolean, default=False)
-    helps = ParamSpec(WHAT_WOULD_HELP, DataType.boolean, default=False)
-    return ModelSignature(inputs=inputs, outputs=outputs, params=ParamSchema([as_of, one_row, helps]))
+    return ModelSignature(inputs=inputs, outputs=outputs, params=PARAMS)
 
 
 def _output_type(kind: Any) -> DataType | Array | Object:

@@ -26,6 +26,7 @@ from credit_model import __version__
 from credit_model.reporting.annex_iv import annex_iv
 from credit_model.reporting.identity import Identity
 from credit_model.reporting.model_document import model_document
+from credit_model.reporting.openapi import of_model
 from credit_model.reporting.page import png
 from credit_model.reporting.tables import documents
 from credit_model.scoring.scorer import Scorer
@@ -132,7 +133,14 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
         document.touch()
         code = str(_carried_code(Path(folder)))
         primary = _log_primary(trained, Path(folder), code)
-        files = {"scorer": str(Path(folder) / "scorer"), "model_document": str(document)}
+        described = Path(folder) / "openapi.json"
+        described.write_text(of_model(trained.scorer), encoding="utf-8")
+        mlflow.log_artifact(str(described))
+        files = {
+            "scorer": str(Path(folder) / "scorer"),
+            "model_document": str(document),
+            "openapi": str(described),
+        }
         version, parts = _saved(trained.scorer, files, code)
         identity = _identity(settings, version, primary)
         document.write_text(model_document(result, pictures, identity), encoding="utf-8")
