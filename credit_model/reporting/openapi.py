@@ -35,7 +35,7 @@ TIME = (
 _STATUSES = ("scored", "no_history", "invalid")
 _TARGETS = ("rfm_proxy", "same_window", "observed_default")
 _BASES = (scorer.BALANCE_COLUMN, scorer.STATED, scorer.GIVEN_ROWS)
-_JSON_TYPES = {DataType.string: "string", DataType.boolean: "boolean"}
+_JSON_TYPES: Mapping[Any, str] = {DataType.string: "string", DataType.boolean: "boolean"}
 _NULL: Plain = {"type": "null"}
 _KNOWN: Mapping[str, Plain] = {
     "as_of": {"pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"},

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from credit_model.reporting.openapi import openapi
 from credit_model.scoring.reasons import FIELDS
 from credit_model.scoring.scorer import (
     ANSWER,
@@ -21,6 +23,7 @@ from credit_model.scoring.scorer import (
 )
 from fuzz_decisions import CANARY, Asked, Decision, Expected
 from fuzz_requests import Answers, Mlflows, Refused, Request
+from openapi_schemas import Schemas
 
 CLOSE = 1e-9
 _CLOCKS_APART = timedelta(minutes=5)
@@ -77,7 +80,7 @@ def refused_by_mlflow(request: Request, reply: Reply) -> bool:
         return reply.status == expected.status and expected.says in reply.body
     if isinstance(expected, Refused) or not expected.unless:
         return False
-    return reply.status == 400 and bool(re.search(expected.unless, _message(reply)))
+    return reply.status == 400 and bool(re.search(expected.unless, message_of(reply)))
 
 
 def only_answer(reply: Reply) -> Answer | None:
@@ -95,18 +98,18 @@ def _of_refusal(expected: Refused, reply: Reply) -> Iterator[Violation]:
     if reply.status != 400:
         yield _status("400", reply)
         return
-    message = _message(reply)
+    message = message_of(reply)
     if not re.search(expected.says, message):
         yield Violation("sentence", f"expected one with {expected.says!r}, found {message[:300]!r}")
     if "\n" in message or len(message) > 300:
         yield Violation("sentence", f"expected one sentence, found {message[:300]!r}")
-    yield from _leaks(reply.body)
+    yield from leaks(reply.body)
 
 
 def _of_answers(expected: Answers, reply: Reply, alone: Alone) -> Iterator[Violation]:
     if reply.status != 200:
         yield _status("200", reply)
-        yield from _leaks(reply.body)
+        yield from leaks(reply.body)
         return
     answers = _answers(reply)
     if isinstance(answers, str):
@@ -115,6 +118,11 @@ def _of_answers(expected: Answers, reply: Reply, alone: Alone) -> Iterator[Viola
     if len(answers) != len(expected.asked):
         yield Violation("one answer each", f"expected {len(expected.asked)}, found {len(answers)}")
         return
+    own = tuple(
+        name for name in (WHAT_WOULD_HELP, BALANCE_BASIS) if any(name in answer for answer in answers)
+    )
+    for said in _schemas(own).faults("Answers", {"predictions": answers}):
+        yield Violation("document", said)
     for place, (asked, answer) in enumerate(zip(expected.asked, answers, strict=True)):
         found = _of_answer(asked, answer, alone, reply.received if expected.now else None)
         yield from (Violation(law, f"answer {place}: {said}") for law, said in found)
@@ -125,11 +133,17 @@ def _of_answers(expected: Answers, reply: Reply, alone: Alone) -> Iterator[Viola
 def _of_answer(asked: Asked, answer: Answer, alone: Alone, now: datetime | None) -> Iterator[Violation]:
     ill_formed = list(_shape(answer))
     yield from ill_formed
-    yield from _leaks(json.dumps({name: cell for name, cell in answer.items() if name != "CustomerId"}))
+    yield from leaks(json.dumps({name: cell for name, cell in answer.items() if name != "CustomerId"}))
     if ill_formed:
         return
     yield from _echo(asked.expected, answer, now)
     yield from _result(asked.expected, answer, alone)
+
+
+@cache
+def _schemas(own: tuple[str, ...]) -> Schemas:
+    """The document's schemas for answers with these fields beside those of every model."""
+    return Schemas(openapi((), ANSWER | dict.fromkeys(own, pl.String())))
 
 
 def _shape(answer: Answer) -> Iterator[Violation]:
@@ -253,7 +267,8 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _leaks(text: str) -> Iterator[Violation]:
+def leaks(text: str) -> Iterator[Violation]:
+    """What a text tells that it must not: a cell of the requests of this trial, or the program's insides."""
     if CANARY in text:
         yield Violation("leak", f"a cell is repeated: {text[:300]!r}")
     if found := _INSIDES.search(text):
@@ -270,7 +285,8 @@ def _answers(reply: Reply) -> list[Answer] | str:
     return answers if objects else "predictions is no list of objects"
 
 
-def _message(reply: Reply) -> str:
+def message_of(reply: Reply) -> str:
+    """The message of MLflow's error; empty where there is none."""
     try:
         return str(json.loads(reply.body)["message"])
     except (ValueError, KeyError, TypeError):
