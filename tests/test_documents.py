@@ -56,6 +56,8 @@ STAND_INS = {
     "credit_model override": "tests/operations/test_decisions.py::test_an_override_is_a_line_against_its_decision",
     "credit_model erase": "tests/operations/test_decisions.py::"
     "test_an_erased_customer_is_in_no_file_and_others_are_untouched",
+    "openssl ecparam": "tests/tracking/test_signature.py::test_a_signed_model_is_verified_and_a_changed_one_refused",
+    "model_signing sign": "tests/tracking/test_signature.py::test_a_signed_model_is_verified_and_a_changed_one_refused",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
 }

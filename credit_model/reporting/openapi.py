@@ -216,12 +216,14 @@ def _split(scalars: Sequence[Attribute]) -> Plain:
 def _columns(scalars: Sequence[Attribute]) -> Plain:
     """Columns of cells, or of arrays of cells."""
     columns = {
-        name: _array(cell if name == "CustomerId" else {"anyOf": [cell, _array(cell)]})
+        name: cell if name == "CustomerId" else {"anyOf": [cell, _array(cell)]}
         for name, cell in _of_transactions().items()
     }
-    columns |= {name: _array(cell) for name, cell in _of_decisions(scalars).items()}
-    return _object(columns, _required(scalars), others=True) | {
-        "description": "Columns of equal length, of rows of either kind."
+    filled = {
+        name: _array(cell) | {"minItems": 1} for name, cell in (columns | _of_decisions(scalars)).items()
+    }
+    return _object(filled, _required(scalars)) | {
+        "description": "Columns of equal length, of rows of either kind. MLflow may refuse columns outside the contract here."
     }
 
 

@@ -2,8 +2,9 @@
 
 ``python scripts/trials/schemathesis_requests.py --model models:/credit-risk@champion`` starts the stock server on a free port and
 asks by the document that the model carries; ``--url`` asks one that runs, by ``--document``. Half of the requests are as the
-document says, a quarter are against it, a quarter are JSON of any kind under MLflow's keys, some of it cut short. Meanwhile
-another customer is asked about again and again: their data may be in no answer but their own, which stays the same.
+document says, half of these with all times in one month, so that there is a history to score; a quarter are against the document;
+a quarter are JSON of any kind under MLflow's keys, some of it cut short. Meanwhile another customer is asked about again and
+again: their data may be in no answer but their own, which stays the same.
 
 Exit code 1 if a reply is a 5xx, breaks the document, has NaN, a stack trace or a path, or tells of the other customer, or if what
 the model itself refuses gets more than one sentence.
@@ -12,6 +13,7 @@ the model itself refuses gets more than one sentence.
 import argparse
 import json
 import re
+import secrets
 import sys
 import threading
 from collections import Counter
@@ -27,6 +29,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from requests import RequestException
 from schemathesis import Case, GenerationMode
 
 from credit_model.data.transactions import COLUMNS, REQUIRED
@@ -34,14 +37,14 @@ from credit_model.tracking.model_folder import model_folder
 from fuzz import Connections
 from fuzz_bodies import JSON
 from fuzz_contract import Reply, leaks, message_of
-from fuzz_decisions import CANARY
 from openapi_schemas import Schemas
 from stock_server import served
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "openapi.json"
-SHARES = {"as the document says": 2, "against the document": 1, "any JSON": 1}
+SHARES = {"as the document says": 1, "of one month": 1, "against the document": 1, "any JSON": 1}
 _OURS = ("the request ", "the parameter as_of ", "rows of single transactions ")
 _INSIDES = re.compile(r'Traceback \(most recent|"stack_trace"|site-packages|credit_model[/\\]|File \\?"')
+NEIGHBOUR = secrets.token_hex(8)  # not in the code, from which hypothesis takes what it sends
 _LONGEST_SENTENCE = 300
 _PAUSE = 0.05
 _MOMENT = "2019-02-13T00:00:00Z"
@@ -57,6 +60,7 @@ class Outcome(NamedTuple):
     kind: str
     status: int
     refused_by_mlflow: bool
+    scored: bool
     faults: tuple[str, ...]
 
 
@@ -83,18 +87,20 @@ class Trial:
         ]
 
     def _makers(self) -> dict[str, tuple[SearchStrategy[Any], Ask]]:
-        operation = schemathesis.openapi.from_dict(_json_alone(self.document))["/invocations"]["POST"]
-        send = Connections(self.url)
-        made = {
-            "as the document says": operation.as_strategy(generation_mode=GenerationMode.POSITIVE),
-            "against the document": operation.as_strategy(generation_mode=GenerationMode.NEGATIVE),
+        send, document = Connections(self.url), _json_alone(self.document)
+        makers: dict[str, tuple[SearchStrategy[Any], Ask]] = {
+            "as the document says": (_cases(document).map(_rectangular), self._call),
+            "of one month": (_cases(_of_one_month(document)).map(_rectangular), self._call),
+            "against the document": (_cases(document, GenerationMode.NEGATIVE), self._call),
+            "any JSON": (any_json(), lambda body: send(body, JSON)),
         }
-        return {kind: (strategy, self._call) for kind, strategy in made.items()} | {
-            "any JSON": (any_json(), lambda body: send(body, JSON))
-        }
+        return makers
 
     def _call(self, case: Case) -> Reply:
-        response = case.call(base_url=self.url, timeout=60)
+        try:
+            response = case.call(base_url=self.url, timeout=60)
+        except RequestException as error:
+            return Reply(0, type(error).__name__, datetime.now(UTC))
         return Reply(response.status_code, response.content.decode(errors="replace"), datetime.now(UTC))
 
     def _of_kind(self, kind: str, made: SearchStrategy[Any], ask: Ask, count: int) -> list[Outcome]:
@@ -112,7 +118,8 @@ class Trial:
         def once(request: Any) -> None:
             reply = ask(request)
             found = tuple(faults(reply, schemas))
-            outcomes.append(Outcome(kind, reply.status, refused_by_mlflow(reply), found))
+            scored = '"status": "scored"' in reply.body
+            outcomes.append(Outcome(kind, reply.status, refused_by_mlflow(reply), scored, found))
 
         if count:
             once()
@@ -121,7 +128,7 @@ class Trial:
 
 def faults(reply: Reply, schemas: Schemas) -> Iterator[str]:
     """What a reply breaks, whatever was asked; nothing of the request is repeated."""
-    if CANARY in reply.body:
+    if NEIGHBOUR in reply.body:
         yield "it tells of another customer"
     if found := _INSIDES.search(reply.body):
         yield f"it tells of the program's insides: {found[0]}"
@@ -180,16 +187,16 @@ def _encoded(made: tuple[Mapping[str, Any], Any]) -> bytes:
 def neighbour(send: Send) -> Iterator[Counter[str]]:
     """Ask about another customer, once well and once with bad data, again and again; yields how often each reply came."""
     good = {
-        "CustomerId": f"{CANARY}-1",
+        "CustomerId": NEIGHBOUR,
         "TransactionStartTime": "2019-02-01",
         "Amount": 5,
-        "ProductCategory": CANARY,
+        "ProductCategory": NEIGHBOUR,
     }
     replies, over = Counter[str](), threading.Event()
 
     def keep_asking() -> None:
         while not over.wait(_PAUSE):
-            for row in (good, good | {"Amount": CANARY}):
+            for row in (good, good | {"Amount": NEIGHBOUR}):
                 body = {"dataframe_records": [row], "params": {"as_of": _MOMENT}}
                 replies[send(json.dumps(body).encode(), JSON).body] += 1
 
@@ -205,13 +212,17 @@ def neighbour(send: Send) -> Iterator[Counter[str]]:
 def table(outcomes: Sequence[Outcome]) -> str:
     """How many requests of each kind there were, with which statuses, and how many replies were at fault."""
     statuses = sorted({outcome.status for outcome in outcomes})
-    head = ["kind", "requests", *map(str, statuses), "refused by MLflow", "at fault"]
+    head = ["kind", "requests", *map(str, statuses), "with a score", "refused by MLflow", "at fault"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for kind in (*SHARES, "all"):
         own = [outcome for outcome in outcomes if kind in {outcome.kind, "all"}]
         counts = Counter(outcome.status for outcome in own)
         cells = [len(own), *(counts[status] for status in statuses)]
-        cells += [sum(o.refused_by_mlflow for o in own), sum(bool(o.faults) for o in own)]
+        cells += [
+            sum(o.scored for o in own),
+            sum(o.refused_by_mlflow for o in own),
+            sum(bool(o.faults) for o in own),
+        ]
         lines.append(f"| {kind} | {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -246,6 +257,44 @@ def _json_alone(document: Document) -> Document:
     body = own["paths"]["/invocations"]["post"]["requestBody"]
     body["content"] = {JSON: body["content"][JSON]}
     return own
+
+
+def _of_one_month(document: Document) -> Document:
+    """The document with all times in one month, the moment of decision after it, and cells that are easily read."""
+    own = deepcopy(document)
+    schemas = own["components"]["schemas"]
+    schemas["Time"] = {"type": "string", "pattern": "^2019-02-(0[1-9]|1[0-9]|2[0-8])T1[0-9]:[0-5][0-9]:00Z$"}
+    schemas["Text"] = {"type": "string", "minLength": 1}
+    schemas["Number"] = {"type": "number", "minimum": -1e6, "maximum": 1e6}
+    for kind in ("Transaction", "Decision"):
+        del schemas[kind]["properties"]["CurrencyCode"]  # two of one customer are invalid
+    for name in REQUIRED[1:]:
+        schemas["Decision"]["properties"][name]["minItems"] = 1
+    schemas["Parameters"]["properties"]["as_of"] = {"const": "2019-03-01"}
+    schemas["Parameters"]["required"] = ["as_of"]
+    return own
+
+
+def _cases(document: Document, mode: GenerationMode = GenerationMode.POSITIVE) -> SearchStrategy[Case]:
+    operation = schemathesis.openapi.from_dict(document)["/invocations"]["POST"]
+    made: SearchStrategy[Case] = operation.as_strategy(generation_mode=mode)
+    return made
+
+
+def _rectangular(case: Case) -> Case:
+    """With rows, columns and arrays of one length, which a schema cannot ask for."""
+    for row in case.body.get("dataframe_records", ()):
+        arrays = [name for name, cell in row.items() if isinstance(cell, list) and name in COLUMNS]
+        length = min((len(row[name]) for name in arrays), default=0)
+        row.update({name: row[name][:length] for name in arrays})
+    if (split := case.body.get("dataframe_split")) is not None:
+        width = len(split["columns"])
+        split["data"] = [(row + [None] * width)[:width] for row in split["data"]]
+        split.pop("index", None)
+    if (columns := case.body.get("inputs")) is not None:
+        height = min(map(len, columns.values()))
+        case.body["inputs"] = {name: cells[:height] for name, cells in columns.items()}
+    return case
 
 
 def _no_constant(name: str) -> float:

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 import fuzz_requests
+import schemathesis_requests
 from fuzz import Connections, Fuzzer, Outcome, Send, broken, table
 from fuzz_bodies import readable
 from fuzz_contract import Reply
@@ -99,6 +102,7 @@ PLANTED: dict[str, tuple[str, Callable[[Answers], object]]] = {
     "a score without probability": ("rules", cell("probability", None)),
     "a rejection without prediction": ("rules", lambda a: a[-1].update(decision="reject", prediction=0.0)),
     "a balance from nowhere": ("rules", cell("balance_basis", "somewhere")),
+    "a field too many": ("document", cell("income", 5)),
     "a field is missing": ("fields", lambda answers: answers[-1].pop("target")),
     "a number as text": ("types", cell("score", "500")),
     "a cell is repeated": ("leak", cell("risk_level", f"{CANARY} band")),
@@ -155,6 +159,17 @@ def test_a_planted_fault_is_found(
 def test_a_bad_reply_is_found(status: int, text: str, law: str, kept: list[Request]) -> None:
     reply = Reply(status, text, datetime.now(UTC))
     assert law in laws(lambda *_: reply, kept)
+
+
+def test_requests_from_the_document_of_the_model(address: str, trained_model: TrainedModel) -> None:
+    mlflow.set_tracking_uri(trained_model.tracking)
+    own = Path(mlflow.artifacts.download_artifacts(f"{trained_model.uri}/artifacts/openapi.json"))
+    with schemathesis_requests.neighbour(Connections(address)) as replies:
+        outcomes = schemathesis_requests.Trial(address, json.loads(own.read_text()), SEED).run(100)
+    assert schemathesis_requests.broken(outcomes, replies) == "no fault"
+    assert len(replies) == 2
+    assert schemathesis_requests.table(outcomes).splitlines()[-1].startswith("| all | 100 |")
+    assert any(outcome.scored for outcome in outcomes)
 
 
 def test_it_ends_where_the_server_does() -> None:

@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from credit_model.data.iso_time import read_iso
+from credit_model.reporting.openapi import of_model
 from credit_model.scoring.scorer import Scorer
 from credit_model.tracking import ledger
 from credit_model.tracking.runs import CARRIED
@@ -131,6 +132,12 @@ def test_the_primary_scorecard_beside_the_winner_answers(
 def test_annex_iv_lies_beside_the_document(kept: Path) -> None:
     plain = json.loads((kept / "run" / "annex_iv.json").read_text())
     assert list(plain["points"]) == [str(number) for number in range(1, 10)]
+
+
+def test_the_openapi_document_of_the_run_is_that_of_the_model(kept: Path) -> None:
+    described = (kept / "model" / "artifacts" / "openapi.json").read_text()
+    assert described == of_model(Scorer.load(kept / "model" / "artifacts" / "scorer"))
+    assert described == (kept / "run" / "openapi.json").read_text()
 
 
 def test_the_tables_of_the_validation_are_kept_whole(kept: Path) -> None:
