@@ -284,17 +284,21 @@ def _cases(document: Document, mode: GenerationMode = GenerationMode.POSITIVE) -
 def _rectangular(case: Case) -> Case:
     """With rows, columns and arrays of one length, which a schema cannot ask for."""
     for row in case.body.get("dataframe_records", ()):
-        arrays = [name for name, cell in row.items() if isinstance(cell, list) and name in COLUMNS]
-        length = min((len(row[name]) for name in arrays), default=0)
-        row.update({name: row[name][:length] for name in arrays})
+        row.update(_as_long({name: cell for name, cell in row.items() if name in COLUMNS}))
     if (split := case.body.get("dataframe_split")) is not None:
         width = len(split["columns"])
         split["data"] = [(row + [None] * width)[:width] for row in split["data"]]
         split.pop("index", None)
     if (columns := case.body.get("inputs")) is not None:
-        height = min(map(len, columns.values()))
-        case.body["inputs"] = {name: cells[:height] for name, cells in columns.items()}
+        columns.update(_as_long(columns))
     return case
+
+
+def _as_long(cells: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The arrays, each cut to the length of the shortest."""
+    arrays = {name: cell for name, cell in cells.items() if isinstance(cell, list)}
+    length = min(map(len, arrays.values()), default=0)
+    return {name: cell[:length] for name, cell in arrays.items()}
 
 
 def _no_constant(name: str) -> float:
