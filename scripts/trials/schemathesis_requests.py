@@ -96,7 +96,7 @@ class Trial:
         }
         return makers
 
-    def _call(self, case: Case) -> Reply:
+    def _call(self, case: Case[Any]) -> Reply:
         try:
             response = case.call(base_url=self.url, timeout=60)
         except RequestException as error:
@@ -275,21 +275,22 @@ def _of_one_month(document: Document) -> Document:
     return own
 
 
-def _cases(document: Document, mode: GenerationMode = GenerationMode.POSITIVE) -> SearchStrategy[Case]:
+def _cases(document: Document, mode: GenerationMode = GenerationMode.POSITIVE) -> SearchStrategy[Case[Any]]:
     operation = schemathesis.openapi.from_dict(document)["/invocations"]["POST"]
-    made: SearchStrategy[Case] = operation.as_strategy(generation_mode=mode)
+    made: SearchStrategy[Case[Any]] = operation.as_strategy(generation_mode=mode)
     return made
 
 
-def _rectangular(case: Case) -> Case:
+def _rectangular(case: Case[Any]) -> Case[Any]:
     """With rows, columns and arrays of one length, which a schema cannot ask for."""
-    for row in case.body.get("dataframe_records", ()):
+    body: Any = case.body
+    for row in body.get("dataframe_records", ()):
         row.update(_as_long({name: cell for name, cell in row.items() if name in COLUMNS}))
-    if (split := case.body.get("dataframe_split")) is not None:
+    if (split := body.get("dataframe_split")) is not None:
         width = len(split["columns"])
         split["data"] = [(row + [None] * width)[:width] for row in split["data"]]
         split.pop("index", None)
-    if (columns := case.body.get("inputs")) is not None:
+    if (columns := body.get("inputs")) is not None:
         columns.update(_as_long(columns))
     return case
 
