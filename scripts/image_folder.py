@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from credit_model.serving.decision_log import HEALTH_CHECK
-from credit_model.tracking.model_folder import model_folder
+from credit_model.tracking.model_folder import verified_folder
 
 TEMPLATE = Path(__file__).parents[1] / "deploy" / "image"
 REQUEST = {
@@ -44,7 +44,7 @@ def main() -> int:
     if asked.folder.exists():
         sys.exit(f"{asked.folder} exists already; name a new folder, or delete this one")
     try:
-        write(model_folder(asked.model), asked.folder)
+        write(verified_folder(asked.model), asked.folder)
     except ValueError as fault:
         sys.exit(str(fault))
     print(f"{asked.folder} is ready: docker build -t credit-risk {asked.folder}")

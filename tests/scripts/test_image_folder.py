@@ -27,7 +27,14 @@ def model(tmp_path: Path) -> Path:
     (folder / "code" / "__pycache__").mkdir(parents=True)
     (folder / "python_env.yaml").write_text("python: 3.12.4\ndependencies:\n- -r requirements.txt\n")
     (folder / "requirements.txt").write_text("mlflow-skinny==3.17.2\n")
+    list_files(folder, {})
     return folder
+
+
+def list_files(folder: Path, files: dict[str, str]) -> None:
+    scorer = folder / "artifacts" / "scorer"
+    scorer.mkdir(parents=True, exist_ok=True)
+    (scorer / "manifest.json").write_text(json.dumps({"files": files}))
 
 
 def image_folder(folder: Path, model: str = "model", code: int = 0) -> CompletedProcess[str]:
@@ -60,6 +67,13 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     done = image_folder(tmp_path)
     assert (done.returncode, list((tmp_path / "image").iterdir())) == (1, [])
     assert done.stderr == "image exists already; name a new folder, or delete this one\n"
+
+
+def test_a_model_that_is_not_as_it_was_registered_gets_no_image(tmp_path: Path, model: Path) -> None:
+    list_files(model, {"scorer.json": "0" * 64})
+    done = image_folder(tmp_path)
+    assert (done.returncode, (tmp_path / "image").exists()) == (1, False)
+    assert "1 file missing: artifacts/scorer/scorer.json" in done.stderr
 
 
 def test_a_model_that_does_not_answer_is_said(tmp_path: Path, model: Path) -> None:
