@@ -78,6 +78,14 @@ def gate(name: str) -> dict[str, Any]:
     return found
 
 
+def listed(folder: Path) -> Path:
+    """A folder with a manifest that lists no file."""
+    scorer = folder / "artifacts" / "scorer"
+    scorer.mkdir(parents=True)
+    (scorer / "manifest.json").write_text('{"files": {}}')
+    return folder
+
+
 def model(folder: Path, scorer: Scorer) -> Path:
     """The folder of a model, as far as jobs read it."""
     scorer.save(folder / "artifacts" / "scorer", jobs.MANIFEST)
@@ -215,7 +223,7 @@ def test_a_challenger_that_is_slow_or_large_is_refused(
 ) -> None:
     folders = [tmp_path / "old", tmp_path / "new"]
     for folder, weight in zip(folders, weights, strict=True):
-        folder.mkdir()
+        listed(folder)
         (folder / "serving_input_example.json").write_bytes(b" " * 1000 * weight)
     monkeypatch.setattr(comparison, "median_seconds", lambda folder: times[folder.name == "new"])
     register(client, *folders)
@@ -236,7 +244,7 @@ def test_a_challenger_that_was_slow_once_is_timed_again(
     client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("old", "new"):
-        (tmp_path / name).mkdir()
+        listed(tmp_path / name)
         (tmp_path / name / "serving_input_example.json").touch()
         (tmp_path / name / "MLmodel").write_text("flavors: {}")
     times = iter([0.010, 0.050, 0.012, 0.011])
