@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from credit_model.features.topics import code
 from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
-from credit_model.training.evaluation import by_period
+from credit_model.scoring.scorer import Scorer
+from credit_model.scoring.sides import NOTHING, SIDES
+from credit_model.training.evaluation import LEAST_WEEKS, by_period
 from credit_model.training.fairness import FOUR_FIFTHS, Fairness
 from credit_model.training.segments import inputs_telling
+from credit_model.training.sensitivity import explained
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
@@ -39,18 +43,19 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
     """Section on the measures, out of fold and on the test part."""
     trained = result.trained
     both = f"{captions.out_of_fold(trained)}; {captions.tested(trained)}"
-    pictured = captions.pictured(trained)
+    pictured, ranking = captions.pictured(trained), captions.pictured_ranking(trained)
     blocks: list[Block] = [
         _ranking(result),
+        _TWO_ORDERS,
         Table(_measured(result, _MEASURES), f"Measures, empty where a class has fewer than 20: {both}"),
         Table(_measured(result, _COUNTS), f"Confusion matrix at the threshold: {both}"),
         Picture(
             pictures["confusion.png"], f"Confusion matrix: {pictured}", "Counts by outcome and prediction"
         ),
-        Picture(pictures["roc.png"], f"Receiver operating characteristic: {pictured}", "ROC curve"),
+        Picture(pictures["roc.png"], f"Receiver operating characteristic: {ranking}", "ROC curve"),
         Picture(
             pictures["precision_recall.png"],
-            f"Precision and recall: {pictured}",
+            f"Precision and recall: {ranking}",
             "Curve of precision against recall",
         ),
         Picture(
@@ -60,6 +65,14 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
         ),
     ]
     return Section("Performance", blocks)
+
+
+_TWO_ORDERS = (
+    "Out of fold, measures of ranking (AUC, Gini, KS, the area under precision and recall, gains, stability by week) use the "
+    "order of the margins: column ranked of training_table.parquet, the margin through the served calibrator. Probabilities, "
+    "predictions, bands and strategy use its column probability, whose calibrator was fitted without the decision's fold, so "
+    "that the two rank slightly differently."
+)
 
 
 def _measured(result: TrainingResult, names: Mapping[str, str]) -> pl.DataFrame:
@@ -106,7 +119,7 @@ def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
             "Observed bad rate against mean probability",
         ),
         Picture(pictures["periods.png"], f"By period: {whose}", "Bad rate and mean probability by period"),
-        Table(by_period(trained.dataset, trained.probability), f"By period: {whose}"),
+        Table(by_period(trained.dataset, trained.probability, trained.ranked), f"By period: {whose}"),
         Table(_named(result.validation.segments), f"By segment, bad rate with its 95 % interval: {whose}"),
         _off(result),
     ]
@@ -134,16 +147,18 @@ def _off(result: TrainingResult) -> str:
 def stability(result: TrainingResult) -> Section:
     """Section on the drift of the score and of the inputs, and the stability of its quality."""
     psi, limit = _number(result, "test_score_psi"), _number(result, "test_score_psi_limit")
-    trained = result.trained
-    weeks = trained.dataset.decisions["as_of"].dt.strftime("%G-W%V").n_unique()
-    text = (
+    trained, weeks = result.trained, int(result.figures["grouped_stability_weeks"])
+    drift = (
         f"Population stability index of the score from the training part to the test part: {psi}; the limit at these numbers "
-        f"of decisions is {limit}. Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall, its scatter), over "
-        f"{weeks} week{'s' * (weeks > 1)} with decisions, of which few say little: "
-        f"{_number(result, 'grouped_stability')}. Both: {captions.out_of_fold(trained)}. How the bins of single "
-        "characteristics move stands under Scorecard (CSI)."
+        f"of decisions is {limit}: {captions.out_of_fold(trained)}. How the bins of single characteristics move stands under "
+        "Scorecard (CSI)."
     )
-    return Section("Stability", [text])
+    by_week = (
+        "Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall per week, its scatter), over the weeks from "
+        f"Monday to Sunday with a good and a bad decision, {weeks} here, of which at least {LEAST_WEEKS} are needed: "
+        f"{_number(result, 'grouped_stability')}: {captions.ranked(trained)}."
+    )
+    return Section("Stability", [drift, by_week])
 
 
 def sensitivity(result: TrainingResult) -> Section:
@@ -166,27 +181,26 @@ def sensitivity(result: TrainingResult) -> Section:
 
 def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the reason codes that the model can give."""
-    rows = [
-        {
-            "code": code(told.topic),
-            "feature": told.feature,
-            "typical": told.typical,
-            "sentence": "…".join(next(iter(told.sentences.values()), ())),
-        }
-        for told in sorted(result.trained.scorer.reasons.inputs, key=lambda told: code(told.topic))
-    ]
+    trained = result.trained
+    table = explained(trained.dataset.features.filter(pl.Series(trained.dataset.modelled)))
+    sentences = told_most(trained.scorer, table)
     text = (
-        "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by topic, "
-        "and only what pushed towards risk. A reason is told by the feature of the topic that raised the risk most among those "
-        "whose value lies off the typical: outside the middle half of the good customers' values, rounded outwards, or none of "
-        "their most frequent ones; a topic without such a feature is passed over. One sentence of each feature is shown, … "
-        "standing for the customer's value."
+        "A decision that was scored carries up to four principal reasons, worst first; one of which nothing can be said carries "
+        "none. Exact contributions to the margin are added up by topic, and only what pushed towards risk counts. A reason is "
+        "told by the feature of the topic that raised the risk most among those whose value lies off the typical: outside the "
+        "middle half of the good customers' values, rounded outwards, or none of their most frequent ones; a topic without such "
+        "a feature is passed over. Of each feature of which this happened in the decisions below, the sentence that can be said "
+        f"most often is shown, … standing for the customer's value: {sentences.height} of "
+        f"{len(trained.scorer.classifier.inputs)} features."
     )
     return Section(
         "Reasons",
         [
             text,
-            Table(pl.DataFrame(rows), "Reasons this model can give"),
+            Table(
+                sentences,
+                f"Reasons this model can give, in at most 1,000 decisions: {captions.fitted(trained)}",
+            ),
             Picture(
                 pictures["importance.png"],
                 f"Importance of the features, on at most 1,000 decisions: {captions.fitted(result.trained)}",
@@ -200,6 +214,28 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
             ),
         ],
     )
+
+
+def told_most(scorer: Scorer, table: pl.DataFrame) -> pl.DataFrame:
+    """The sentence of each input that can be said most often: ``code``, ``feature``, ``typical``, ``sentence``.
+
+    Args:
+        scorer: the model.
+        table: the inputs of decisions; what cannot be said of any of them is left out.
+    """
+    reasons = scorer.reasons
+    sides = reasons.sides.of_table(table, reasons.sides.numbers_of(table))
+    pushed = np.where(scorer.classifier.contributions(table) > 0, sides, NOTHING)
+    counts = np.array([(pushed == side).sum(axis=0) for side in range(1, len(SIDES))])
+    rows = [
+        (code(told.topic), told.feature, told.typical, "…".join(told.sentences[SIDES[side]]))
+        for told, side, count in zip(
+            reasons.inputs, counts.argmax(axis=0) + 1, counts.max(axis=0), strict=True
+        )
+        if count
+    ]
+    schema = ["code", "feature", "typical", "sentence"]
+    return pl.DataFrame(sorted(rows), dict.fromkeys(schema, pl.String), orient="row")
 
 
 def _before_calibration(result: TrainingResult) -> str:
@@ -262,7 +298,7 @@ def gates(result: TrainingResult) -> Section:
         text,
         Table(
             tables.gates(result),
-            f"Gates: the sentence says which part; where it says test part, {captions.tested(result.trained)}",
+            f"Gates, whose sentences name the part; the test part: {captions.tested(result.trained)}",
         ),
     ]
     if result.trained.attributes:

@@ -13,7 +13,7 @@ from credit_model.training.workflow import TrainingResult
 
 def gains(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the gains by tenth of the probability."""
-    whose = captions.out_of_fold(result.trained)
+    whose = captions.ranked(result.trained)
     table = result.validation.gains
     first, widest = table.row(0, named=True), float(table["ks"].to_numpy().max())
     text = (

@@ -38,10 +38,11 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
     judged = trained.test_probability if both_classes(trained) else trained.probability
     part, scored = ~np.isnan(judged), ~np.isnan(trained.probability)
     bad, probability = trained.dataset.bad[part], judged[part]
+    order = (judged if both_classes(trained) else trained.ranked)[part]
     every, ranked = trained.dataset.bad[scored], trained.ranked[scored]
     return {
-        "roc.png": roc(bad, probability),
-        "precision_recall.png": precision_recall(bad, probability),
+        "roc.png": roc(bad, order),
+        "precision_recall.png": precision_recall(bad, order),
         "confusion.png": confusion(bad, probability, trained.scorer.bands.threshold),
         "ks.png": ks(every, ranked),
         "lift.png": lift(gains(every, ranked)),
@@ -198,10 +199,10 @@ def contributions(trained: Trained) -> Figure:
 
 
 def _ranks(values: pl.Series) -> FloatArray:
-    """Rank of each number among its column, 0 to 1; NaN for texts and what is missing."""
+    """Rank of each number among those that differ in its column, 0 to 1; NaN for texts and what is missing."""
     if values.dtype == pl.String:
         return np.full(len(values), np.nan)
-    ranks = (values.rank("average").cast(pl.Float64) - 1) / max(values.count() - 1, 1)
+    ranks = (values.rank("dense").cast(pl.Float64) - 1) / max(values.drop_nulls().n_unique() - 1, 1)
     return ranks.to_numpy()
 
 
@@ -238,9 +239,9 @@ def candidates(trained: Trained) -> Figure:
 
 def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], bands: Bands) -> Figure:
     """Cost of errors per decision at every threshold, with the threshold in use."""
-    curve = cost_curve(probability, bad, *costs)
+    curve, edges = cost_curve(probability, bad, *costs), np.unique([0.0, *probability, 1.0])
     figure, axes = framed("threshold", "cost of errors per decision")
-    axes.step(curve["threshold"], curve["cost"], where="mid", color=GOOD)
+    axes.stairs(curve["cost"], edges, baseline=None, color=GOOD)
     axes.axvline(
         bands.threshold, color=BAD, linestyle="--", linewidth=1, label=f"threshold {bands.threshold:.3f}"
     )
@@ -253,7 +254,7 @@ def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], ban
 
 def periods(trained: Trained) -> Figure:
     """Observed bad rate against the mean probability of every period, out of fold."""
-    table = by_period(trained.dataset, trained.probability)
+    table = by_period(trained.dataset, trained.probability, trained.ranked)
     rate, bars = table["bad_rate"].to_numpy(), error_bars(table["bads"], table["decisions"])
     places = np.arange(table.height)
     figure, axes = framed("", "bad rate")
