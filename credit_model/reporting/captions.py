@@ -66,10 +66,15 @@ def modelled(trained: Trained) -> str:
 
 def compared(trained: Trained) -> str:
     """For the comparison of the candidates."""
+    return f"every candidate, out of fold, {compared_on(trained)}"
+
+
+def compared_on(trained: Trained) -> str:
+    """The decisions that the candidates were compared on."""
     dataset = trained.dataset
     rows = dataset.modelled & dataset.part("train") if trained.choosable else dataset.modelled
     part = "of the training part" if trained.choosable else "of all parts"
-    return f"every candidate, out of fold, {_counted(dataset.bad[rows])}, {part}"
+    return f"{_counted(dataset.bad[rows])}, {part}"
 
 
 def _scored(trained: Trained) -> str:

@@ -172,7 +172,7 @@ def _ranking(result: TrainingResult) -> list[Block]:
         return [*blocks, f"No two numeric features have a rank correlation of {STRONG:g} or more in size."]
     strongest = (
         f"Rank correlations, the {min(MOST_ROWS, correlations.height)} strongest of {correlations.height} of at least {STRONG:g} "
-        f"in size; all of these in validation/correlations.csv: {whose}"
+        f"in size, a missing value having the middle rank; all of these in validation/correlations.csv: {whose}"
     )
     return [*blocks, Table(correlations.head(MOST_ROWS), strongest)]
 
@@ -233,7 +233,7 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     blocks.append(
         Picture(
             pictures["candidates.png"],
-            f"AUC of the candidates: {captions.compared(trained)}",
+            f"AUC of the candidates, mean of the folds: {captions.compared(trained)}{_diamonds(trained)}",
             "AUC of every candidate with its error",
         )
     )
@@ -260,6 +260,11 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     return Section("Candidates and baselines", blocks)
 
 
+def _diamonds(trained: Trained) -> str:
+    """What the second mark of the picture of the candidates is, where there is one."""
+    return f"; diamonds: {captions.tested_on(trained)}" if trained.test_auc else ""
+
+
 def _against(trained: Trained) -> str:
     """What the yardstick means for the winner."""
     return (
@@ -269,13 +274,14 @@ def _against(trained: Trained) -> str:
     )
 
 
+_MEAN = "Candidates; auc is the mean of the folds' AUC, which is not that of all folds together"
+
+
 def _compared(trained: Trained) -> str:
     """The caption of the comparison: where its figures are from."""
     if not trained.test_auc:
-        return f"Candidates: {captions.compared(trained)}"
-    return (
-        f"Candidates: {captions.compared(trained)}; auc test: every candidate, {captions.tested_on(trained)}"
-    )
+        return f"{_MEAN}: {captions.compared(trained)}"
+    return f"{_MEAN}: {captions.compared(trained)}; auc test: every candidate, {captions.tested_on(trained)}"
 
 
 def _folds(trained: Trained) -> str:

@@ -13,6 +13,7 @@ from credit_model.scoring.scorer import Scorer
 from credit_model.scoring.sides import NOTHING, SIDES
 from credit_model.training.evaluation import LEAST_WEEKS, by_period
 from credit_model.training.fairness import FOUR_FIFTHS, Fairness
+from credit_model.training.gates import DRIFT
 from credit_model.training.segments import inputs_telling
 from credit_model.training.sensitivity import explained
 from credit_model.training.summary import auc
@@ -31,6 +32,7 @@ _MEASURES = {
     "log_loss": "log loss",
     "expected_cost": "cost of errors per decision",
 }
+_NO_ESTIMATE = 1_000.0  # a slope of that size is that of probabilities which are all but equal
 _COUNTS = {
     "true_negatives": "good, predicted good",
     "false_positives": "good, predicted bad",
@@ -149,8 +151,9 @@ def stability(result: TrainingResult) -> Section:
     psi, limit = _number(result, "test_score_psi"), _number(result, "test_score_psi_limit")
     trained, weeks = result.trained, int(result.figures["grouped_stability_weeks"])
     drift = (
-        f"Population stability index of the score from the training part to the test part: {psi}; the limit at these numbers "
-        f"of decisions is {limit}: {captions.out_of_fold(trained)}. How the bins of single characteristics move stands under "
+        f"Population stability index of the score from the training part to the test part: {psi}; it is noted above {limit}, "
+        f"what chance allows at these numbers of decisions, and the gate fails above {DRIFT:g}, or that limit where it is "
+        f"higher: {captions.out_of_fold(trained)}. How the bins of single characteristics move stands under "
         "Scorecard (CSI)."
     )
     by_week = (
@@ -170,7 +173,8 @@ def sensitivity(result: TrainingResult) -> Section:
     text = (
         "The values of one input change places among the decisions of the test part, twice, and the AUC lost is averaged. "
         "Inputs that tell the same stand in for each other, so that a loss near 0 does not mean that an input is not used; a "
-        "loss below 0 is chance. Contribution is the mean absolute one to the margin, in log-odds, before calibration."
+        "loss below 0 may be chance, or an input that misleads on the test part. Contribution is the mean absolute one to the "
+        "margin, in log-odds, before calibration."
     )
     caption = (
         f"AUC lost, {table.height} inputs with the largest contributions of {len(trained.scorer.classifier.inputs)}: "
@@ -297,14 +301,14 @@ def gates(result: TrainingResult) -> Section:
     blocks: list[Block] = [
         text,
         Table(
-            tables.gates(result),
+            tables.gates(result).select("gate", "sentence", "state", "figure", "limit"),
             f"Gates, whose sentences name the part; the test part: {captions.tested(result.trained)}",
         ),
     ]
     if result.trained.attributes:
         caption = (
-            "Attributes: information value, AUC out of fold lost without it (empty: below the limit together with others): "
-            f"{captions.compared(result.trained)}; the loss is the winner's"
+            "Attributes: information value, without any model, and AUC out of fold that the winner loses without it (empty: "
+            f"below the limit together with others): {captions.compared_on(result.trained)}"
         )
         blocks.append(Table(tables.attributes(result), caption))
     return Section("Gates", blocks)
@@ -337,6 +341,4 @@ def _interval_text(name: str) -> pl.Expr:
 
 def _number(result: TrainingResult, name: str) -> str:
     value = result.figures.get(name)
-    if value is None:
-        return "not estimable"
-    return f"{value:.3f}" if abs(value) < 1_000 else f"{value:.3g}"
+    return "not estimable" if value is None or abs(value) >= _NO_ESTIMATE else f"{value:.3f}"

@@ -54,7 +54,8 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
         _lowest_cost(result),
         Table(
             result.validation.strategy,
-            f"Strategy: approve below the cut-off and reject the rest; cost per decision: {captions.by_bands(trained)}",
+            "Strategy: approve below the cut-off, midway between two probabilities that occur, or between the highest and 1, and "
+            f"reject the rest; cost per decision: {captions.by_bands(trained)}",
         ),
         Picture(
             pictures["cost.png"],

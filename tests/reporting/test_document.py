@@ -264,7 +264,7 @@ def test_whole_points_say_how_they_rank(
     result: TrainingResult, pictures: dict[str, Any], rounded: float, kind: str
 ) -> None:
     section = scorecard(replace(result, whole_points=RankCheck(0.999, 0.70, rounded)), pictures)
-    (note,) = (block for block in section.blocks if isinstance(block, Note))
+    (note,) = (b for b in section.blocks if isinstance(b, Note) and "whole numbers" in b.text)
     assert note.kind == kind
     assert f"AUC {rounded:.4f}, with exact points 0.7000" in note.text
 
@@ -305,6 +305,45 @@ def test_days_that_no_outcome_waited_for_are_those_of_the_baseline(result: Train
     waited, at_once = (workflow._used(result.sample, known(result, days).trained) for days in (30, 0))
     assert waited["outcome_days"] == 30
     assert at_once["outcome_days"] == "30, by the baseline customer base alone"
+
+
+@pytest.mark.parametrize(
+    ("csi", "said"), [(0.05, "of no characteristic"), (0.4, "above its limit for"), (None, "not assessed")]
+)
+def test_characteristics_that_moved_are_named(
+    result: TrainingResult, pictures: dict[str, Any], csi: float | None, said: str
+) -> None:
+    moved = result.validation.shifts.with_columns(csi=pl.lit(csi, pl.Float64), csi_limit=pl.lit(0.1))
+    found = text(scorecard(replace(result, validation=replace(result.validation, shifts=moved)), pictures))
+    told = [part for part in ("of no characteristic", "above its limit for", "not assessed") if part in found]
+    assert told == [said]
+
+
+def test_the_points_can_be_recomputed_from_what_the_scorecard_section_says(
+    result: TrainingResult, pictures: dict[str, Any]
+) -> None:
+    found = text(scorecard(result, pictures))
+    pattern = r"margin is (\S+) less .* of bad are (\S+) times the margin ([+-]) ([\d.e-]+)\."
+    ((neutral, slope, sign, intercept),) = re.findall(pattern, found)
+    primary, dataset = result.trained.primary, result.trained.dataset
+    table = dataset.features.filter(pl.Series(dataset.modelled))
+    evidence = [binning.woe(table[binning.feature]) for binning in result.trained.scorecard.binnings]
+    margin = float(neutral) - np.array(result.trained.scorecard.weights) @ np.array(evidence)
+    odds = float(slope) * margin + float(f"{sign}{intercept}")
+    told = primary.calibrator.probability(primary.classifier.margin(table))
+    np.testing.assert_allclose(1 / (1 + np.exp(-odds)), told, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("limits", "nobody"), [((0.1, 0.15), None), ((1e-9, 0.15), "approved"), ((0.2, 0.9999), "rejected")]
+)
+def test_the_first_section_says_where_nobody_is_approved_or_rejected(
+    result: TrainingResult, pictures: dict[str, Any], limits: tuple[float, float], nobody: str | None
+) -> None:
+    bands = Bands(limits=limits, threshold=sum(limits) / 2)
+    found = model_document(banded(result, bands), pictures, IDENTITY)
+    assert ("Out of fold nobody is" in found) == (nobody is not None)
+    assert nobody is None or f"Out of fold nobody is {nobody} by the bands" in found
 
 
 def test_folds_are_counted(result: TrainingResult, pictures: dict[str, Any]) -> None:

@@ -9,7 +9,16 @@ from scipy.stats import ks_2samp
 from sklearn import metrics as oracle
 
 from credit_model.metrics import expected_cost
-from credit_model.reporting.plots import _ranks, confusion, cost, error_bars, ks, lift, precision_recall
+from credit_model.reporting.plots import (
+    _lines,
+    _ranks,
+    confusion,
+    cost,
+    error_bars,
+    ks,
+    lift,
+    precision_recall,
+)
 from credit_model.scoring.policy import Bands
 from credit_model.training.gains import gains
 
@@ -69,6 +78,14 @@ def test_the_lowest_and_the_highest_value_have_the_ends_of_the_colours_whatever_
     ranks = _ranks(pl.Series([0.0, 0.0, 0.0, 1.0, 1.0, 3.0, None]))
     assert ranks[:6].tolist() == [0, 0, 0, 0.5, 0.5, 1]
     assert np.isnan(ranks[6])
+
+
+def test_a_title_is_never_broken_inside_a_word() -> None:
+    title = f"average_value_crossed_{'x' * 70}_and_more_of_it (IV 0.12)"
+    lines = _lines(title)
+    assert len(lines) > 2
+    assert "".join(lines).replace(" ", "") == title.replace(" ", "")
+    assert all(line.endswith("_") for line in lines[:-1])
 
 
 def test_the_bars_of_the_lift_are_those_of_the_table() -> None:
