@@ -352,7 +352,7 @@ def stability(bad: BadArray, risk: FloatArray, period: npt.NDArray[np.int64]) ->
         period: number of each case's period, such as its week, shape (n,).
 
     Returns:
-        The measure over the periods in order, those without both classes left out; NaN with fewer than two.
+        The measure over the periods by their numbers, those without both classes left out; NaN with fewer than two.
 
     Example:
         Two periods, ranked perfectly and then at random: the mean is 0.5, and a slope of -1 costs 88.
@@ -361,13 +361,14 @@ def stability(bad: BadArray, risk: FloatArray, period: npt.NDArray[np.int64]) ->
         >>> round(stability(bad, np.array([0.1, 0.9, 0.5, 0.5]), period), 6)
         -87.5
     """
-    by_period = [gini(bad[period == number], risk[period == number]) for number in np.unique(period)]
-    ginis = np.array([value for value in by_period if not np.isnan(value)])
+    numbers = np.unique(period)
+    by_period = np.array([gini(bad[period == number], risk[period == number]) for number in numbers])
+    known = ~np.isnan(by_period)
+    ginis, times = by_period[known], (numbers - numbers[0])[known]
     if len(ginis) < 2:
         return float("nan")
-    order = np.arange(len(ginis))
-    slope, intercept = np.polyfit(order, ginis, 1)
-    residuals = ginis - (slope * order + intercept)
+    slope, intercept = np.polyfit(times, ginis, 1)
+    residuals = ginis - (slope * times + intercept)
     return float(ginis.mean() + 88 * min(0.0, float(slope)) - 0.5 * residuals.std())
 
 

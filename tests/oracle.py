@@ -144,7 +144,7 @@ def _sequences() -> dict[str, str]:
         "gap_max": "max(gap)",
         "latest_gap": "arg_max_null(gap, n)",
         "gap_variation": "stddev_samp(gap) / nullif(avg(gap), 0)",
-        "overdue": "min(ago) / nullif(avg(gap), 0)",
+        "overdue": "min(ago) / case when avg(gap) < 1 then 1 else avg(gap) end",
     }
 
 

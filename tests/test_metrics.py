@@ -190,10 +190,11 @@ def test_the_psi_limit_knows_the_sample_size() -> None:
 
 
 def reference_stability(bad: BadArray, risk: FloatArray, week: IntArray) -> float:
-    """The competition's formula, with SciPy's line and scikit-learn's AUC."""
-    ginis = [2 * oracle.roc_auc_score(bad[week == w], risk[week == w]) - 1 for w in np.unique(week)]
-    line = stats.linregress(np.arange(len(ginis)), ginis)
-    residuals = np.array(ginis) - line.intercept - line.slope * np.arange(len(ginis))
+    """The competition's formula, with SciPy's line and scikit-learn's AUC, the weeks by their numbers."""
+    weeks = np.unique(week)
+    ginis = [2 * oracle.roc_auc_score(bad[week == w], risk[week == w]) - 1 for w in weeks]
+    line = stats.linregress(weeks, ginis)
+    residuals = np.array(ginis) - line.intercept - line.slope * weeks
     return float(np.mean(ginis) + 88.0 * min(0, line.slope) - 0.5 * np.std(residuals))
 
 
@@ -201,7 +202,7 @@ def reference_stability(bad: BadArray, risk: FloatArray, week: IntArray) -> floa
 @settings(max_examples=30, deadline=None)
 def test_stability_is_the_competitions_formula(seed: int, weeks: int) -> None:
     bad, risk = drawn(seed, size=600)
-    week = np.arange(600) % weeks * 7
+    week = np.array([0, 1, 5, 6, 10, 11])[np.arange(600) % weeks]
     assert metrics.stability(bad, risk, week) == pytest.approx(reference_stability(bad, risk, week))
     assert metrics.stability(bad, risk, week + 1000) == metrics.stability(bad, risk, week)
 

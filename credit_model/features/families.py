@@ -27,7 +27,7 @@ def general(history_days: int) -> Iterator[Feature]:
     Example:
         >>> features = {feature.name: feature for feature in general(history_days=60)}
         >>> features["overdue"].meaning, features["overdue"].direction
-        ('days since the last transaction over the mean gap', 1)
+        ('days since the last transaction over the mean gap, which counts as at least one day', 1)
         >>> "net_30d" in features, "net_90d" in features
         (True, False)
     """
@@ -244,6 +244,9 @@ def _cycles() -> Iterator[Feature]:
         yield Feature(f"latest_to_largest_{side}", f"latest {side} over the largest one", "growth", latest)
 
 
+_LEAST_GAP = 1.0  # days: gaps of minutes would make every ratio to them large
+
+
 def _regularity() -> Iterator[Feature]:
     gap = col("gap_mean")
     for name, meaning in {"mean": "mean", "std": "standard deviation of the", "max": "longest"}.items():
@@ -259,9 +262,9 @@ def _regularity() -> Iterator[Feature]:
     )
     yield Feature(
         "overdue",
-        "days since the last transaction over the mean gap",
+        "days since the last transaction over the mean gap, which counts as at least one day",
         "recency",
-        ratio(col("recency"), gap),
+        ratio(col("recency"), gap.clip(_LEAST_GAP)),
         1,
     )
     yield Feature(

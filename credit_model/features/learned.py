@@ -53,7 +53,7 @@ def _crossed(levels: Sequence[str], history_days: int) -> Iterator[Feature]:
     count, decay = col("transaction_count"), col("decay")
     for level in levels:
         key, topic = f"{CROSSED}_{level}", f"{LEVEL}{CROSSED}_{level}"
-        what = f"transactions with {' and '.join(CROSSED_PARTS)} {level}"
+        what = f"transactions of the kind {level} (of {', '.join(CROSSED_PARTS)} what is recorded)"
         yield Feature(f"count_{key}", f"number of {what}", topic, col(f"count_{key}"))
         yield Feature(f"share_{key}", f"share of {what}", topic, ratio(col(f"count_{key}"), count))
         mean = ratio(col(f"value_{key}"), col(f"count_{key}"))

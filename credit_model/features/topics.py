@@ -65,6 +65,32 @@ def influenced(topic: str) -> bool:
     return topic in _INFLUENCED
 
 
+NO_WAY, DOWN, TO_ZERO, ANY_WAY = "no way", "down", "to zero", "any way"
+_WAYS: Mapping[str, str] = {
+    **dict.fromkeys(("recency", "recency_debit", "recency_credit"), TO_ZERO),
+    **dict.fromkeys(("loan_amount", "loan_amount_to_income"), DOWN),
+    **dict.fromkeys(
+        ("loan_amount_to_turnover", "loan_amount_to_largest_credit", "loan_amount_to_average"), DOWN
+    ),
+    **dict.fromkeys(("total_debt_to_income", "overdue", "debit_after_credit"), NO_WAY),
+    **dict.fromkeys(("balance_now_to_inflow", "balance_mean_to_inflow", "balance_min_90d_to_inflow"), NO_WAY),
+    **dict.fromkeys(("balance_variation", "drawdown_share"), NO_WAY),
+}
+
+
+def way(feature: str, topic: str) -> str:
+    """Which way a customer can move a feature: ``any way``, ``down``, ``to zero`` or ``no way``.
+
+    A time since something grows by itself and only starts again, at zero, with a new transaction; nobody is told to ask for more;
+    and a ratio of a balance is nothing that a customer sets.
+
+    Example:
+        >>> [way(*each) for each in (("count_30d", "frequency"), ("recency", "recency"), ("tenure", "tenure"))]
+        ['any way', 'to zero', 'no way']
+    """
+    return _WAYS.get(feature, ANY_WAY) if influenced(topic) else NO_WAY
+
+
 def code(topic: str) -> str:
     """The code of a topic; one that training learned has its name in it.
 

@@ -11,8 +11,9 @@ from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
 _OVERSIGHT = (
-    "Decisions to review go to a person, and so does every decision without a transaction history; every answer carries the "
-    "reasons, and a rejection can be reviewed by a person who sees them."
+    "Decisions to review go to a person, and so does every decision without a transaction history. An answer carries the "
+    "principal reasons that can be told of it, up to four, which may be none. A rejection can be reviewed by a person who sees "
+    "them."
 )
 _LIMITS = (
     "Not for customers of another lender, currency or country, nor as the only ground of a refusal. Figures hold for the "

@@ -9,7 +9,12 @@ from credit_model.training.train import Trained
 
 def out_of_fold(trained: Trained) -> str:
     """For figures of every decision with a probability, by fits that had not seen its customer."""
-    return f"winner {trained.winner}, out of fold, {_counted(trained.dataset.bad[~np.isnan(trained.probability)])}"
+    return f"winner {trained.winner}, out of fold, {_scored(trained)}"
+
+
+def ranked(trained: Trained) -> str:
+    """For measures that rank decisions out of fold, whose order is that of the margins."""
+    return f"winner {trained.winner}, ranked by the margins out of fold, {_scored(trained)}"
 
 
 def by_bands(trained: Trained) -> str:
@@ -30,8 +35,13 @@ def tested_on(trained: Trained) -> str:
 
 
 def pictured(trained: Trained) -> str:
-    """For the pictures of ``plots.judged``."""
+    """For the pictures of ``plots.pictures`` that show probabilities."""
     return tested(trained) if both_classes(trained) else out_of_fold(trained)
+
+
+def pictured_ranking(trained: Trained) -> str:
+    """For the pictures of ``plots.pictures`` that show a ranking."""
+    return tested(trained) if both_classes(trained) else ranked(trained)
 
 
 def both_classes(trained: Trained) -> bool:
@@ -56,10 +66,19 @@ def modelled(trained: Trained) -> str:
 
 def compared(trained: Trained) -> str:
     """For the comparison of the candidates."""
+    return f"every candidate, out of fold, {compared_on(trained)}"
+
+
+def compared_on(trained: Trained) -> str:
+    """The decisions that the candidates were compared on."""
     dataset = trained.dataset
     rows = dataset.modelled & dataset.part("train") if trained.choosable else dataset.modelled
     part = "of the training part" if trained.choosable else "of all parts"
-    return f"every candidate, out of fold, {_counted(dataset.bad[rows])}, {part}"
+    return f"{_counted(dataset.bad[rows])}, {part}"
+
+
+def _scored(trained: Trained) -> str:
+    return _counted(trained.dataset.bad[~np.isnan(trained.probability)])
 
 
 def _modelled(trained: Trained) -> str:

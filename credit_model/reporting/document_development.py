@@ -12,6 +12,7 @@ from credit_model.training import protected
 from credit_model.training.characteristics import STRONG
 from credit_model.training.cross_validation import FOLDS
 from credit_model.training.dataset import PARTS
+from credit_model.training.population import known_after
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 from credit_model.training.yardstick import YARDSTICK
@@ -101,11 +102,13 @@ def _made(result: TrainingResult) -> str:
 
 def _known(result: TrainingResult) -> str:
     """When outcomes count as known, and what the model that judged the test part had seen."""
-    decisions = result.trained.dataset.decisions
-    at_once = (decisions["known_at"] == decisions["as_of"]).all()
-    known = "Every outcome counts as known at the moment of its decision."
-    if not at_once:
-        known = "An outcome counts from the day it was known, or is taken to have been known."
+    days = known_after(result.trained.dataset.decisions)
+    at_once = days == 0
+    known = "An outcome counts from the day it was known."
+    if days is not None:
+        known = f"An outcome counts from {days:g} day{'s' * (days != 1)} after its decision."
+    if at_once:
+        known = "Every outcome counts as known at the moment of its decision."
     if result.sample.recipe.apart == "customer":
         return f"{known} The test part is a draw of customers: the model that judged it had seen other customers alone."
     seen = "decisions before it" if at_once else "decisions whose outcome was known when it began"
@@ -117,8 +120,8 @@ def features(result: TrainingResult) -> Section:
     table = tables.features(result.trained)
     used = table.filter(pl.col("used")).drop("used")
     text = (
-        f"{table.height} features varied; the model reads {used.height}. {_origin(result)} One function computes them for "
-        f"training and serving. {_calendar(result)}"
+        f"{table.height} features varied among the decisions that the classifier is fitted on; the model reads {used.height}. "
+        f"{_origin(result)} One function computes them for training and serving. {_calendar(result)}"
     )
     whose = f"inputs of the winner {result.trained.winner}"
     blocks: list[Block] = [
@@ -169,7 +172,7 @@ def _ranking(result: TrainingResult) -> list[Block]:
         return [*blocks, f"No two numeric features have a rank correlation of {STRONG:g} or more in size."]
     strongest = (
         f"Rank correlations, the {min(MOST_ROWS, correlations.height)} strongest of {correlations.height} of at least {STRONG:g} "
-        f"in size; all of these in validation/correlations.csv: {whose}"
+        f"in size, a missing value having the middle rank; all of these in validation/correlations.csv: {whose}"
     )
     return [*blocks, Table(correlations.head(MOST_ROWS), strongest)]
 
@@ -193,14 +196,16 @@ def _balance(scorer: Scorer) -> list[str]:
     """What a model that reads the account's balance needs of who asks."""
     if not scorer.plan.needs_balance:
         return []
-    told = "Every answer names the source of the balance as balance_basis."
+    told = "Every answer that transactions gave names the source of the balance as balance_basis."
     if scorer.catalogue.balance_column:
         return [
             f"The model reads the account's balance from the column Balance: send it with the transactions. {told}"
         ]
     need = (
-        "The model reads the account's balance, which counts from before the observation window: send all transactions before "
-        f"the decision, or opening_balance, the balance at the window's start. {told}"
+        "The model reads a running balance: what was paid to the customer less what the customer paid, added up over the "
+        "transactions that are sent, from 0 before the first of them or from opening_balance. It counts from before the "
+        "observation window: send all transactions before the decision, or opening_balance, the balance at the window's start. "
+        f"{told}"
     )
     return [need]
 
@@ -228,7 +233,7 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     blocks.append(
         Picture(
             pictures["candidates.png"],
-            f"AUC of the candidates: {captions.compared(trained)}",
+            f"AUC of the candidates, mean of the folds: {captions.compared(trained)}{_diamonds(trained)}",
             "AUC of every candidate with its error",
         )
     )
@@ -236,13 +241,17 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
         rows = [
             {
                 "baseline": b.words,
+                "decisions": b.decisions,
                 "AUC": b.roc_auc,
                 "lift, low": b.lift[0],
                 "lift, high": b.lift[1],
             }
             for b in result.baselines
         ]
-        caption = f"Baselines, and the model's lift over each, 95 % interval, customers resampled: {captions.tested(trained)}"
+        caption = (
+            "Baselines, and the model's lift over each on the same decisions, 95 % interval, customers resampled; any history is "
+            f"measured on all decisions of the test part, the model's among them: {captions.tested(trained)}"
+        )
         blocks.append(Table(pl.DataFrame(rows), caption))
     else:
         blocks.append(
@@ -251,18 +260,28 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     return Section("Candidates and baselines", blocks)
 
 
+def _diamonds(trained: Trained) -> str:
+    """What the second mark of the picture of the candidates is, where there is one."""
+    return f"; diamonds: {captions.tested_on(trained)}" if trained.test_auc else ""
+
+
 def _against(trained: Trained) -> str:
     """What the yardstick means for the winner."""
-    return ", and the winner itself." if trained.winner == YARDSTICK else ": the winner must not lose to it."
+    return (
+        ", and the winner itself."
+        if trained.winner == YARDSTICK
+        else ": the winner must not lose to it out of fold."
+    )
+
+
+_MEAN = "Candidates; auc is the mean of the folds' AUC, which is not that of all folds together"
 
 
 def _compared(trained: Trained) -> str:
     """The caption of the comparison: where its figures are from."""
     if not trained.test_auc:
-        return f"Candidates: {captions.compared(trained)}"
-    return (
-        f"Candidates: {captions.compared(trained)}; auc test: every candidate, {captions.tested_on(trained)}"
-    )
+        return f"{_MEAN}: {captions.compared(trained)}"
+    return f"{_MEAN}: {captions.compared(trained)}; auc test: every candidate, {captions.tested_on(trained)}"
 
 
 def _folds(trained: Trained) -> str:

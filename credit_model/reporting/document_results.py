@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from credit_model.features.topics import code
 from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
-from credit_model.training.evaluation import by_period
+from credit_model.scoring.scorer import Scorer
+from credit_model.scoring.sides import NOTHING, SIDES
+from credit_model.training.evaluation import LEAST_WEEKS, by_period
 from credit_model.training.fairness import FOUR_FIFTHS, Fairness
+from credit_model.training.gates import DRIFT
 from credit_model.training.segments import inputs_telling
+from credit_model.training.sensitivity import explained
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
@@ -27,6 +32,7 @@ _MEASURES = {
     "log_loss": "log loss",
     "expected_cost": "cost of errors per decision",
 }
+_NO_ESTIMATE = 1_000.0  # a slope of that size is that of probabilities which are all but equal
 _COUNTS = {
     "true_negatives": "good, predicted good",
     "false_positives": "good, predicted bad",
@@ -39,18 +45,19 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
     """Section on the measures, out of fold and on the test part."""
     trained = result.trained
     both = f"{captions.out_of_fold(trained)}; {captions.tested(trained)}"
-    pictured = captions.pictured(trained)
+    pictured, ranking = captions.pictured(trained), captions.pictured_ranking(trained)
     blocks: list[Block] = [
         _ranking(result),
+        _TWO_ORDERS,
         Table(_measured(result, _MEASURES), f"Measures, empty where a class has fewer than 20: {both}"),
         Table(_measured(result, _COUNTS), f"Confusion matrix at the threshold: {both}"),
         Picture(
             pictures["confusion.png"], f"Confusion matrix: {pictured}", "Counts by outcome and prediction"
         ),
-        Picture(pictures["roc.png"], f"Receiver operating characteristic: {pictured}", "ROC curve"),
+        Picture(pictures["roc.png"], f"Receiver operating characteristic: {ranking}", "ROC curve"),
         Picture(
             pictures["precision_recall.png"],
-            f"Precision and recall: {pictured}",
+            f"Precision and recall: {ranking}",
             "Curve of precision against recall",
         ),
         Picture(
@@ -60,6 +67,14 @@ def performance(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
         ),
     ]
     return Section("Performance", blocks)
+
+
+_TWO_ORDERS = (
+    "Out of fold, measures of ranking (AUC, Gini, KS, the area under precision and recall, gains, stability by week) use the "
+    "order of the margins: column ranked of training_table.parquet, the margin through the served calibrator. Probabilities, "
+    "predictions, bands and strategy use its column probability, whose calibrator was fitted without the decision's fold, so "
+    "that the two rank slightly differently."
+)
 
 
 def _measured(result: TrainingResult, names: Mapping[str, str]) -> pl.DataFrame:
@@ -106,7 +121,7 @@ def calibration(result: TrainingResult, pictures: Mapping[str, Figure]) -> Secti
             "Observed bad rate against mean probability",
         ),
         Picture(pictures["periods.png"], f"By period: {whose}", "Bad rate and mean probability by period"),
-        Table(by_period(trained.dataset, trained.probability), f"By period: {whose}"),
+        Table(by_period(trained.dataset, trained.probability, trained.ranked), f"By period: {whose}"),
         Table(_named(result.validation.segments), f"By segment, bad rate with its 95 % interval: {whose}"),
         _off(result),
     ]
@@ -134,16 +149,19 @@ def _off(result: TrainingResult) -> str:
 def stability(result: TrainingResult) -> Section:
     """Section on the drift of the score and of the inputs, and the stability of its quality."""
     psi, limit = _number(result, "test_score_psi"), _number(result, "test_score_psi_limit")
-    trained = result.trained
-    weeks = trained.dataset.decisions["as_of"].dt.strftime("%G-W%V").n_unique()
-    text = (
-        f"Population stability index of the score from the training part to the test part: {psi}; the limit at these numbers "
-        f"of decisions is {limit}. Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall, its scatter), over "
-        f"{weeks} week{'s' * (weeks > 1)} with decisions, of which few say little: "
-        f"{_number(result, 'grouped_stability')}. Both: {captions.out_of_fold(trained)}. How the bins of single "
-        "characteristics move stands under Scorecard (CSI)."
+    trained, weeks = result.trained, int(result.figures["grouped_stability_weeks"])
+    drift = (
+        f"Population stability index of the score from the training part to the test part: {psi}; it is noted above {limit}, "
+        f"what chance allows at these numbers of decisions, and the gate fails above {DRIFT:g}, or that limit where it is "
+        f"higher: {captions.out_of_fold(trained)}. How the bins of single characteristics move stands under "
+        "Scorecard (CSI)."
     )
-    return Section("Stability", [text])
+    by_week = (
+        "Stability by week, as Home Credit scored it in 2024 (mean Gini, its fall per week, its scatter), over the weeks from "
+        f"Monday to Sunday with a good and a bad decision, {weeks} here, of which at least {LEAST_WEEKS} are needed: "
+        f"{_number(result, 'grouped_stability')}: {captions.ranked(trained)}."
+    )
+    return Section("Stability", [drift, by_week])
 
 
 def sensitivity(result: TrainingResult) -> Section:
@@ -155,7 +173,8 @@ def sensitivity(result: TrainingResult) -> Section:
     text = (
         "The values of one input change places among the decisions of the test part, twice, and the AUC lost is averaged. "
         "Inputs that tell the same stand in for each other, so that a loss near 0 does not mean that an input is not used; a "
-        "loss below 0 is chance. Contribution is the mean absolute one to the margin, in log-odds, before calibration."
+        "loss below 0 may be chance, or an input that misleads on the test part. Contribution is the mean absolute one to the "
+        "margin, in log-odds, before calibration."
     )
     caption = (
         f"AUC lost, {table.height} inputs with the largest contributions of {len(trained.scorer.classifier.inputs)}: "
@@ -166,27 +185,26 @@ def sensitivity(result: TrainingResult) -> Section:
 
 def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the reason codes that the model can give."""
-    rows = [
-        {
-            "code": code(told.topic),
-            "feature": told.feature,
-            "typical": told.typical,
-            "sentence": "…".join(next(iter(told.sentences.values()), ())),
-        }
-        for told in sorted(result.trained.scorer.reasons.inputs, key=lambda told: code(told.topic))
-    ]
+    trained = result.trained
+    table = explained(trained.dataset.features.filter(pl.Series(trained.dataset.modelled)))
+    sentences = told_most(trained.scorer, table)
     text = (
-        "Each decision carries up to four principal reasons, worst first: exact contributions to the margin, added up by topic, "
-        "and only what pushed towards risk. A reason is told by the feature of the topic that raised the risk most among those "
-        "whose value lies off the typical: outside the middle half of the good customers' values, rounded outwards, or none of "
-        "their most frequent ones; a topic without such a feature is passed over. One sentence of each feature is shown, … "
-        "standing for the customer's value."
+        "A decision that was scored carries up to four principal reasons, worst first; one of which nothing can be said carries "
+        "none. Exact contributions to the margin are added up by topic, and only what pushed towards risk counts. A reason is "
+        "told by the feature of the topic that raised the risk most among those whose value lies off the typical: outside the "
+        "middle half of the good customers' values, rounded outwards, or none of their most frequent ones; a topic without such "
+        "a feature is passed over. Of each feature of which this happened in the decisions below, the sentence that can be said "
+        f"most often is shown, … standing for the customer's value: {sentences.height} of "
+        f"{len(trained.scorer.classifier.inputs)} features."
     )
     return Section(
         "Reasons",
         [
             text,
-            Table(pl.DataFrame(rows), "Reasons this model can give"),
+            Table(
+                sentences,
+                f"Reasons this model can give, in at most 1,000 decisions: {captions.fitted(trained)}",
+            ),
             Picture(
                 pictures["importance.png"],
                 f"Importance of the features, on at most 1,000 decisions: {captions.fitted(result.trained)}",
@@ -200,6 +218,28 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
             ),
         ],
     )
+
+
+def told_most(scorer: Scorer, table: pl.DataFrame) -> pl.DataFrame:
+    """The sentence of each input that can be said most often: ``code``, ``feature``, ``typical``, ``sentence``.
+
+    Args:
+        scorer: the model.
+        table: the inputs of decisions; what cannot be said of any of them is left out.
+    """
+    reasons = scorer.reasons
+    sides = reasons.sides.of_table(table, reasons.sides.numbers_of(table))
+    pushed = np.where(scorer.classifier.contributions(table) > 0, sides, NOTHING)
+    counts = np.array([(pushed == side).sum(axis=0) for side in range(1, len(SIDES))])
+    rows = [
+        (code(told.topic), told.feature, told.typical, "…".join(told.sentences[SIDES[side]]))
+        for told, side, count in zip(
+            reasons.inputs, counts.argmax(axis=0) + 1, counts.max(axis=0), strict=True
+        )
+        if count
+    ]
+    schema = ["code", "feature", "typical", "sentence"]
+    return pl.DataFrame(sorted(rows), dict.fromkeys(schema, pl.String), orient="row")
 
 
 def _before_calibration(result: TrainingResult) -> str:
@@ -261,14 +301,14 @@ def gates(result: TrainingResult) -> Section:
     blocks: list[Block] = [
         text,
         Table(
-            tables.gates(result),
-            f"Gates: the sentence says which part; where it says test part, {captions.tested(result.trained)}",
+            tables.gates(result).select("gate", "sentence", "state", "figure", "limit"),
+            f"Gates, whose sentences name the part; the test part: {captions.tested(result.trained)}",
         ),
     ]
     if result.trained.attributes:
         caption = (
-            "Attributes: information value, AUC out of fold lost without it (empty: below the limit together with others): "
-            f"{captions.compared(result.trained)}; the loss is the winner's"
+            "Attributes: information value, without any model, and AUC out of fold that the winner loses without it (empty: "
+            f"below the limit together with others): {captions.compared_on(result.trained)}"
         )
         blocks.append(Table(tables.attributes(result), caption))
     return Section("Gates", blocks)
@@ -301,6 +341,4 @@ def _interval_text(name: str) -> pl.Expr:
 
 def _number(result: TrainingResult, name: str) -> str:
     value = result.figures.get(name)
-    if value is None:
-        return "not estimable"
-    return f"{value:.3f}" if abs(value) < 1_000 else f"{value:.3g}"
+    return "not estimable" if value is None or abs(value) >= _NO_ESTIMATE else f"{value:.3f}"

@@ -34,7 +34,7 @@ def scorecard(result: TrainingResult, pictures: Mapping[str, Figure], uri: str |
     whose = captions.primary(result.trained)
     evidence = _EVIDENCE.format(smoothing=DEFAULT_RULES.smoothing, least=DEFAULT_RULES.min_cases)
     blocks: list[Block] = [*_kept(result, uri), _scale(result), *_whole(result), evidence]
-    blocks.append(Table(tables.characteristics(result), f"Characteristics: {whose}"))
+    blocks += [Table(tables.characteristics(result), f"Characteristics: {whose}"), _moved(result)]
     names = [binning.feature for binning in result.trained.scorecard.binnings]
     blocks += [
         Table(table, f"Bins of {name}: {whose}")
@@ -61,8 +61,31 @@ def _scale(result: TrainingResult) -> str:
     return (
         f"{scale.base_score:g} points are odds of {scale.base_odds:g} good to one bad; {scale.points_to_double_odds:g} points "
         "double the odds. The points of a case's bins add up to its score by the scorecard; the weight is the log-odds of good "
-        "per unit of WoE, before calibration."
+        f"per unit of WoE, before calibration. {_calibrated(result)}"
     )
+
+
+def _calibrated(result: TrainingResult) -> str:
+    """How the margin of the scorecard becomes log-odds, from which the points can be recomputed."""
+    calibrator, card = result.trained.primary.calibrator, result.trained.scorecard
+    return (
+        f"The margin is {card.neutral:.6g} less the sum of weight times WoE; after calibration the log-odds of bad are "
+        f"{calibrator.slope:.6g} times the margin {'+' if calibrator.intercept >= 0 else '-'} {abs(calibrator.intercept):.6g}."
+    )
+
+
+def _moved(result: TrainingResult) -> Block:
+    """The characteristics whose bins moved more than chance allows."""
+    table = tables.characteristics(result)
+    moved = table.filter(pl.col("csi") > pl.col("csi_limit"))["characteristic"].to_list()
+    if moved:
+        return Note(
+            f"The CSI is above its limit for {', '.join(moved)}: its bins moved more than by chance.",
+            "warning",
+        )
+    if table["csi"].null_count() == table.height:
+        return Note("CSI: not assessed, a part has no decision.", "warning")
+    return "The CSI of no characteristic is above its limit."
 
 
 def _whole(result: TrainingResult) -> list[Block]:

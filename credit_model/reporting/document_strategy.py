@@ -13,7 +13,7 @@ from credit_model.training.workflow import TrainingResult
 
 def gains(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the gains by tenth of the probability."""
-    whose = captions.out_of_fold(result.trained)
+    whose = captions.ranked(result.trained)
     table = result.validation.gains
     first, widest = table.row(0, named=True), float(table["ks"].to_numpy().max())
     text = (
@@ -54,7 +54,8 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
         _lowest_cost(result),
         Table(
             result.validation.strategy,
-            f"Strategy: approve below the cut-off and reject the rest; cost per decision: {captions.by_bands(trained)}",
+            "Strategy: approve below the cut-off, midway between two probabilities that occur, or between the highest and 1, and "
+            f"reject the rest; cost per decision: {captions.by_bands(trained)}",
         ),
         Picture(
             pictures["cost.png"],

@@ -22,6 +22,7 @@ from credit_model.reporting import (
 from credit_model.reporting.document_strategy import share
 from credit_model.reporting.identity import Identity
 from credit_model.reporting.page import Block, Note, Section, Table, page
+from credit_model.reporting.tables import decided
 from credit_model.training.summary import auc
 from credit_model.training.workflow import TrainingResult
 
@@ -84,14 +85,28 @@ def _purpose(result: TrainingResult, identity: Identity) -> Section:
         blocks.append(Note(f"No gate failed; of {len(result.gates)}, {_counted(result)}.", "note"))
     if result.warned_gates:
         blocks.append(Note("Warnings: " + "; ".join(result.warned_gates) + ".", "warning"))
+    blocks += _nobody(result)
     if result.sample.proxy is not None:
         blocks.append(Note(_PROXY, "warning"))
     blocks.append(
         "It must not be used on customers of another lender, currency or country, on another history than the last "
         f"{result.sample.recipe.history_days} days, or as the only ground of a refusal: decisions to review, "
-        f"{share(result, 'review')} of those out of fold, and every contested one need a person. Package {identity.package}."
+        f"{share(result, 'review')} of the {result.trained.dataset.decisions.height:,} labelled decisions out of fold"
+        f"{_all_active(result)}, and every contested one need a person. Package {identity.package}."
     )
     return Section("Purpose and limits", blocks)
+
+
+def _nobody(result: TrainingResult) -> list[Note]:
+    """That the bands approve or reject nobody, where they do."""
+    counts = dict(decided(result.trained).select("decision", "cases").iter_rows())
+    made = {"approved": "approve", "rejected": "reject"}
+    nobody = " and nobody ".join(done for done, decision in made.items() if not counts[decision])
+    return [Note(f"Out of fold nobody is {nobody} by the bands of this model.", "warning")] if nobody else []
+
+
+def _all_active(result: TrainingResult) -> str:
+    return ", which all have a history" if result.trained.dataset.active.all() else ""
 
 
 def _map() -> Section:
@@ -184,7 +199,7 @@ def _sign_off() -> Section:
 def _counted(result: TrainingResult) -> str:
     """How many gates are in each state."""
     states = Counter(str(gate.state) for gate in result.gates)
-    texts = {"passed": "passed", "warning": "warn", "not assessed": "could not be assessed"}
+    texts = {"passed": "passed", "warning": "with a warning", "not assessed": "could not be assessed"}
     return ", ".join(f"{states[state]} {text}" for state, text in texts.items() if states[state])
 
 

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 _DOTS = 110
 _FIGURES = 32
 _WIDE = 5  # columns that no phone shows side by side
+_NOTHING = 1e-12  # what rounding leaves of 0
+_SENTENCE = 60  # characters from which a cell is read as a sentence
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,25 @@ def _block(block: Block) -> dict[str, Any]:
             "caption": block.caption,
             "alt": block.alt,
         }
-    numeric = [dtype.is_numeric() for dtype in block.frame.dtypes]
-    rows = [list(zip(map(_cell, row), numeric, strict=True)) for row in block.frame.iter_rows()]
-    heads = list(zip((name.replace("_", " ") for name in block.frame.columns), numeric, strict=True))
-    width = "wide" if len(heads) >= _WIDE else "narrow"
-    return {"kind": "table", "caption": block.caption, "heads": heads, "rows": rows, "width": width}
+    kinds = [_kind(column) for column in block.frame.iter_columns()]
+    rows = [list(zip(map(_cell, row), kinds, strict=True)) for row in block.frame.iter_rows()]
+    heads = list(zip((name.replace("_", " ") for name in block.frame.columns), kinds, strict=True))
+    wide = len(heads) >= _WIDE or "sentence" in kinds
+    return {
+        "kind": "table",
+        "caption": block.caption,
+        "heads": heads,
+        "rows": rows,
+        "width": "wide" if wide else "narrow",
+    }
+
+
+def _kind(column: pl.Series) -> str:
+    """What a column holds: numbers, sentences or words."""
+    if column.dtype.is_numeric():
+        return "number"
+    most = max((len(_cell(value)) for value in column), default=0)
+    return "sentence" if most >= _SENTENCE else "word"
 
 
 def _cell(value: Any) -> str:
@@ -100,7 +116,9 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value + 0.0:,.4g}"
+        if abs(value) >= 10_000:
+            return f"{value:,.0f}"
+        return f"{value:,.4g}" if abs(value) > _NOTHING else "0"
     return str(value)
 
 

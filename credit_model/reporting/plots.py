@@ -23,7 +23,8 @@ from credit_model.training.train import Trained
 
 GOOD, BAD, LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
 _SIZE = (6.4, 4.2)
-_MOST_BARS, _TITLE = 15, 42
+_MOST_BARS, _TITLE = 15, 60
+_BAR, _HEAD = 0.3, 0.9  # inches of a bar, and of a title with the axis below
 
 
 def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
@@ -38,10 +39,11 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
     judged = trained.test_probability if both_classes(trained) else trained.probability
     part, scored = ~np.isnan(judged), ~np.isnan(trained.probability)
     bad, probability = trained.dataset.bad[part], judged[part]
+    order = (judged if both_classes(trained) else trained.ranked)[part]
     every, ranked = trained.dataset.bad[scored], trained.ranked[scored]
     return {
-        "roc.png": roc(bad, probability),
-        "precision_recall.png": precision_recall(bad, probability),
+        "roc.png": roc(bad, order),
+        "precision_recall.png": precision_recall(bad, order),
         "confusion.png": confusion(bad, probability, trained.scorer.bands.threshold),
         "ks.png": ks(every, ranked),
         "lift.png": lift(gains(every, ranked)),
@@ -167,9 +169,10 @@ def importance(trained: Trained) -> Figure:
     classifier = trained.scorer.classifier
     size = sensitivity.importance(classifier, trained.dataset.features.filter(rows))
     order = np.argsort(size)[-_MOST_BARS:]
-    figure, axes = framed("mean absolute contribution to the margin", "")
+    figure, axes = framed("", "")
     axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=GOOD)
-    axes.set_title("Importance")
+    figure.supxlabel("mean absolute contribution to the margin", fontsize="medium")
+    figure.suptitle("Importance")
     return figure
 
 
@@ -193,15 +196,15 @@ def contributions(trained: Trained) -> Figure:
     )
     bar = figure.colorbar(dots, ax=axes, ticks=[0, 1], location="bottom", shrink=0.5, pad=0.02)
     bar.ax.set_xticklabels(["lowest value", "highest"])
-    axes.set_title("Contributions; grey: a text, or missing")
+    figure.suptitle("Contributions; grey: a text, or missing")
     return figure
 
 
 def _ranks(values: pl.Series) -> FloatArray:
-    """Rank of each number among its column, 0 to 1; NaN for texts and what is missing."""
+    """Rank of each number among those that differ in its column, 0 to 1; NaN for texts and what is missing."""
     if values.dtype == pl.String:
         return np.full(len(values), np.nan)
-    ranks = (values.rank("average").cast(pl.Float64) - 1) / max(values.count() - 1, 1)
+    ranks = (values.rank("dense").cast(pl.Float64) - 1) / max(values.drop_nulls().n_unique() - 1, 1)
     return ranks.to_numpy()
 
 
@@ -216,7 +219,7 @@ def candidates(trained: Trained) -> Figure:
     names = sorted(trained.comparison, key=lambda name: trained.comparison[name].mean)
     means = [trained.comparison[name].mean for name in names]
     errors = [trained.comparison[name].standard_error for name in names]
-    figure, axes = framed("AUC", "")
+    figure, axes = framed("AUC, mean of the folds", "")
     axes.errorbar(
         means,
         names,
@@ -238,9 +241,9 @@ def candidates(trained: Trained) -> Figure:
 
 def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], bands: Bands) -> Figure:
     """Cost of errors per decision at every threshold, with the threshold in use."""
-    curve = cost_curve(probability, bad, *costs)
+    curve, edges = cost_curve(probability, bad, *costs), np.unique([0.0, *probability, 1.0])
     figure, axes = framed("threshold", "cost of errors per decision")
-    axes.step(curve["threshold"], curve["cost"], where="mid", color=GOOD)
+    axes.stairs(curve["cost"], edges, baseline=None, color=GOOD)
     axes.axvline(
         bands.threshold, color=BAD, linestyle="--", linewidth=1, label=f"threshold {bands.threshold:.3f}"
     )
@@ -253,7 +256,7 @@ def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], ban
 
 def periods(trained: Trained) -> Figure:
     """Observed bad rate against the mean probability of every period, out of fold."""
-    table = by_period(trained.dataset, trained.probability)
+    table = by_period(trained.dataset, trained.probability, trained.ranked)
     rate, bars = table["bad_rate"].to_numpy(), error_bars(table["bads"], table["decisions"])
     places = np.arange(table.height)
     figure, axes = framed("", "bad rate")
@@ -266,16 +269,14 @@ def periods(trained: Trained) -> Figure:
 
 
 def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
-    """Weight of evidence of the scorecard's most informative characteristics, bin by bin; positive is safer."""
+    """Weight of evidence of the scorecard's most informative characteristics, one below the other; positive is safer."""
     ranked = sorted(shown, key=lambda binning: -binning.information_value)[:most]
-    columns = min(3, len(ranked))
-    rows = -(-len(ranked) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.6 * rows), layout="constrained")
-    grid = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-    for axes, binning in zip(grid, ranked, strict=False):
-        _evidence(axes, binning)
-    for axes in grid[len(ranked) :]:
-        axes.set_axis_off()
+    tables = [binning_table(binning).filter(pl.col("count") > 0) for binning in ranked]
+    heights = [_HEAD + _BAR * table.height for table in tables]
+    figure = Figure(figsize=(_SIZE[0], sum(heights)), layout="constrained")
+    grid = np.atleast_1d(figure.subplots(len(ranked), 1, height_ratios=heights))
+    for axes, binning, table in zip(grid, ranked, tables, strict=True):
+        _evidence(axes, binning, table)
     return figure
 
 
@@ -294,16 +295,21 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _evidence(axes: Axes, binning: Binning) -> None:
-    table = binning_table(binning).filter(pl.col("count") > 0)
+def _evidence(axes: Axes, binning: Binning, table: pl.DataFrame) -> None:
     names = [literal(text if len(text) < 24 else f"{text[:22]}…") for text in table["range"]]
     colours = [GOOD if woe >= 0 else BAD for woe in table["woe"]]
     axes.barh(names, table["woe"], color=colours)
     axes.axvline(0, color=LINE, linewidth=1)
     axes.invert_yaxis()
-    axes.tick_params(labelsize=7)
-    title = wrap(f"{binning.feature} (IV {binning.information_value:.2f})", _TITLE)
-    axes.set_title(literal("\n".join(title)), fontsize=8)
+    axes.set_xlabel("WoE")
+    title = f"{binning.feature} (IV {binning.information_value:.2f})"
+    axes.set_title(literal("\n".join(_lines(title))), fontsize="medium", loc="right")
+
+
+def _lines(title: str) -> list[str]:
+    """Lines of a title, broken at spaces and after underscores, never inside a word."""
+    lines = wrap(title.replace("_", "_ "), _TITLE, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("_ ", "_") for line in lines]
 
 
 def framed(across: str, up: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:

@@ -36,7 +36,9 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
             "features.csv": csv_text(features(trained)),
             "comparison.csv": csv_text(comparison(trained)),
             "gates.csv": csv_text(gates(result)),
-            "calibration_by_period.csv": csv_text(by_period(trained.dataset, trained.probability)),
+            "calibration_by_period.csv": csv_text(
+                by_period(trained.dataset, trained.probability, trained.ranked)
+            ),
             "decisions_by_band.csv": csv_text(decided(trained)),
             "cost_curve.csv": csv_text(costs.cost_curve(probability, bad, *recipe.costs)),
             "scorecard/points.csv": csv_text(points(trained)),
@@ -103,11 +105,11 @@ def attributes(result: TrainingResult) -> pl.DataFrame:
 
 
 def features(trained: Trained) -> pl.DataFrame:
-    """One row per feature that varies in training: what it means, and whether the model uses it."""
+    """One row per feature that varies among the modelled decisions: what it means, and whether the model uses it."""
     definitions, used = trained.dataset.catalogue.features, set(trained.scorer.classifier.inputs)
     rows = [
         {"feature": n, "meaning": definitions[n].meaning, "topic": definitions[n].topic, "used": n in used}
-        for n in trained.dataset.features.columns
+        for n in trained.dataset.table(trained.dataset.modelled).columns
     ]
     return pl.DataFrame(rows)
 

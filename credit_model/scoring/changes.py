@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from credit_model.arrays import FloatArray
-from credit_model.features.topics import influenced
+from credit_model.features.topics import ANY_WAY, DOWN, NO_WAY, TO_ZERO, way
 from credit_model.models.classifier import Classifier
 from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.displayed import rounded
@@ -55,13 +55,13 @@ class Changes:
         >>> from credit_model.models.logistic import Linear, Term
         >>> from credit_model.scoring.displayed import Style
         >>> from credit_model.scoring.sides import Input
-        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
-        >>> told = Input("recency", "recency", "1 to 9", 1.0, 9.0, None, Style(), {"change": ("Last use, in days: ", "")})
-        >>> known = {"recency": Distribution((10.0, 20.0), (), (40, 30, 30, 0))}
-        >>> parts = Linear((recency,), neutral=0.0), Calibrator("sigmoid"), Bands(), Reasons((told,), 0.1)
-        >>> changes = Changes(*parts, known).smallest(pl.DataFrame({"recency": [25.0]}), np.array([0.73]))
+        >>> gap = Term("gap_mean", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> told = Input("gap_mean", "regularity", "1 to 9", 1.0, 9.0, None, Style(), {"change": ("Mean gap, in days: ", "")})
+        >>> known = {"gap_mean": Distribution((10.0, 20.0), (), (40, 30, 30, 0))}
+        >>> parts = Linear((gap,), neutral=0.0), Calibrator("sigmoid"), Bands(), Reasons((told,), 0.1)
+        >>> changes = Changes(*parts, known).smallest(pl.DataFrame({"gap_mean": [25.0]}), np.array([0.73]))
         >>> [change["text"] for change in changes[0]]
-        ['Last use, in days: 15']
+        ['Mean gap, in days: 15']
     """
 
     classifier: Classifier
@@ -101,18 +101,23 @@ class Changes:
         ]
 
     def _singles(self, numbers: FloatArray) -> _Trials:
-        """Every value to try of every input that a customer can influence and that is not missing."""
+        """Every value to try of every input that is not missing, the way that a customer can move it."""
         rows = [
             (place, value, step)
             for place, values in self._tried.items()
             if np.isfinite(numbers[place])
             for value, step in zip(values, _steps(values, float(numbers[place])), strict=True)
-            if step
+            if step and self._can_move(place, float(numbers[place]), value)
         ]
         places, values, steps = (
             (np.array(column) for column in zip(*rows, strict=True)) if rows else (np.zeros(0),) * 3
         )
         return _Trials(places.astype(np.intp)[:, None], values[:, None], steps)
+
+    def _can_move(self, place: int, number: float, value: float) -> bool:
+        told = self.reasons.inputs[place]
+        which = way(told.feature, told.topic)
+        return which == ANY_WAY or (value < number if which == DOWN else value == 0)
 
     def _probability(self, features: pl.DataFrame, trials: _Trials) -> FloatArray:
         """Probability of bad after each trial."""
@@ -147,8 +152,10 @@ class Changes:
                 if told.feature in self.distributions
                 else np.zeros(0)
             )
-            if influenced(told.topic) and "change" in told.sentences and len(edges):
-                values = np.unique(np.concatenate([edges, (edges[1:] + edges[:-1]) / 2]))
+            which = way(told.feature, told.topic)
+            if which != NO_WAY and "change" in told.sentences and len(edges):
+                least = [0.0] * (which == TO_ZERO)
+                values = np.unique(np.concatenate([least, edges, (edges[1:] + edges[:-1]) / 2]))
                 shown = rounded(values * told.style.scale, told.style.decimals) / told.style.scale
                 tried[place] = np.unique(shown)
         return tried

@@ -28,10 +28,14 @@ class Style:
         decimal: the decimal mark.
         thousands: what stands between groups of three digits.
         names: words for whole numbers from 0 on, such as the days of the week; empty where numbers are shown.
+        small: text for every number from 0 to below ``small_below``.
+        small_below: see ``small``; 0 where there is no such text.
 
     Example:
         >>> Style(scale=100, decimals=1, many="{number}%").number(41.7)
         '41.7%'
+        >>> Style(many="{number} days", small="less than a day", small_below=1.0).number(0.4)
+        'less than a day'
         >>> Style(many="{number} UGX").span_of(1200.0, 35000.0)
         '1,200 to 35,000 UGX'
     """
@@ -44,6 +48,8 @@ class Style:
     decimal: str = "."
     thousands: str = ","
     names: tuple[str, ...] = field(default=())
+    small: str = ""
+    small_below: float = 0.0
 
     def shown(self, number: float) -> float:
         """A finite number in the unit that is shown, rounded."""
@@ -51,6 +57,8 @@ class Style:
 
     def number(self, shown: float) -> str:
         """A number that was rounded as by ``rounded``, as text with its unit."""
+        if 0 <= shown < self.small_below:
+            return self.small
         plain = self._plain(shown)
         return (self.one if plain == "1" else self.many).replace("{number}", plain)
 

@@ -49,12 +49,15 @@ def _digest(path: Path) -> str:
 
 
 def commit(package: Path) -> str | None:
-    """The git commit of the clone that a package's folder is the top of, with a remark where files differ from it; else None."""
+    """The git commit of the clone that a package's folder is the top of; else None.
+
+    A remark follows where files of the package differ from it, or are new.
+    """
     top = _git(package, "rev-parse", "--show-toplevel")
     if top is None or Path(top) != package.resolve().parent:
         return None
     changed = _git(
-        package, "status", "--porcelain", "--untracked-files=no", "--", package.name, cwd=package.parent
+        package, "status", "--porcelain", "--untracked-files=normal", "--", package.name, cwd=package.parent
     )
     found = _git(package, "rev-parse", "HEAD")
     return f"{found}, with changes that are not committed" if changed else found

@@ -100,7 +100,10 @@ def _log_candidate(
 
 
 def _log_datasets(trained: Trained) -> None:
-    """The training table with its split and scores; keyed hashes stand for the customers."""
+    """The training table with its split and scores; keyed hashes stand for the customers.
+
+    ``probability`` is that of predictions, bands and strategy, ``ranked`` what ranking measures are made of.
+    """
     dataset = trained.dataset
     key = os.environ.get("CREDIT_MODEL_HASH_KEY", "").encode() or secrets.token_bytes(32)
     hashed = [
@@ -109,12 +112,14 @@ def _log_datasets(trained: Trained) -> None:
     decisions = dataset.decisions.select(
         pl.Series("customer_hash", hashed), "as_of", pl.col("bad").cast(pl.Float64), "part"
     )
-    table = decisions.hstack(
-        dataset.features.rename({n: f"feature_{n}" for n in ("bad", "part") if n in dataset.features.columns})
-    )
-    table = table.with_columns(
-        pl.Series("probability", trained.probability), pl.Series("test_probability", trained.test_probability)
-    )
+    scores = {
+        "probability": trained.probability,
+        "ranked": trained.ranked,
+        "test_probability": trained.test_probability,
+    }
+    taken = {"bad", "part", *scores} & {*dataset.features.columns}
+    table = decisions.hstack(dataset.features.rename({name: f"feature_{name}" for name in taken}))
+    table = table.with_columns(**{name: pl.Series(values) for name, values in scores.items()})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "training_table.parquet"
         table.write_parquet(path)

@@ -25,11 +25,13 @@ class Baseline:
         name: ``recency``, ``customer_base`` (MBG/NBD), ``any_history``, or an attribute.
         roc_auc: its own.
         lift: AUC of the model less that of the baseline: the 95 % interval of the difference, customers resampled.
+        decisions: how many both were measured on.
     """
 
     name: str
     roc_auc: float
     lift: tuple[float, float]
+    decisions: int
 
     @property
     def words(self) -> str:
@@ -116,7 +118,7 @@ def _against(
 ) -> Baseline:
     bad, people = dataset.bad[rows], dataset.customers[rows]
     lift = metrics.paired_interval(metrics.roc_auc, bad, (probability, risk), people, seed)
-    return Baseline(name, metrics.roc_auc(bad, risk), lift)
+    return Baseline(name, metrics.roc_auc(bad, risk), lift, len(bad))
 
 
 def _history(dataset: Dataset) -> BoolArray:

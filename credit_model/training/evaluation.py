@@ -14,7 +14,8 @@ from credit_model.training.dataset import Dataset
 from credit_model.training.sample import Recipe
 
 Rows = npt.NDArray[np.bool_]
-MOST_PERIODS, LEAST_MONTHS = 24, 3
+MOST_PERIODS, LEAST_MONTHS, LEAST_WEEKS = 24, 3, 8
+_THURSDAY = 3  # the first day of the epoch, counted from the Monday that begins its ISO week
 
 RANKING = ("roc_auc", "gini", "ks", "pr_auc")
 
@@ -161,10 +162,15 @@ def threshold_figures(
     return measures
 
 
-def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
+def by_period(dataset: Dataset, probability: FloatArray, ranked: FloatArray | None = None) -> pl.DataFrame:
     """Calibration in the large and AUC by observation date, or where these are more than 24 by month, or by week.
 
     Weeks (ISO 8601, such as 2024-W05) are shown where the decisions span fewer than three months.
+
+    Args:
+        dataset: the decisions.
+        probability: of bad, shape (n,); decisions where it is NaN are left out.
+        ranked: the risk that the AUC uses, as in ``measure``.
 
     Returns:
         ``period``, ``decisions``, ``bads``, ``bad_rate``, ``mean_probability``, ``observed_to_expected`` and
@@ -173,8 +179,9 @@ def by_period(dataset: Dataset, probability: FloatArray) -> pl.DataFrame:
     rows = ~np.isnan(probability)
     moments = dataset.decisions["as_of"].filter(pl.Series(rows))
     period = moments.dt.strftime(_pattern(moments)).to_numpy()
-    bad, risk = dataset.bad[rows], probability[rows]
-    table = [_period(name, bad[period == name], risk[period == name]) for name in sorted(set(period))]
+    order = probability if ranked is None else ranked
+    parts = dataset.bad[rows], probability[rows], order[rows]
+    table = [_period(name, *(each[period == name] for each in parts)) for name in sorted(set(period))]
     return pl.DataFrame(table, schema_overrides={"roc_auc": pl.Float64})
 
 
@@ -185,7 +192,7 @@ def _pattern(moments: pl.Series) -> str:
     return "%Y-%m" if moments.dt.strftime("%Y-%m").n_unique() >= LEAST_MONTHS else "%G-W%V"
 
 
-def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
+def _period(name: str, bad: BadArray, risk: FloatArray, order: FloatArray) -> dict[str, object]:
     return {
         "period": name,
         "decisions": len(bad),
@@ -193,7 +200,7 @@ def _period(name: str, bad: BadArray, risk: FloatArray) -> dict[str, object]:
         "bad_rate": float(bad.mean()),
         "mean_probability": float(risk.mean()),
         "observed_to_expected": metrics.calibration_in_the_large(bad, risk),
-        "roc_auc": metrics.roc_auc(bad, risk) if metrics.estimable(bad) else None,
+        "roc_auc": metrics.roc_auc(bad, order) if metrics.estimable(bad) else None,
     }
 
 
@@ -203,13 +210,20 @@ def over_time(dataset: Dataset, probability: FloatArray, ranked: FloatArray) -> 
     Both parts are judged out of fold by the same fits: two models differ without any drift.
     """
     scored = ~np.isnan(probability)
+    bad = dataset.bad[scored]
     train, test = (dataset.part(name) & scored for name in ("train", "test"))
     measures: dict[str, float] = {}
     if train.any() and test.any():
         measures["test_score_psi"] = metrics.psi(probability[train], probability[test])
         measures["test_score_psi_limit"] = metrics.psi_limit(int(train.sum()), int(test.sum()))
-    week = (dataset.decisions["as_of"].dt.epoch("d") // 7).to_numpy()
-    if metrics.estimable(dataset.bad[scored]):
-        stability = metrics.stability(dataset.bad[scored], ranked[scored], week[scored])
-        measures["grouped_stability"] = stability
-    return measures
+    return measures | _by_week(dataset.decisions["as_of"].filter(pl.Series(scored)), bad, ranked[scored])
+
+
+def _by_week(moments: pl.Series, bad: BadArray, ranked: FloatArray) -> dict[str, float]:
+    """Stability over the ISO weeks with both classes, and how many these are; only their number where they are few."""
+    week = ((moments.dt.epoch("d") + _THURSDAY) // 7).to_numpy()
+    weeks = float(sum(len(np.unique(bad[week == number])) > 1 for number in np.unique(week)))
+    told = {"grouped_stability_weeks": weeks}
+    return told | (
+        {"grouped_stability": metrics.stability(bad, ranked, week)} if weeks >= LEAST_WEEKS else {}
+    )

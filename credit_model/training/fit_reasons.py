@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 
 from credit_model.arrays import FloatArray
+from credit_model.features.aggregates import CROSSED
 from credit_model.features.catalogue import Catalogue
+from credit_model.features.expression import JOINT
 from credit_model.scoring.displayed import Style, rounded
 from credit_model.scoring.reasons import Reasons
 from credit_model.scoring.sides import Input
@@ -19,6 +21,7 @@ QUARTERS = (0.25, 0.75)
 _MOST_LEVELS = 3
 _DIGITS = 2
 _VALUE = "\0"
+_NUMBERS = ("scale", "decimals", "small_below")
 
 
 class Typical(NamedTuple):
@@ -61,16 +64,18 @@ def fit_reasons(
     for name in inputs:
         style = styles.get(name, _style(language, "", currency))
         typical = typical_of(goods[name], style)
+        style = _without_small(style) if _needs_decimals(typical, style) else style
         parts = {"feature": name, "history_days": str(catalogue.history_days)}
         text = _text(typical, style, language)
         sentences = {
-            side: _filled(template, parts | {"typical": text} | _said(own, language))
+            side: _filled(template, parts | {"typical": text} | _said(own, language, catalogue))
             for side, (template, own) in templates.get(name, {}).items()
             if side in _sides(typical)
         }
         topic = catalogue.features[name].topic
         told.append(Input(name, topic, text, *typical[:3], style, sentences))
-    return Reasons(tuple(told), minimum, language.words["no_history"])
+    no_history = language.words["no_history"].replace("{history_days}", str(catalogue.history_days))
+    return Reasons(tuple(told), minimum, no_history)
 
 
 def typical_of(values: pl.Series, style: Style) -> Typical:
@@ -149,15 +154,27 @@ def _style(language: Language, unit: str, currency: str | None) -> Style:
         decimal=language.words["decimal"],
         thousands=plain.get("thousands", language.words["thousands"]),
         names=tuple(words.get("names", ())),
+        small=str(words.get("small", "")),
     )
-    return replace(style, **{name: plain[name] for name in ("scale", "decimals") if name in plain})
+    return replace(style, **{name: plain[name] for name in _NUMBERS if name in plain})
 
 
-def _said(parts: Parts, language: Language) -> dict[str, str]:
+def _needs_decimals(typical: Typical, style: Style) -> bool:
+    """Whether the typical range begins among the numbers that are otherwise shown as one text."""
+    return typical.low is not None and typical.low < style.small_below
+
+
+def _without_small(style: Style) -> Style:
+    return replace(style, small="", small_below=0.0)
+
+
+def _said(parts: Parts, language: Language, catalogue: Catalogue) -> dict[str, str]:
     """What the placeholders of a pattern stand for, in words."""
     words = {name: parts[name].replace("_", " ") for name in ("attribute", "upper", "lower") if name in parts}
     columns = {"column": language.columns.get(parts["column"], parts["column"])} if "column" in parts else {}
-    return {**parts, **words, **columns}
+    crossed = parts.get("level") in catalogue.levels.get(CROSSED, ())
+    level = {"level": parts["level"].replace(JOINT, ", ")} if crossed else {}
+    return {**parts, **words, **columns, **level}
 
 
 def _filled(template: str, parts: Mapping[str, str]) -> tuple[str, ...]:

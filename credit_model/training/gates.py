@@ -55,7 +55,7 @@ def judge(
         _spread(figures),
         _stability(figures),
         _cost(figures, given=recipe.costs_given),
-        *_leaks(attributes, recipe.confirmed),
+        *_leaks(attributes, recipe.confirmed, _compared_on(figures)),
     )
 
 
@@ -102,7 +102,7 @@ def _copies(separations: Mapping[str, float]) -> tuple[Gate, ...]:
     if not separations:
         reason = f"there are fewer than {metrics.LEAST_CASES} decisions of a class"
         return (not_assessed(name, reason),)
-    said = "the feature {} alone gives AUC {:.3f}, above {:g}: it copies the label"
+    said = "on all parts the feature {} alone gives AUC {:.3f}, above {:g}: it copies the label"
     copies = {feature: auc for feature, auc in separations.items() if auc > REFUSED_AUC}
     if copies:
         return tuple(
@@ -110,7 +110,7 @@ def _copies(separations: Mapping[str, float]) -> tuple[Gate, ...]:
             for feature, auc in copies.items()
         )
     best = max(separations.values())
-    passed = f"no feature alone gives an AUC above {REFUSED_AUC:g}; the highest is {best:.3f}"
+    passed = f"on all parts no feature alone gives an AUC above {REFUSED_AUC:g}; the highest is {best:.3f}"
     return (Gate(name, "passed", best, REFUSED_AUC, passed),)
 
 
@@ -119,7 +119,10 @@ def _baseline(baseline: Baseline) -> Gate:
     alone, (low, high) = baseline.words, baseline.lift
     name = _BETTER.format(alone)
     least = LEAST_LIFT if baseline.name in {RECENCY, CUSTOMER_BASE} else 0.0
-    said = f"AUC of {alone} alone {baseline.roc_auc:.3f} on the test part; of the model {low:+.3f} to {high:+.3f} more"
+    said = (
+        f"AUC of {alone} alone {baseline.roc_auc:.3f} on {baseline.decisions:,} decisions of the test part; the model's AUC less "
+        f"that: {low:+.3f} to {high:+.3f}"
+    )
     if low > 0:
         return Gate(name, "passed", low, 0.0, f"{said}, above 0: clearly better")
     if high > least:
@@ -140,21 +143,27 @@ def _without_baseline(measured: Set[str]) -> tuple[Gate, ...]:
 
 
 def _yardstick(figures: Figures, recipe: Recipe) -> Gate:
-    name, most = "not below the yardstick", -recipe.tolerance
+    name, most = "not below the yardstick", 0.0 - recipe.tolerance
     model, plain = figures["compared_roc_auc"], figures["yardstick_roc_auc"]
     low, high = figures["lift_over_yardstick_low"], figures["lift_over_yardstick_high"]
     said = (
-        f"AUC out of fold {model:.3f}, of the yardstick, {YARDSTICK}, {plain:.3f}; "
-        f"difference {low:+.4f} to {high:+.4f}, "
+        f"AUC out of fold on {_compared_on(figures)}, all folds together, {model:.3f}, of the yardstick, {YARDSTICK}, "
+        f"{plain:.3f}; difference {low:+.4f} to {high:+.4f}, whose upper end {high:+.4f} is "
     )
     if high >= 0:
-        return Gate(name, "passed", high, most, f"{said}not below 0")
+        return Gate(name, "passed", high, most, f"{said}not below {most:g} (tolerance)")
     if high >= most:
         return Gate(name, "warning", high, most, f"{said}below 0; {most:g} is allowed (tolerance)")
     if recipe.candidate != "auto":
         asked = f"candidate={recipe.candidate} was asked for"
         return Gate(name, "warning", high, most, f"{said}below {most:g}; {asked}")
     return Gate(name, "failed", high, most, f"{said}below {most:g}")
+
+
+def _compared_on(figures: Figures) -> str:
+    """The decisions that the candidates were compared on."""
+    rarer = min(figures["train_bads"], figures["train_goods"])
+    return "the training part" if rarer >= metrics.LEAST_CASES else "all parts"
 
 
 def _calibration(figures: Figures) -> Gate:
@@ -176,13 +185,17 @@ def _calibration(figures: Figures) -> Gate:
     return Gate(name, "passed", ratio, limit, f"{said}{least:g} to {most:g} is allowed")
 
 
+_SPREADS = {
+    "served_spread": "by the served calibrator, out of fold",
+    "test_spread": "by the fit on the training part alone, on the test part",
+}
+
+
 def _spread(figures: Figures) -> Gate:
-    spreads = [figures[name] for name in ("served_spread", "test_spread") if name in figures]
-    least = min(spreads)
-    said = (
-        f"the middle 98 % of the probabilities span {least:.3g} times their mean; at least {LEAST_SPREAD:g}"
-    )
-    same = ": all decisions get nearly the same" if least < LEAST_SPREAD else ""
+    spreads = {whose: figures[name] for name, whose in _SPREADS.items() if name in figures}
+    whose, least = min(spreads.items(), key=lambda each: each[1])
+    said = f"{whose}, the middle 98 % of the probabilities span {least:.3g} times their mean; at least {LEAST_SPREAD:g}"
+    same = ": all these decisions get nearly the same" if least < LEAST_SPREAD else ""
     state = _state(failed=least < LEAST_SPREAD)
     return Gate("spread of the probability", state, least, LEAST_SPREAD, f"{said} are needed{same}")
 
@@ -193,7 +206,7 @@ def _stability(figures: Figures) -> Gate:
         return not_assessed(name, "there are not two parts to compare")
     noted = figures["test_score_psi_limit"]
     limit = max(DRIFT, noted)
-    said = f"PSI of the score from the training to the test part is {psi:.3f}; the limit is {limit:.3g}"
+    said = f"PSI of the score, out of fold, from the training to the test part is {psi:.3f}; the limit is {limit:.3g}"
     if limit >= psi > noted:
         return Gate(name, "warning", psi, limit, f"{said}, and above {noted:.3g} it has moved")
     return Gate(name, _state(failed=psi > limit), psi, limit, said)
@@ -206,8 +219,11 @@ def _cost(figures: Figures, *, given: bool) -> Gate:
         return not_assessed(name, _FEW)
     low, cost = figures["test_excess_cost_low"], figures["test_expected_cost"]
     free = cost - excess
-    said = f"errors of the model's predictions cost {cost:.3f} a decision, and {free:.3f} with everybody approved or rejected"
-    if excess <= 0:
+    said = (
+        f"on the test part errors of the model's predictions cost {cost:.3f} a decision, and {free:.3f} with everybody approved "
+        "or rejected"
+    )
+    if excess < 0:
         return Gate(name, "passed", cost, free, said)
     if low > 0 and given:
         return Gate(name, "failed", cost, free, f"{said}: the model costs more than none")
@@ -220,14 +236,16 @@ _WAY_OUT = (
 )
 
 
-def _leaks(attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...]) -> tuple[Gate, ...]:
+def _leaks(
+    attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...], where: str
+) -> tuple[Gate, ...]:
     name = "no suspected leak"
     if not attributes:
         return (not_assessed(name, "there are no attributes, or too few cases to say"),)
     suspects = [attribute for attribute in attributes if attribute.suspected]
     if not suspects:
         most = max(attribute.information_value for attribute in attributes)
-        said = f"no attribute has an information value above {MOST_INFORMATION:g}; the highest is {most:.2f}"
+        said = f"on {where} no attribute has an information value above {MOST_INFORMATION:g}; the highest is {most:.2f}"
         return (
             Gate(
                 name,
@@ -237,14 +255,19 @@ def _leaks(attributes: tuple[AttributeWeight, ...], confirmed: tuple[str, ...]) 
                 f"{said}, and none is worth more than {MOST_LOSS:g} of AUC",
             ),
         )
-    return tuple(_suspect(name, attribute, confirmed) for attribute in suspects)
+    return tuple(_suspect(name, attribute, confirmed, where) for attribute in suspects)
 
 
-def _suspect(name: str, attribute: AttributeWeight, confirmed: tuple[str, ...]) -> Gate:
+def _suspect(name: str, attribute: AttributeWeight, confirmed: tuple[str, ...], where: str) -> Gate:
     information, loss = attribute.information_value, attribute.loss
-    said = f"the attribute {attribute.name} has an information value of {information:.2f} (limit {MOST_INFORMATION:g})"
-    said += "" if loss is None else f", and without it AUC changes by {-loss:+.3f} (limit -{MOST_LOSS:g})"
     informs = information > MOST_INFORMATION
+    said = f"on {where} the attribute {attribute.name} has an information value of {information:.2f}, "
+    said += f"{'above' if informs else 'not above'} the limit {MOST_INFORMATION:g}"
+    if loss is not None:
+        beyond = "more" if loss > MOST_LOSS else "not more"
+        said += (
+            f"; without it AUC out of fold changes by {-loss:+.3f}, {beyond} than the limit -{MOST_LOSS:g}"
+        )
     figure, limit = (information, MOST_INFORMATION) if informs else (loss, MOST_LOSS)
     if attribute.name in confirmed:
         return Gate(

@@ -50,6 +50,21 @@ def best_length(results: Mapping[int, CrossValidation]) -> int:
     return best if gain > max(ERRORS * error, LEAST_GAIN) else USUAL
 
 
+def line(results: Mapping[int, CrossValidation]) -> str:
+    """The line of the summary that names the length and why it was chosen."""
+    days = best_length(results)
+    if not results:
+        return f"history: {days} days"
+    aucs = ", ".join(f"{length} days {result.mean:.4f}" for length, result in results.items())
+    if days == USUAL:
+        why = (
+            f"as no other length gains more than {ERRORS:g} standard errors of the gain on the training part"
+        )
+    else:
+        why = f"which gains more than {ERRORS:g} standard errors of the gain over {USUAL} days on the training part"
+    return f"history: {days} days, {why} (AUC: {aucs})"
+
+
 def _lengths(transactions: Tidy, decisions: pl.DataFrame) -> list[int]:
     """The lengths that differ: what the transactions cover bounds them; 365 is always among them."""
     first, last = transactions.frame["TransactionStartTime"].min(), decisions["as_of"].max()

@@ -31,6 +31,12 @@ def population(transactions: Tidy, sample: Sample, dataset: Dataset) -> pl.DataF
     return pl.DataFrame(rows, schema={"step": pl.String, "count": pl.Int64}, orient="row")
 
 
+def known_after(decisions: pl.DataFrame) -> float | None:
+    """Days from a decision to the moment its outcome counts as known, where these are the same for all; else None."""
+    days = (decisions["known_at"] - decisions["as_of"]).dt.total_seconds().unique() / 86_400
+    return float(days[0]) if len(days) == 1 else None
+
+
 def _transactions(transactions: Tidy) -> Iterator[tuple[str, int]]:
     frame, faults = transactions.frame, transactions.faults
     if not frame.height:

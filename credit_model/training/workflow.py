@@ -165,12 +165,11 @@ def _result(
 
 
 def _with_history(transactions: Tidy, sample: Sample, advance: Advance) -> Sample:
-    """A sample with the length of history that its training part speaks for, and the line that says so."""
+    """A sample with the length of history that its training part speaks for, and the line that says why."""
     results = history_length.compared_lengths(transactions, sample.decisions, sample.recipe, advance)
     days = history_length.best_length(results)
-    aucs = ", ".join(f"{length} days {result.mean:.4f}" for length, result in results.items())
-    line = f"history: {days} days" + (f", chosen on the training part by AUC ({aucs})" if aucs else "")
-    return replace(sample, recipe=replace(sample.recipe, history_days=days), lines=(*sample.lines, line))
+    told = (*sample.lines, history_length.line(results))
+    return replace(sample, recipe=replace(sample.recipe, history_days=days), lines=told)
 
 
 def _customers(settings: Settings, transactions: Tidy, sample: Sample) -> pl.DataFrame | None:
@@ -268,13 +267,16 @@ def _outcomes(settings: Settings) -> pl.DataFrame:
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:
+    dataset, days = trained.dataset, sample.outcome_days
+    lag = (dataset.decisions["known_at"] - dataset.decisions["as_of"]).dt.total_days()
+    waited = sample.proxy is not None or bool((lag == days).any())
     return {
         "history_days": sample.recipe.history_days,
-        "outcome_days": sample.outcome_days,
+        "outcome_days": days if waited else f"{days}, by the baseline customer base alone",
         "target": sample.recipe.target,
         "candidate": trained.winner,
-        "currency": trained.dataset.currency,
-        "features": len(trained.dataset.features.columns),
+        "currency": dataset.currency,
+        "features": dataset.table(dataset.modelled).width,
         "inputs": len(trained.scorer.classifier.inputs),
     }
 

@@ -7,6 +7,7 @@ from html import unescape
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -14,7 +15,7 @@ from applications import ATTRIBUTES, applications
 from credit_model.reporting import plots
 from credit_model.reporting.annex_iv import annex_iv
 from credit_model.reporting.document_development import candidates, data, features, label
-from credit_model.reporting.document_results import fairness, sensitivity
+from credit_model.reporting.document_results import fairness, sensitivity, told_most
 from credit_model.reporting.document_scorecard import scorecard
 from credit_model.reporting.document_strategy import decisions
 from credit_model.reporting.identity import Identity
@@ -69,10 +70,11 @@ def sampled(result: TrainingResult, **changes: Any) -> TrainingResult:
     return replace(result, sample=replace(result.sample, recipe=replace(result.sample.recipe, **changes)))
 
 
-def known(result: TrainingResult, days: int) -> TrainingResult:
-    """The same with outcomes that were known so many days after their decisions."""
+def known(result: TrainingResult, days: int | None) -> TrainingResult:
+    """The same with outcomes that were known so many days after their decisions; None is another number for each."""
     dataset = result.trained.dataset
-    moved = dataset.decisions.with_columns(known_at=pl.col("as_of") + pl.duration(days=days))
+    lag = pl.int_range(pl.len()) if days is None else pl.lit(days)
+    moved = dataset.decisions.with_columns(known_at=pl.col("as_of") + pl.duration(days=lag))
     return replace(result, trained=replace(result.trained, dataset=replace(dataset, decisions=moved)))
 
 
@@ -82,7 +84,7 @@ def known(result: TrainingResult, days: int) -> TrainingResult:
         (
             30,
             "time",
-            ["from the day it was known", "whose outcome was known when it began"],
+            ["from 30 days after its decision", "whose outcome was known when it began"],
             ["at the moment"],
         ),
         (
@@ -91,12 +93,18 @@ def known(result: TrainingResult, days: int) -> TrainingResult:
             ["known at the moment of its decision", "trained on decisions before it"],
             ["from the day"],
         ),
-        (30, "customer", ["from the day it was known", "other customers alone"], ["when it began"]),
+        (
+            None,
+            "time",
+            ["from the day it was known", "whose outcome was known when it began"],
+            ["days after"],
+        ),
+        (30, "customer", ["from 30 days after its decision", "other customers alone"], ["when it began"]),
         (0, "customer", ["known at the moment", "other customers alone"], ["from the day", "before it"]),
     ],
 )
 def test_the_label_says_when_outcomes_were_known(
-    result: TrainingResult, days: int, apart: str, said: list[str], unsaid: list[str]
+    result: TrainingResult, days: int | None, apart: str, said: list[str], unsaid: list[str]
 ) -> None:
     found = text(label(sampled(known(result, days), apart=apart)))
     assert [part for part in said if part not in found] == []
@@ -216,6 +224,7 @@ def of_scorer(scorer: Scorer, result: TrainingResult) -> TrainingResult:
         scorer=scorer, dataset=SimpleNamespace(**vars(dataset)), winner="scorecard"
     )
     trained.dataset.bad = result.trained.dataset.bad
+    trained.dataset.table = lambda _: table
     trained.dataset.modelled = result.trained.dataset.modelled
     return replace(sampled(result, attributes=(), history_days=60), trained=trained)
 
@@ -255,9 +264,86 @@ def test_whole_points_say_how_they_rank(
     result: TrainingResult, pictures: dict[str, Any], rounded: float, kind: str
 ) -> None:
     section = scorecard(replace(result, whole_points=RankCheck(0.999, 0.70, rounded)), pictures)
-    (note,) = (block for block in section.blocks if isinstance(block, Note))
+    (note,) = (b for b in section.blocks if isinstance(b, Note) and "whole numbers" in b.text)
     assert note.kind == kind
     assert f"AUC {rounded:.4f}, with exact points 0.7000" in note.text
+
+
+def test_every_reason_that_is_given_is_shown_and_a_side_that_nobody_has_is_not(
+    result: TrainingResult,
+) -> None:
+    scorer, dataset = result.trained.scorer, result.trained.dataset
+    table = dataset.features.filter(pl.Series(dataset.modelled))
+    pushes = scorer.classifier.contributions(table)
+    given = [each for told in scorer.reasons.explain(table, pushes, 20.0).to_list() for each in told]
+    shown = {row["feature"]: row["sentence"] for row in told_most(scorer, table).to_dicts()}
+    assert {each["feature"] for each in given} <= set(shown)
+    for feature in {each["feature"] for each in given}:
+        texts = [each["text"] for each in given if each["feature"] == feature]
+        assert any(all(part in text for part in shown[feature].split("…")) for text in texts), feature
+    low, high = (told_most(scorer, table.filter(pl.Series(rows))) for rows in _halves(scorer, table))
+    assert low.height < len(scorer.reasons.inputs)
+    assert not low.equals(high)
+
+
+def _halves(scorer: Scorer, table: pl.DataFrame) -> tuple[Any, Any]:
+    """The safer and the riskier half of the decisions."""
+    margin = scorer.classifier.margin(table)
+    return margin < np.median(margin), margin >= np.median(margin)
+
+
+def test_the_features_that_vary_are_counted_among_the_decisions_of_the_classifier(
+    result: TrainingResult,
+) -> None:
+    dataset = result.trained.dataset
+    varied = dataset.table(dataset.modelled).width
+    assert f"{varied} features varied among" in text(features(result))
+    assert result.used["features"] == varied
+
+
+def test_days_that_no_outcome_waited_for_are_those_of_the_baseline(result: TrainingResult) -> None:
+    waited, at_once = (workflow._used(result.sample, known(result, days).trained) for days in (30, 0))
+    assert waited["outcome_days"] == 30
+    assert at_once["outcome_days"] == "30, by the baseline customer base alone"
+
+
+@pytest.mark.parametrize(
+    ("csi", "said"), [(0.05, "of no characteristic"), (0.4, "above its limit for"), (None, "not assessed")]
+)
+def test_characteristics_that_moved_are_named(
+    result: TrainingResult, pictures: dict[str, Any], csi: float | None, said: str
+) -> None:
+    moved = result.validation.shifts.with_columns(csi=pl.lit(csi, pl.Float64), csi_limit=pl.lit(0.1))
+    found = text(scorecard(replace(result, validation=replace(result.validation, shifts=moved)), pictures))
+    told = [part for part in ("of no characteristic", "above its limit for", "not assessed") if part in found]
+    assert told == [said]
+
+
+def test_the_points_can_be_recomputed_from_what_the_scorecard_section_says(
+    result: TrainingResult, pictures: dict[str, Any]
+) -> None:
+    found = text(scorecard(result, pictures))
+    pattern = r"margin is (\S+) less .* of bad are (\S+) times the margin ([+-]) ([\d.e-]+)\."
+    ((neutral, slope, sign, intercept),) = re.findall(pattern, found)
+    primary, dataset = result.trained.primary, result.trained.dataset
+    table = dataset.features.filter(pl.Series(dataset.modelled))
+    evidence = [binning.woe(table[binning.feature]) for binning in result.trained.scorecard.binnings]
+    margin = float(neutral) - np.array(result.trained.scorecard.weights) @ np.array(evidence)
+    odds = float(slope) * margin + float(f"{sign}{intercept}")
+    told = primary.calibrator.probability(primary.classifier.margin(table))
+    np.testing.assert_allclose(1 / (1 + np.exp(-odds)), told, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("limits", "nobody"), [((0.1, 0.15), None), ((1e-9, 0.15), "approved"), ((0.2, 0.9999), "rejected")]
+)
+def test_the_first_section_says_where_nobody_is_approved_or_rejected(
+    result: TrainingResult, pictures: dict[str, Any], limits: tuple[float, float], nobody: str | None
+) -> None:
+    bands = Bands(limits=limits, threshold=sum(limits) / 2)
+    found = model_document(banded(result, bands), pictures, IDENTITY)
+    assert ("Out of fold nobody is" in found) == (nobody is not None)
+    assert nobody is None or f"Out of fold nobody is {nobody} by the bands" in found
 
 
 def test_folds_are_counted(result: TrainingResult, pictures: dict[str, Any]) -> None:

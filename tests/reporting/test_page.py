@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from credit_model.reporting.page import Block, Note, Picture, Section, Table, page
+from credit_model.reporting.page import Block, Note, Picture, Section, Table, _cell, page
 
 
 class Reader(HTMLParser):
@@ -61,6 +61,20 @@ def test_a_wide_table_scrolls_under_its_name_and_a_narrow_one_need_not_say_so() 
     assert [box["aria-label"] for box in boxes] == ["of 4", "of 5"]
     assert [box["class"] for box in boxes] == ["table narrow", "table wide"]
     assert all(box["tabindex"] == "0" for box in boxes)
+
+
+def test_a_table_with_sentences_is_wide_and_gives_them_room() -> None:
+    frame = pl.DataFrame(
+        {"code": ["R01"], "sentence": ["You made few transactions in the last 30 days: 2; good customers 9."]}
+    )
+    reader = read(page("t", "s", [Section("one", [Table(frame, "c")])]))
+    assert [attrs["class"] for tag, attrs in reader.tags if tag == "div"] == ["table wide"]
+    assert [attrs["class"] for tag, attrs in reader.tags if tag == "td"] == ["word", "sentence"]
+
+
+def test_what_rounding_leaves_of_nothing_is_nothing() -> None:
+    frame = pl.DataFrame({"ks": [1.11e-16, -2e-17, 1e-6]})
+    assert [_cell(value) for value in frame["ks"]] == ["0", "0", "1e-06"]
 
 
 def test_every_heading_is_linked() -> None:

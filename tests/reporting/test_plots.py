@@ -1,13 +1,25 @@
 """What the pictures draw is what statistics say."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from sklearn import metrics as oracle
 
-from credit_model.reporting.plots import confusion, error_bars, ks, lift, precision_recall
+from credit_model.metrics import expected_cost
+from credit_model.reporting.plots import (
+    _lines,
+    _ranks,
+    confusion,
+    cost,
+    error_bars,
+    ks,
+    lift,
+    precision_recall,
+)
+from credit_model.scoring.policy import Bands
 from credit_model.training.gains import gains
 
 
@@ -50,6 +62,30 @@ def test_the_confusion_matrix_is_that_of_scikit_learn() -> None:
     counts = oracle.confusion_matrix(BAD, PROBABILITY >= 0.3).ravel().tolist()
     texts = [text.get_text() for text in confusion(BAD, PROBABILITY, 0.3).axes[0].texts]
     assert [int(text.splitlines()[0].replace(",", "")) for text in texts] == counts
+
+
+def test_the_curve_of_the_cost_is_the_cost_at_every_threshold() -> None:
+    bands = Bands(limits=(0.1, 0.15), threshold=0.12)
+    (steps,) = cost(BAD, PROBABILITY, (7.0, 2.0), bands).axes[0].patches
+    values, edges, _ = steps.get_data()  # type: ignore[attr-defined]
+    for threshold in (0.001, 0.12, 0.3, 0.302, 0.31, 0.999):
+        drawn = values[np.searchsorted(edges, threshold, side="left") - 1]
+        prediction = np.greater_equal(PROBABILITY, threshold).astype(np.int8)
+        assert drawn == pytest.approx(expected_cost(BAD, prediction, 7.0, 2.0))
+
+
+def test_the_lowest_and_the_highest_value_have_the_ends_of_the_colours_whatever_the_ties() -> None:
+    ranks = _ranks(pl.Series([0.0, 0.0, 0.0, 1.0, 1.0, 3.0, None]))
+    assert ranks[:6].tolist() == [0, 0, 0, 0.5, 0.5, 1]
+    assert np.isnan(ranks[6])
+
+
+def test_a_title_is_never_broken_inside_a_word() -> None:
+    title = f"average_value_crossed_{'x' * 70}_and_more_of_it (IV 0.12)"
+    lines = _lines(title)
+    assert len(lines) > 2
+    assert "".join(lines).replace(" ", "") == title.replace(" ", "")
+    assert all(line.endswith("_") for line in lines[:-1])
 
 
 def test_the_bars_of_the_lift_are_those_of_the_table() -> None:

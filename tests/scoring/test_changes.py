@@ -10,7 +10,7 @@ import pytest
 from credit_model.data.decisions import Attribute, read_decisions
 from credit_model.data.transactions import tidy_table
 from credit_model.features.catalogue import Catalogue
-from credit_model.features.topics import influenced
+from credit_model.features.topics import ANY_WAY, DOWN, NO_WAY, TO_ZERO, influenced, way
 from credit_model.models.logistic import Linear, Term
 from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.policy import Bands
@@ -22,8 +22,8 @@ from credit_model.training.fit_reasons import fit_reasons
 from credit_model.training.language import built_in
 
 AS_OF = datetime(2019, 2, 10)
-CATALOGUE = Catalogue(60, attributes=(Attribute("age", "number"),))
-EFFECTS = {"recency": 1.0, "transaction_count": -1.0, "age": 3.0, "tenure": 2.0}
+CATALOGUE = Catalogue(60, attributes=(Attribute("age", "number"), Attribute("loan_amount", "number")))
+EFFECTS = {"gap_mean": 1.0, "transaction_count": -1.0, "age": 3.0, "tenure": 2.0}
 BANDS = Bands(limits=(0.3, 0.6), threshold=0.6)
 
 
@@ -43,13 +43,17 @@ def scorer(effects: dict[str, float]) -> Scorer:
 
 
 def table(**cells: float) -> pl.DataFrame:
-    return pl.DataFrame({name: [cells.get(name, 30.0)] for name in EFFECTS})
+    return pl.DataFrame({name: [cells.get(name, 30.0)] for name in EFFECTS | cells})
 
 
 def after(model: Scorer, features: pl.DataFrame, changes: list[dict[str, str]]) -> float:
     """Probability of bad once the changes are made, read from what is shown."""
     for change in changes:
-        number = float(change["needed"].split()[0].replace(",", ""))
+        number = (
+            0.0
+            if change["needed"] == "less than a day"
+            else float(change["needed"].split()[0].replace(",", ""))
+        )
         features = features.with_columns(pl.lit(number).alias(change["feature"]))
     return float(model.calibrator.probability(model.classifier.margin(features))[0])
 
@@ -60,24 +64,24 @@ def found(model: Scorer, features: pl.DataFrame) -> list[dict[str, str]]:
 
 
 def test_one_feature_is_enough_and_the_smallest_step_is_said() -> None:
-    model, features = scorer({"recency": 2.0, "transaction_count": -1.0}), table(recency=40.0)
+    model, features = scorer({"gap_mean": 2.0, "transaction_count": -1.0}), table(gap_mean=40.0)
     changes = found(model, features)
-    assert [change["feature"] for change in changes] == ["recency"]
+    assert [change["feature"] for change in changes] == ["gap_mean"]
     assert after(model, features, changes) < BANDS.limits[1] <= after(model, features, [])
     (change,) = changes
     assert change["value"] == "40 days"
-    assert change["text"] == f"The time since your last transaction: {change['needed']}."
+    assert change["text"] == f"The average time between your transactions: {change['needed']}."
     grid = model.changes._tried[0]
     less = grid[(grid > float(change["needed"].split()[0])) & (grid < 40)]
     for number in less:
-        assert after(model, features.with_columns(recency=pl.lit(number)), []) >= BANDS.limits[1]
+        assert after(model, features.with_columns(gap_mean=pl.lit(number)), []) >= BANDS.limits[1]
 
 
 def test_two_features_are_changed_where_one_is_not_enough() -> None:
-    model = scorer({"recency": 0.5, "transaction_count": -0.5, "age": 3.0})
-    features = table(recency=58.0, transaction_count=2.0, age=42.0)
+    model = scorer({"gap_mean": 0.5, "transaction_count": -0.5, "age": 3.0})
+    features = table(gap_mean=58.0, transaction_count=2.0, age=42.0)
     changes = found(model, features)
-    assert {change["feature"] for change in changes} == {"recency", "transaction_count"}
+    assert {change["feature"] for change in changes} == {"gap_mean", "transaction_count"}
     assert after(model, features, changes) < BANDS.limits[1]
     for change in changes:
         assert after(model, features, [change]) >= BANDS.limits[1]
@@ -88,9 +92,26 @@ def test_what_a_customer_cannot_influence_is_left_alone() -> None:
     assert not influenced("tenure")
 
 
+def test_a_time_that_grows_by_itself_only_starts_again() -> None:
+    (change,) = found(scorer({"recency": 2.0}), table(recency=40.0))
+    assert (change["value"], change["needed"]) == ("40 days", "less than a day")
+    assert found(scorer({"recency": -2.0}), table(recency=10.0)) == []
+
+
+def test_nobody_is_told_to_ask_for_more_or_to_move_a_ratio_of_the_balance() -> None:
+    (change,) = found(scorer({"loan_amount": 2.0}), table(loan_amount=50.0))
+    assert float(change["needed"].split()[0]) < 50
+    assert found(scorer({"loan_amount": -2.0}), table(loan_amount=10.0)) == []
+    for name in ("balance_now_to_inflow", "overdue", "drawdown_share"):
+        assert found(scorer({name: 2.0}), table(**{name: 50.0})) == []
+    assert {way(name, feature.topic) for name, feature in CATALOGUE.features.items()} == {
+        *(NO_WAY, DOWN, TO_ZERO, ANY_WAY)
+    }
+
+
 @pytest.mark.parametrize("probability", [0.0, 0.29])
 def test_in_the_safest_band_nothing_needs_to_change(probability: float) -> None:
-    model = scorer({"recency": 2.0})
+    model = scorer({"gap_mean": 2.0})
     assert model.changes.smallest(table(), np.array([probability])) == [[]]
 
 
@@ -109,8 +130,8 @@ def test_every_change_of_many_customers_reaches_a_safer_band() -> None:
 
 
 def test_a_missing_value_is_left_alone() -> None:
-    model = scorer({"recency": 2.0, "transaction_count": -2.0})
-    features = table(transaction_count=5.0).with_columns(recency=pl.lit(None, pl.Float64))
+    model = scorer({"gap_mean": 2.0, "transaction_count": -2.0})
+    features = table(transaction_count=5.0).with_columns(gap_mean=pl.lit(None, pl.Float64))
     assert {change["feature"] for change in found(model, features)} == {"transaction_count"}
 
 

@@ -32,8 +32,11 @@ CALIBRATOR = Calibrator("sigmoid", slope=0.8, intercept=-0.5)
 PER_UNIT = 20 / math.log(2) * 0.8
 LOW = re.compile(r"less than|earlier|\b[Oo]nly\b|\bfew\b|never made|was not|is not marked")
 HIGH = re.compile(r"more than|later|\bmany\b|is marked|latest transaction was of")
-LACKING = re.compile(r"We have no|You made no payment|^No money|did not state")
+LACKING = re.compile(
+    r"We have no|You made no payment|you made no payment|^No |did not state|fewer than two|too few transactions"
+)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SMALL = "less than a day"
 NUMBER = r"-?[\d,]+(?:\.\d+)?"
 
 
@@ -97,9 +100,9 @@ def direction(text: str, value: str, typical: str) -> str | None:
     """What is false in what a sentence says of a number beside the typical."""
     if value not in text:
         return "the value is not in it"
-    if typical == "absent":
-        return None if "absent" in text or "none" in text else "it has a typical value"
-    numbers, (shown,) = numbers_of(typical), numbers_of(value)
+    if typical == "none":
+        return None if "none" in text else "it has a typical value"
+    numbers, shown = numbers_of(typical), 0.0 if value == SMALL else numbers_of(value)[0]
     low, high = LOW.search(text), HIGH.search(text)
     if shown < numbers[0]:
         return None if low and not high else "it is below"
@@ -115,6 +118,8 @@ def numbers_of(text: str) -> list[float]:
 
 def shows(text: str, own: float, *, share: bool) -> bool:
     """Whether a text shows a number, up to its last digit."""
+    if text == SMALL:
+        return 0 <= own < 1
     digits = text.partition(".")[2]
     step = 10.0 ** -len(re.match(r"\d*", digits)[0])  # type: ignore[index]
     return bool(abs(numbers_of(text)[0] - own * (100 if share else 1)) <= max(0.51 * step, 6e-4 * abs(own)))

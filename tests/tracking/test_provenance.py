@@ -55,6 +55,11 @@ def test_the_commit_is_that_of_the_clone_and_says_where_files_differ(clone: Path
     assert commit(clone) == f"{found}, with changes that are not committed"
 
 
+def test_a_module_that_git_does_not_know_is_a_change(clone: Path) -> None:
+    (clone / "new.py").write_text("x = 1\n")
+    assert str(commit(clone)).endswith(", with changes that are not committed")
+
+
 def test_a_package_installed_inside_another_project_has_no_commit(clone: Path) -> None:
     inside = clone.parent / "site-packages" / "credit_model"
     inside.mkdir(parents=True)

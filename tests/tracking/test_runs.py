@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from mlflow import MlflowClient
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from credit_model.data.iso_time import read_iso
 from credit_model.reporting.openapi import of_model
@@ -65,6 +66,19 @@ def test_a_version_tells_until_when_it_learned(client: MlflowClient, kept: Path)
     table = pl.read_parquet(kept / "run" / "training_table.parquet")
     told = read_iso(client.get_model_version("credit-risk", "1").tags["learned_until"])
     assert told == table["as_of"].max()
+
+
+def test_the_order_that_measures_of_ranking_use_is_in_the_training_table(
+    kept: Path, client: MlflowClient, run_id: str
+) -> None:
+    table = (
+        pl.read_parquet(kept / "run" / "training_table.parquet")
+        .drop_nulls("probability")
+        .drop_nans("probability")
+    )
+    found = client.get_run(run_id).data.metrics
+    assert found["grouped_roc_auc"] == pytest.approx(roc_auc_score(table["bad"], table["ranked"]))
+    assert found["grouped_brier"] == pytest.approx(brier_score_loss(table["bad"], table["probability"]))
 
 
 def test_a_first_champion_is_in_the_ledger_with_its_gates(client: MlflowClient) -> None:

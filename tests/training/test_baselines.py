@@ -135,6 +135,7 @@ def test_baselines_are_judged_on_the_decisions_that_the_model_judged() -> None:
     assert [baseline.name for baseline in found] == ["recency", "customer_base"]
     assert found[0].roc_auc == pytest.approx(roc_auc_score(ready.bad[judged], recency[judged]))
     assert found[0].lift == (0, 0)
+    assert {baseline.decisions for baseline in found} == {int(judged.sum())}
 
 
 def test_a_model_that_ranks_as_recency_does_has_no_lift_and_one_that_knows_more_has() -> None:
@@ -198,6 +199,7 @@ def test_whether_there_is_any_history_is_judged_on_all_decisions(riskier: bool) 
     expected = roc_auc(bad[test], np.where(silent == riskier, 1.0, 0.0)[test])
     assert lone.roc_auc == pytest.approx(expected)
     assert lone.roc_auc > 0.9
+    assert lone.decisions == test.sum()
     assert lone.lift[1] < 0
 
 

@@ -179,6 +179,27 @@ def test_a_ranking_that_decays_is_less_stable() -> None:
     assert decaying < steady
 
 
+def test_stability_is_over_the_iso_weeks_with_both_classes_and_needs_eight() -> None:
+    prepared, probability = judged(3_000, days=70)
+    nothing, monday = np.full(3_000, np.nan), prepared.decisions["as_of"].dt.strftime("%G-W%V").to_numpy()
+    clean = np.isin(monday, np.unique(monday)[:2])
+    for without, told in ((clean, True), (np.isin(monday, np.unique(monday)[:4]), False)):
+        bad = pl.Series(np.where(without, 0, prepared.bad), dtype=pl.Int8)
+        fewer = replace(prepared, decisions=prepared.decisions.with_columns(bad=bad))
+        found = figures(fewer, BANDS, probability, nothing, RECIPE)
+        assert found["grouped_stability_weeks"] == len(np.unique(monday[~without]))
+        assert ("grouped_stability" in found) == told
+
+
+def test_the_auc_of_a_period_is_that_of_the_ranking() -> None:
+    prepared, probability = judged(400, 2)
+    rows = (prepared.decisions["as_of"] == START).to_numpy()
+    ranked = np.where(np.arange(400) % 2, probability, probability / 2)
+    first = by_period(prepared, probability, ranked)
+    assert first["roc_auc"][0] == pytest.approx(oracle.roc_auc_score(prepared.bad[rows], ranked[rows]))
+    assert first["mean_probability"][0] == pytest.approx(probability[rows].mean())
+
+
 def test_one_seed_gives_one_interval() -> None:
     prepared, probability = judged()
     rows = np.ones(1_200, dtype=np.bool_)

@@ -83,6 +83,24 @@ def test_amounts_are_shown_in_the_currency() -> None:
     assert all(unnamed[name].number(1200.0) == "1,200" for name in money)
 
 
+def test_a_time_below_a_day_is_told_so_unless_the_typical_begins_there() -> None:
+    styles = {}
+    for low in (0.2, 3.0):
+        goods = pl.DataFrame({"recency": [low, 4.0, 5.0]})
+        (told,) = fit_reasons(EVERYTHING, ["recency"], goods, built_in("en"), None, 0.1).inputs
+        styles[low] = told.style
+        assert told.style == Style.from_dict(told.style.to_dict())
+    assert [styles[3.0].number(days) for days in (0.0, 0.9, 1.0)] == ["less than a day"] * 2 + ["1 day"]
+    assert [styles[0.2].number(days) for days in (0.0, 0.9, 1.0)] == ["0 days", "0.9 days", "1 day"]
+
+
+def test_a_crossed_level_is_told_as_a_list_and_no_history_with_its_window() -> None:
+    said = one(f"share_{CROSSED}_airtime+web").said(HIGH, 400.0)[0]
+    assert "of the kind airtime, web; that is more" in said
+    assert "in the last 366 days" in fitted("en", present=True).no_history_text
+    assert "{" not in fitted("de", present=True).no_history_text
+
+
 def one(name: str, language: str = "en") -> Input:
     return next(told for told in fitted(language, present=True).inputs if told.feature == name)
 

@@ -1,5 +1,6 @@
 """What speaks against a model is named with figure and limit, and a sound model passes: no fault, no failed gate."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -58,6 +59,19 @@ def test_a_sound_model_passes_every_gate() -> None:
     assert of() == []
 
 
+PART = re.compile("test part|training part|test AUC|all parts|served calibrator, out of fold")
+
+
+def test_every_sentence_names_its_part_and_agrees_with_the_limit_in_its_column() -> None:
+    baselines = (Baseline("recency", 0.6, (0.01, 0.2), 400),)
+    attributes = (AttributeWeight("income", 0.1, None),)
+    for gate in judge(RECIPE, SOUND, {"x": 0.7}, baselines, attributes):
+        if gate.state != "not assessed" and gate.name != "label":
+            assert PART.search(gate.sentence), gate
+        if gate.name == "not below the yardstick":
+            assert f"{gate.figure:+.4f} is not below {gate.limit:g}" in gate.sentence
+
+
 def calibration(ratio: float, low: float, high: float) -> dict[str, float]:
     name = "test_calibration_in_the_large"
     return {name: ratio, f"{name}_low": low, f"{name}_high": high}
@@ -67,6 +81,7 @@ ASKED, GIVEN = replace(RECIPE, candidate="scorecard"), replace(RECIPE, costs_giv
 SAME = replace(RECIPE, target="same_window")
 DEAR = {"test_expected_cost": 0.7, "test_excess_cost": 0.2, "test_excess_cost_low": 0.1}
 NEAR = DEAR | {"test_excess_cost_low": -0.1}
+NO_USE = {"test_expected_cost": 0.7, "test_excess_cost": 0.0, "test_excess_cost_low": 0.0}
 A_TRIFLE = {"lift_over_yardstick_low": -0.005, "lift_over_yardstick_high": -0.001}
 BELOW = {"lift_over_yardstick_low": -0.05, "lift_over_yardstick_high": -0.01}
 FLAT = {"served_spread": 0.004}
@@ -84,13 +99,14 @@ FLAT = {"served_spread": 0.004}
         (calibration(2.0, 1.51, 2.6), RECIPE, "failed", ["2.00", "1.51 to 2.60", "0.67 to 1.5"]),
         (calibration(0.5, 0.4, 0.66), RECIPE, "failed", ["0.50", "0.40 to 0.66", "0.67 to 1.5"]),
         (calibration(1.4, 1.2, 1.7), RECIPE, "warning", ["1.40", "1.20 to 1.70", "0.67 to 1.5"]),
-        (FLAT, RECIPE, "failed", ["0.004", "0.1", "nearly the same"]),
-        ({"test_spread": 0.09}, RECIPE, "failed", ["0.09", "0.1", "nearly the same"]),
+        (FLAT, RECIPE, "failed", ["by the served calibrator", "0.004", "0.1", "nearly the same"]),
+        ({"test_spread": 0.09}, RECIPE, "failed", ["on the test part", "0.09", "0.1", "nearly the same"]),
         ({"test_score_psi": 0.26}, RECIPE, "failed", ["0.260", "limit is 0.25"]),
         ({"test_score_psi": 0.2}, RECIPE, "warning", ["0.200", "limit is 0.25", "0.1"]),
         (DEAR, GIVEN, "failed", ["cost 0.700", "0.500", "more than none"]),
         (DEAR, RECIPE, "warning", ["cost 0.700", "0.500", "give cost_false_negative"]),
         (NEAR, GIVEN, "warning", ["cost 0.700", "0.500"]),
+        (NO_USE, RECIPE, "warning", ["cost 0.700", "0.700"]),
         (BELOW, RECIPE, "failed", ["0.760", "0.750", "yardstick", "-0.0500 to -0.0100", "below -0.002"]),
         (A_TRIFLE, RECIPE, "warning", ["-0.0050 to -0.0010", "-0.002 is allowed"]),
         (BELOW, ASKED, "warning", ["yardstick", "below -0.002", "candidate=scorecard was asked for"]),
@@ -136,7 +152,7 @@ def test_what_chance_or_a_moving_base_rate_can_do_passes(figures: dict[str, floa
 def test_what_needs_no_model_must_not_be_better(
     name: str, low: float, high: float, state: str | None
 ) -> None:
-    found = of(baselines=(Baseline(name, 0.7, (low, high)),))
+    found = of(baselines=(Baseline(name, 0.7, (low, high), 400),))
     assert [gate.state for gate in found] == [state] * (state is not None)
     for gate in found:
         assert f"{name.replace('_', ' ')} alone 0.700" in gate.sentence
@@ -163,8 +179,8 @@ def test_a_suspected_leak_fails_until_a_person_confirms_it(
 def test_every_copy_of_the_label_is_named() -> None:
     found = of(separations={"x": 0.98, "sneaky": 0.981, "late": 1.0})
     assert [gate.sentence for gate in found] == [
-        "the feature sneaky alone gives AUC 0.981, above 0.98: it copies the label",
-        "the feature late alone gives AUC 1.000, above 0.98: it copies the label",
+        "on all parts the feature sneaky alone gives AUC 0.981, above 0.98: it copies the label",
+        "on all parts the feature late alone gives AUC 1.000, above 0.98: it copies the label",
     ]
 
 

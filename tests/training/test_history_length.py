@@ -8,7 +8,7 @@ import polars as pl
 from credit_model.data.transactions import tidy_table
 from credit_model.settings.settings import Settings
 from credit_model.training.candidates import CANDIDATES, CrossValidation
-from credit_model.training.history_length import USUAL, best_length, compared_lengths
+from credit_model.training.history_length import USUAL, best_length, compared_lengths, line
 from credit_model.training.sample import observed_sample
 from credit_model.training.splits import first_customers
 
@@ -27,6 +27,15 @@ def test_another_length_is_taken_where_it_gains_enough_and_more_than_two_errors(
     for other in (barely, steadily_little):
         assert best_length({USUAL: usual, 730: other}) == USUAL
     assert best_length({}) == USUAL
+
+
+def test_the_line_says_why_the_length_with_the_best_auc_may_not_be_taken() -> None:
+    usual = result(0.70, 0.74, 0.66, 0.78)
+    clearly, barely = result(0.72, 0.76, 0.68, 0.80), result(0.74, 0.73, 0.70, 0.77)
+    assert line({}) == "history: 365 days"
+    kept = "history: 365 days, as no other length gains more than 2 standard errors of the gain on the training part"
+    assert line({USUAL: usual, 730: barely}) == f"{kept} (AUC: 365 days 0.7200, 730 days 0.7350)"
+    assert line({USUAL: usual, 730: clearly}).startswith("history: 730 days, which gains more than 2")
 
 
 def planted(days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
