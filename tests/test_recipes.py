@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -53,7 +54,7 @@ def test_bentoml_answers_with_plain_values(monkeypatch: pytest.MonkeyPatch) -> N
     stand_in = SimpleNamespace(service=lambda **_: lambda kind: kind, api=lambda method: method)
     monkeypatch.setitem(sys.modules, "bentoml", stand_in)
     model = Model()
-    monkeypatch.setattr("mlflow.pyfunc.load_model", lambda _: model)
+    monkeypatch.setattr(import_module("mlflow.pyfunc"), "load_model", lambda _: model)
     names: dict[str, Any] = {}
     exec(recipe("import bentoml"), names)
     service = names["CreditService"]()

@@ -75,6 +75,11 @@ _WAYS: Mapping[str, str] = {
     **dict.fromkeys(("total_debt_to_income", "overdue", "debit_after_credit"), NO_WAY),
     **dict.fromkeys(("balance_now_to_inflow", "balance_mean_to_inflow", "balance_min_90d_to_inflow"), NO_WAY),
     **dict.fromkeys(("balance_variation", "drawdown_share"), NO_WAY),
+    **{
+        f"{time}_{which}": NO_WAY
+        for time in ("turnaround", "redraw")
+        for which in ("mean", "max", "latest", "change")
+    },
 }
 
 
@@ -82,7 +87,7 @@ def way(feature: str, topic: str) -> str:
     """Which way a customer can move a feature: ``any way``, ``down``, ``to zero`` or ``no way``.
 
     A time since something grows by itself and only starts again, at zero, with a new transaction; nobody is told to ask for more;
-    and a ratio of a balance is nothing that a customer sets.
+    and a customer sets neither a ratio of a balance nor the time from one payment to the next.
 
     Example:
         >>> [way(*each) for each in (("count_30d", "frequency"), ("recency", "recency"), ("tenure", "tenure"))]

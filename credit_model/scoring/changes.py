@@ -5,7 +5,7 @@ the procedure as it works on this customer's data, which a customer may ask for 
 C-203/22, Dun & Bradstreet Austria, 2025). It is no promise for a later application, whose other data will differ too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -89,7 +89,7 @@ class Changes:
         judged = self._probability(features, single)
         trials, probability = single, judged
         if not (judged < limit).any():
-            trials = _pairs(single, judged)
+            trials = _pairs(single, judged, [told.topic for told in self.reasons.inputs])
             probability = self._probability(features, trials)
         reached = np.flatnonzero(probability < limit)
         if not len(reached):
@@ -171,13 +171,14 @@ def _steps(values: FloatArray, number: float) -> list[float]:
     return steps
 
 
-def _pairs(single: _Trials, probability: FloatArray) -> _Trials:
-    """Every pair of changes of the features that alone lower the risk most."""
+def _pairs(single: _Trials, probability: FloatArray, topics: Sequence[str]) -> _Trials:
+    """Every pair of changes of the features that alone lower the risk most, of two topics: a mean and a maximum hang together."""
     places = single.places[:, 0]
     best = {place: probability[places == place].min() for place in np.unique(places).tolist()}
     chosen = sorted(best, key=lambda place: best[place])[:_MOST_PAIRED]
     where = {place: np.flatnonzero(places == place) for place in sorted(chosen)}
-    parts = [_product(one, other) for one, other in combinations(where.values(), 2)]
+    apart = [pair for pair in combinations(where, 2) if topics[pair[0]] != topics[pair[1]]]
+    parts = [_product(where[one], where[other]) for one, other in apart]
     rows = np.concatenate(parts) if parts else np.zeros((0, 2), dtype=np.intp)
     return _Trials(places[rows], single.values[:, 0][rows], single.steps[rows].sum(axis=1))
 

@@ -116,7 +116,10 @@ class Settings:
         NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
     )
     ratios: tuple[str, ...] = _parameter(
-        NAMES, (), "train", "attributes and features to divide, as features too: bill/limit_bal,net/income"
+        NAMES,
+        (),
+        "train",
+        "attributes and features to divide, as features too: bill/limit_bal,total_transaction_amount/income",
     )
     label: str = _parameter(
         choice("auto", "rfm_proxy", "same_window", "observed"),

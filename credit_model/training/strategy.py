@@ -176,7 +176,9 @@ def _scarce(decision: str, made: np.ndarray, settings: Settings) -> str:
     """One sentence on bands that approve or reject nobody, or fewer than 1 %, and the remedy."""
     count = int((made == decision).sum())
     who = "nobody is" if not count else f"only {count} of {len(made)} decisions with a history are"
-    remedy = "give approval_rate or bad_rate, the costs of your business, or bands"
+    target = target_of(settings)
+    ways = "approval_rate or bad_rate" if target is None else f"another {target.name}"
+    remedy = f"give {ways}, the costs of your business, or bands"
     return f"{BANDS}{who} {_DONE[decision]} out of fold, with bands set {made_by(settings)}; if that is not meant, {remedy}"
 
 

@@ -87,6 +87,13 @@ def test_two_features_are_changed_where_one_is_not_enough() -> None:
         assert after(model, features, [change]) >= BANDS.limits[1]
 
 
+def test_two_features_of_one_topic_which_hang_together_are_not_changed_together() -> None:
+    worst = {"gap_mean": 58.0, "gap_max": 58.0, "transaction_count": 2.0, "age": 42.0}
+    for other, effect, count in (("transaction_count", -0.5, 2), ("gap_max", 0.5, 0)):
+        model = scorer({"gap_mean": 0.5, other: effect, "age": 3.0})
+        assert len(found(model, table(**worst))) == count
+
+
 def test_what_a_customer_cannot_influence_is_left_alone() -> None:
     assert found(scorer({"age": 3.0, "tenure": 2.0}), table(age=50.0)) == []
     assert not influenced("tenure")
