@@ -56,6 +56,6 @@ REASON = {
     "something true can be said",
     "value": "its value as the sentence shows it, with its unit; null where it is missing",
     "typical": "what is typical of good customers: the middle half of their values in training, rounded outwards to two "
-    "digits; of a text the most frequent ones; `absent` where more than half of them have none",
+    "digits; of a text the most frequent ones; `none` where more than half of them have none",
     "points": "what all features of the topic together take off the score; positive",
 }

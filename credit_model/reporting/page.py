@@ -104,8 +104,8 @@ def _kind(column: pl.Series) -> str:
     """What a column holds: numbers, sentences or words."""
     if column.dtype.is_numeric():
         return "number"
-    most = max((len(_cell(value)) for value in column), default=0)
-    return "sentence" if most >= _SENTENCE else "word"
+    cells = map(_cell, column)
+    return "sentence" if any(len(cell) >= _SENTENCE and " " in cell for cell in cells) else "word"
 
 
 def _cell(value: Any) -> str:

@@ -56,13 +56,13 @@ def line(results: Mapping[int, CrossValidation]) -> str:
     if not results:
         return f"history: {days} days"
     aucs = ", ".join(f"{length} days {result.mean:.4f}" for length, result in results.items())
-    if days == USUAL:
-        why = (
-            f"as no other length gains more than {ERRORS:g} standard errors of the gain on the training part"
-        )
-    else:
-        why = f"which gains more than {ERRORS:g} standard errors of the gain over {USUAL} days on the training part"
-    return f"history: {days} days, {why} (AUC: {aucs})"
+    bar = f"{LEAST_GAIN:g} and {ERRORS:g} standard errors of the gain on the training part"
+    why = (
+        "as the length of the highest AUC does not gain more than"
+        if days == USUAL
+        else "which gains more than"
+    )
+    return f"history: {days} days, {why} {bar} (AUC: {aucs})"
 
 
 def _lengths(transactions: Tidy, decisions: pl.DataFrame) -> list[int]:

@@ -33,9 +33,10 @@ def test_the_line_says_why_the_length_with_the_best_auc_may_not_be_taken() -> No
     usual = result(0.70, 0.74, 0.66, 0.78)
     clearly, barely = result(0.72, 0.76, 0.68, 0.80), result(0.74, 0.73, 0.70, 0.77)
     assert line({}) == "history: 365 days"
-    kept = "history: 365 days, as no other length gains more than 2 standard errors of the gain on the training part"
+    bar = "0.01 and 2 standard errors of the gain on the training part"
+    kept = f"history: 365 days, as the length of the highest AUC does not gain more than {bar}"
     assert line({USUAL: usual, 730: barely}) == f"{kept} (AUC: 365 days 0.7200, 730 days 0.7350)"
-    assert line({USUAL: usual, 730: clearly}).startswith("history: 730 days, which gains more than 2")
+    assert line({USUAL: usual, 730: clearly}).startswith(f"history: 730 days, which gains more than {bar}")
 
 
 def planted(days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
