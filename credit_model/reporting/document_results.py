@@ -202,7 +202,7 @@ def reasons(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
         [
             text,
             Table(
-                sentences,
+                sentences.select("code", "sentence", "feature", "typical"),
                 f"Reasons this model can give, in at most 1,000 decisions: {captions.fitted(trained)}",
             ),
             Picture(
