@@ -24,7 +24,7 @@ def test_the_first_command_ends_in_a_decision(tmp_path: Path) -> None:
     unset = 'candidate: { type: string, default: "" }'
     assert unset in entries
     (project / "MLproject").write_text(
-        entries.replace(unset, "candidate: { type: string, default: scorecard }")
+        entries.replace(unset, "candidate: { type: string, default: xgboost }")
     )
     first = [sys.executable, "scripts/quickstart.py", "--venv", str(tmp_path / "venv")]
     done = execute(first, shell(), project)
