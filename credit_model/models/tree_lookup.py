@@ -85,7 +85,10 @@ class Lookup:
         return len(self.trees.way[0]) <= _SHALLOW
 
     def margin(self, cells: _Codes) -> FloatArray:
-        """Margins of the rows of a matrix, shape (n,); trees are added up in one order, whatever the number of rows."""
+        """Margins of the rows of a matrix, shape (n,); trees are added up in one order, whatever the number of rows.
+
+        Deep trees are walked through: their tables cost time and memory that only contributions need.
+        """
         if not self._shallow:
             parts = [self._walked(cells[start : start + _FEW]) for start in range(0, len(cells), _FEW)]
             return np.concatenate([np.empty(0), *parts])

@@ -30,9 +30,7 @@ def verified_folder(model: str) -> Path:
     Raises:
         ValueError: there is no such model, or a file is not the one that was registered.
     """
-    folder = model_folder(model)
-    integrity.check(folder, model, _registered(model))
-    return folder
+    return _checked(model)[0]
 
 
 def verify(model: str) -> str:
@@ -41,7 +39,13 @@ def verify(model: str) -> str:
     Raises:
         ValueError: there is no such model, or a file is not the one that was registered.
     """
-    return integrity.check(model_folder(model), model, _registered(model))
+    return _checked(model)[1]
+
+
+def _checked(model: str) -> tuple[Path, str]:
+    """The folder of a model, and what was checked of it."""
+    folder = model_folder(model)
+    return folder, integrity.check(folder, model, _registered(model))
 
 
 def _registered(model: str) -> dict[str, str]:
