@@ -37,9 +37,13 @@ FIELDS = list(CATALOGUE.features)
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[SparkSession]:
-    """In a time zone whose clocks change: an instant must not move with them."""
+    """In a time zone whose clocks change: an instant must not move with them.
+
+    Case does not tell names apart, Spark's own default, which an earlier session of the process may have changed.
+    """
     builder = SparkSession.builder.master("local[2]").config("spark.sql.shuffle.partitions", "3")
     builder = builder.config("spark.ui.enabled", "false").config("spark.driver.memory", "2g")
+    builder = builder.config("spark.sql.caseSensitive", "false")
     session = builder.config("spark.sql.session.timeZone", "America/New_York").getOrCreate()
     yield session
     session.stop()
@@ -313,4 +317,4 @@ def test_names_that_spark_does_not_tell_apart(session: SparkSession) -> None:
     try:
         assert features.customer_features(transactions, decisions, cases).count() == 0
     finally:
-        session.conf.unset("spark.sql.caseSensitive")
+        session.conf.set("spark.sql.caseSensitive", "false")
