@@ -149,10 +149,10 @@ def _override(settings: Settings) -> int:
 
 
 def _erase(settings: Settings) -> int:
-    """Remove a customer from a decision log."""
+    """Remove a customer from a decision log and from training tables."""
     from credit_model.operations.erase import erase
 
-    print(erase(settings.log or "", settings.customer, settings.customer_hash))
+    print(erase(settings.log, settings.customer, settings.customer_hash))
     return 0
 
 
@@ -160,7 +160,7 @@ def _metrics(settings: Settings) -> int:
     """Turn the decision log and nginx's access log into metrics for Prometheus."""
     from credit_model.operations.metrics import metrics
 
-    print(metrics(settings.log, settings.access, settings.output or ""))
+    print(metrics(settings.log, settings.access, settings.output or "", settings.watched))
     return 0
 
 

@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import mlflow
@@ -128,6 +130,17 @@ def serving(model: TrainedModel, folder: Path) -> Iterator[str]:
     command = ["mlflow", "models", "serve", "-m", model.uri, "--env-manager", "local", "--port", str(port)]
     with listening([sys.executable, "-m", *command], port, model.environment, folder) as address:
         yield address
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What a function finds, asked again until it finds something."""
+    pause = threading.Event()
+    for _ in range(300):
+        value = found()
+        if value:
+            return value
+        pause.wait(0.2)
+    raise AssertionError("nothing was found in time")
 
 
 def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

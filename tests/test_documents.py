@@ -58,6 +58,8 @@ STAND_INS = {
     "test_an_erased_customer_is_in_no_file_and_others_are_untouched",
     "openssl ecparam": "tests/tracking/test_signature.py::test_a_signed_model_is_verified_and_a_changed_one_refused",
     "model_signing sign": "tests/tracking/test_signature.py::test_a_signed_model_is_verified_and_a_changed_one_refused",
+    "deploy/webhook.py": "tests/deploy/test_webhook.py::test_what_promote_makes_champion_restarts_the_server_once",
+    "create_webhook": "tests/deploy/test_webhook.py::test_what_promote_makes_champion_restarts_the_server_once",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
 }

@@ -1,4 +1,4 @@
-"""``metrics``: what the decision log and nginx's access log tell, as one text file for Prometheus.
+"""``metrics``: what the decision log, nginx's access log and the last monitoring tell, as one text file for Prometheus.
 
 Every run reads on from where the last one stopped. What was counted and how far each file was read lies beside the output, in
 ``OUTPUT.state``; the output is made from it alone, so that a run that was killed is made up for by the next.
@@ -6,11 +6,14 @@ Every run reads on from where the last one stopped. What was counted and how far
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from credit_model.data import files
 from credit_model.data.paths import check_place
 from credit_model.data.writers import write_text
 from credit_model.operations.metrics_files import Entry, Followed
@@ -57,25 +60,29 @@ LAG = Family(
     "gauge",
     "Time from the last logged decision to the last answer; near 0 where answers are logged.",
 )
+ALARMS = Family("credit_monitoring_alarms", "gauge", "Figures beyond their limits when monitor last ran.")
+MONITORED = Family("credit_monitoring_timestamp_seconds", "gauge", "When monitor last ran.")
 WRITTEN = Family("credit_metrics_timestamp_seconds", "gauge", "When these figures were written.")
 FAMILIES = (
     *(REQUESTS, DURATION, DECISIONS, SCORE, REASONS, OVERRIDES, PROBES, UNREADABLE),
-    *(LAST_DECISION, LAST_ANSWER, LAG, WRITTEN),
+    *(LAST_DECISION, LAST_ANSWER, LAG, ALARMS, MONITORED, WRITTEN),
 )
 
 
-def metrics(log: str | None, access: str | None, output: str) -> str:
+def metrics(log: str | None, access: str | None, output: str, watched: str | None = None) -> str:
     """Count what was logged since the last run and write the file; returns what to print.
 
     Args:
         log: path of the decision log; None counts no decisions.
         access: path or pattern of nginx's access logs; None counts no requests.
         output: the file to write.
+        watched: what monitor wrote to its output; None, or a file that is not there yet, tells of no alarms.
 
     Raises:
-        ValueError: the folder of the output cannot be written to, or its state cannot be read.
+        ValueError: the folder of the output cannot be written to, or its state or what monitor wrote cannot be read.
     """
     check_place(output)
+    alarms = _alarms(watched)
     state = Path(f"{output}.state")
     with LogFile(state).locked():
         values, logs = _read_state(state)
@@ -84,11 +91,24 @@ def metrics(log: str | None, access: str | None, output: str) -> str:
         plain = {"format": _FORMAT, "values": values.plain()}
         logs_plain = {name: followed.plain() for name, followed in logs.items()}
         write_text(json.dumps(plain | {"logs": logs_plain}), str(state))
-        write_text(_text(values), output)
+        write_text(_text(values, alarms), output)
     return f"{decisions} lines of decisions and {requests} of requests counted into {output}"
 
 
-def _text(values: Values) -> str:
+def _alarms(watched: str | None) -> dict[Family, float]:
+    """How many alarms monitor raised, and when."""
+    if watched is None or not Path(watched).exists():
+        return {}
+    alarm = files.read(watched, {}, ("alarm",))["alarm"]
+    return {
+        ALARMS: float((alarm.cast(pl.String) == "true").sum()),
+        MONITORED: Path(watched).stat().st_mtime,
+    }
+
+
+def _text(values: Values, now: Mapping[Family, float]) -> str:
+    for family, value in now.items():
+        values.latest(family, value)
     last, answered = values.value(LAST_DECISION), values.value(LAST_ANSWER)
     if answered is not None:
         values.latest(LAG, max(0.0, answered - (last or 0)))

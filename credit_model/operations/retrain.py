@@ -30,7 +30,7 @@ from credit_model.serving.jobs import Finding
 from credit_model.serving.monitor_decisions import NoDecisionsError
 from credit_model.settings.settings import Settings, resolve, texts
 from credit_model.tracking import ledger, provenance, registry, retrainings, store
-from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL
+from credit_model.tracking.registry import CHAMPION, LEARNED_UNTIL
 from credit_model.tracking.retrainings import Retraining
 
 KEPT_BACK = (0.3, 0.5, 0.7)  # shares of the unseen outcomes, the first that are enough to compare on
@@ -183,14 +183,14 @@ def _trained(settings: Settings, champion: ModelVersion, wanted: _Wanted, what: 
     """Train, compare and promote, and record it."""
     anew, data = what
     try:
-        tracked(anew)
+        registered = tracked(anew).registered
     except ValueError as fault:
         why = ", ".join(wanted.reasons)
         raise ValueError(
             f"{wanted.said} Because of this ({why}) a new version was to be trained: {fault}"
         ) from None
     with store.asking(f"retrain {settings.name}"):
-        version = registry.version_of(settings.name, CHALLENGER)
+        version = registry.version_of(settings.name, str(registered))
     promoted, said = _promoted(settings, anew, version)
     kept = (
         ", with no outcomes kept back"

@@ -35,7 +35,7 @@ def tracked(settings: Settings) -> TrainingResult:
             if champion:
                 _keep(settings.name, registered, result)
     standing = _standing(settings.name, registered, result, champion=champion)
-    return replace(result, summary=(*result.summary, *standing))
+    return replace(result, summary=(*result.summary, *standing), registered=registered)
 
 
 def _keep(name: str, registered: int, result: TrainingResult) -> None:

@@ -48,7 +48,7 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "replay": (("log",),),
     "review": (("log",), ("decision",), ("output",)),
     "override": (("log",), ("decision",), ("who",), ("to",), ("reason",)),
-    "erase": (("log",), ("customer", "customer_hash")),
+    "erase": (("customer", "customer_hash"),),
     "metrics": (("log", "access"), ("output",)),
 }
 # What stands for the value in a remedy; a FILE for every other parameter.
@@ -321,6 +321,9 @@ class Settings:
     )
     access: str | None = _parameter(
         TEXT, None, "metrics", "nginx's access log in JSON lines: a file, or a pattern in quotes"
+    )
+    watched: str | None = _parameter(
+        TEXT, None, "metrics", "what monitor wrote to its output, for the number of its alarms"
     )
     decision: str | None = _parameter(
         TEXT, None, "replay review override", "decision_id of a line of the log; replay takes all without it"

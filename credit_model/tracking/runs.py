@@ -1,10 +1,7 @@
 """MLflow runs of a training and of an exploration: what is logged in them."""
 
-import hashlib
-import hmac
 import json
 import os
-import secrets
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -32,7 +29,7 @@ from credit_model.reporting.tables import documents
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import integrity, provenance
+from credit_model.tracking import integrity, provenance, training_tables
 from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.candidates import CrossValidation
 from credit_model.training.cross_validation import PRIMARY
@@ -105,13 +102,8 @@ def _log_datasets(trained: Trained) -> None:
     ``probability`` is that of predictions, bands and strategy, ``ranked`` what ranking measures are made of.
     """
     dataset = trained.dataset
-    key = os.environ.get("CREDIT_MODEL_HASH_KEY", "").encode() or secrets.token_bytes(32)
-    hashed = [
-        hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:16] for name in dataset.customers
-    ]
-    decisions = dataset.decisions.select(
-        pl.Series("customer_hash", hashed), "as_of", pl.col("bad").cast(pl.Float64), "part"
-    )
+    hashed = training_tables.hashed(dataset.customers, os.environ)
+    decisions = dataset.decisions.select(hashed, "as_of", pl.col("bad").cast(pl.Float64), "part")
     scores = {
         "probability": trained.probability,
         "ranked": trained.ranked,
@@ -120,10 +112,7 @@ def _log_datasets(trained: Trained) -> None:
     taken = {"bad", "part", *scores} & {*dataset.features.columns}
     table = decisions.hstack(dataset.features.rename({name: f"feature_{name}" for name in taken}))
     table = table.with_columns(**{name: pl.Series(values) for name, values in scores.items()})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "training_table.parquet"
-        table.write_parquet(path)
-        mlflow.log_artifact(str(path))
+    training_tables.log(table)
     for part in ("train", "test"):
         rows = table.filter(pl.col("part") == part).to_pandas()
         if len(rows):

@@ -150,6 +150,15 @@ def reach(*, create: bool) -> None:
             _connect(used, create=create)
 
 
+def exists() -> bool:
+    """Whether the store is there; only a sqlite file is known not to be without asking."""
+    from sqlalchemy import make_url
+
+    used = mlflow.get_tracking_uri()
+    file = _file(make_url(used)) if used.startswith("sqlite") else None
+    return file is None or file.exists()
+
+
 def _connect(database: str, *, create: bool) -> None:
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.pool import NullPool

@@ -59,6 +59,7 @@ class TrainingResult:
         validation: tables for who validates the model.
         candidates: metrics of each candidate, by its name; those of the winner are among ``figures`` too.
         whole_points: how the card with whole points ranks; None where points are exact.
+        registered: number of the version that the model was registered as; None where it was not.
     """
 
     trained: Trained
@@ -72,6 +73,7 @@ class TrainingResult:
     validation: Validation
     candidates: Mapping[str, Mapping[str, float]]
     whole_points: RankCheck | None = None
+    registered: int | None = None
 
     @property
     def failed_gates(self) -> tuple[str, ...]:

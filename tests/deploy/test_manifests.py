@@ -19,6 +19,8 @@ from compose import DEPLOY, compose
 from credit_model.operations.metrics import FAMILIES
 from processes import ROOT
 
+CASES = Path(__file__).with_name("alerts.yml")
+PROMTOOL = shutil.which("promtool", path="/usr/local/bin:/usr/bin")
 SECRETS = re.compile(r"PASSWORD|KEY")
 # KServe 0.21's own fields of a predictor, beside those of a pod; no registry carries the schema of its resource.
 PREDICTOR = {
@@ -150,6 +152,13 @@ def test_pods_have_few_rights_and_are_asked_the_known_decision(manifests: list[d
         assert not [one for one in container["env"] if SECRETS.search(one["name"]) and "value" in one]
 
 
+@pytest.fixture(scope="module")
+def alerts() -> dict[str, str]:
+    """The expression of each alert."""
+    (group,) = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    return {rule["alert"]: rule["expr"] for rule in group["rules"]}
+
+
 def queries(dashboard: dict[str, Any]) -> Iterator[str]:
     """Every query of the dashboard."""
     for panel in dashboard["panels"]:
@@ -158,15 +167,17 @@ def queries(dashboard: dict[str, Any]) -> Iterator[str]:
             yield target["expr"]
 
 
-def test_every_query_names_metrics_and_labels_that_exist(dashboard: dict[str, Any]) -> None:
-    names: dict[str, set[str]] = {}
+def test_every_query_names_metrics_and_labels_that_exist(
+    dashboard: dict[str, Any], alerts: dict[str, str]
+) -> None:
+    names: dict[str, set[str]] = {"up": {"job"}}
     for family in FAMILIES:
         endings = ("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",)
         names |= {family.name + ending: {*family.labels} for ending in endings}
         if family.kind == "histogram":
             names[f"{family.name}_bucket"].add("le")
-    for query in queries(dashboard):
-        named = re.findall(r"credit_\w+", query)
+    for query in (*queries(dashboard), *alerts.values()):
+        named = re.findall(r"credit_\w+|up(?={)", query)
         assert named, query
         assert set(named) <= set(names), query
         grouped = re.findall(r"(?:by|ignoring) \(([^)]*)\)", query)
@@ -175,7 +186,20 @@ def test_every_query_names_metrics_and_labels_that_exist(dashboard: dict[str, An
         assert labels <= set.union(*(names[name] for name in named)), query
     shown = {name for query in queries(dashboard) for name in re.findall(r"credit_\w+", query)}
     asked = {family.name for family in FAMILIES if any(name.startswith(family.name) for name in shown)}
-    assert asked >= {family.name for family in FAMILIES if not family.name.startswith("credit_last_")}
+    aside = ("credit_last_", "credit_monitoring_")
+    assert asked >= {family.name for family in FAMILIES if not family.name.startswith(aside)}
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="this machine lacks promtool, which comes with prometheus")
+def test_every_alert_fires_and_keeps_quiet_when_it_should_and_is_documented(alerts: dict[str, str]) -> None:
+    for words in (("check", "rules", DEPLOY / "prometheus" / "alerts.yml"), ("test", "rules", CASES)):
+        done = subprocess.run([str(PROMTOOL), *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    quiet, amiss, _ = yaml.safe_load(CASES.read_text())["tests"]
+    assert [case["alertname"] for case in quiet["alert_rule_test"]] == [*alerts]
+    assert [case["alertname"] for case in amiss["alert_rule_test"] if case["exp_alerts"]] == [*alerts]
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    assert not [name for name in alerts if f"`{name}`" not in page]
 
 
 def test_the_dashboard_has_what_grafana_asks_of_one(dashboard: dict[str, Any]) -> None:

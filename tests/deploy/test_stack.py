@@ -12,7 +12,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPSConnection
@@ -25,7 +25,7 @@ import pytest
 from compose import DEPLOY, SYSTEM, Service, Stack, absent
 from documents import command
 from logged import HASH_KEY
-from processes import ROOT, TrainedModel, execute, run
+from processes import ROOT, TrainedModel, execute, run, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +34,6 @@ pytestmark = [
 
 SECRET = "0123456789abcdef"
 SENTINEL = "C-nobody-may-read-this"
-TRIES = 300
 
 
 @dataclass
@@ -213,17 +212,6 @@ def decision(name: str = SENTINEL) -> bytes:
     return json.dumps({"dataframe_records": [row], "params": {"as_of": "2019-02-13T00:00:00Z"}}).encode()
 
 
-def until(found: Callable[[], Any]) -> Any:
-    """What a function finds, asked again until it finds something."""
-    pause = threading.Event()
-    for _ in range(TRIES):
-        value = found()
-        if value:
-            return value
-        pause.wait(0.2)
-    raise AssertionError("nothing was found in time")
-
-
 def assert_error(answer: Answer, status: int, code: str) -> None:
     """One form, whoever refused; nothing of the request and nothing of the server."""
     assert answer.status == status, answer
@@ -343,6 +331,15 @@ def value(stack: Stack, text: str) -> float:
     """The one number that a query gives, 0 where there is none yet."""
     result = query(stack, text)
     return float(result[0]["value"][1]) if result else 0.0
+
+
+def test_prometheus_watches_by_the_alerts(stack: Stack) -> None:
+    address = f"http://127.0.0.1:{stack.ports['prometheus', 9090]}/api/v1/rules"
+    rules = until(
+        lambda: [rule for group in answered(address).plain["data"]["groups"] for rule in group["rules"]]
+    )
+    assert len(rules) == len(re.findall("alert:", (DEPLOY / "prometheus" / "alerts.yml").read_text()))
+    assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
 
 
 def test_prometheus_understands_the_dashboard(stack: Stack) -> None:

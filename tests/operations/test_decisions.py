@@ -2,8 +2,10 @@
 
 import html
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from credit_model.operations.erase import erase
@@ -16,6 +18,15 @@ from credit_model.serving.decision_log import KEY, keyed_hash
 from credit_model.serving.log_file import LogFile
 from logged import EVERY, HASH_KEY, INVALID, RISKY, SCORED, SILENT, Entries, ask, entries, loaded
 from scorers import small_scorer
+
+
+@pytest.fixture(autouse=True)
+def no_store(tmp_path: Path) -> Iterator[None]:
+    """The machine has decision logs, and no store of MLflow."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/none.db")
+    yield
+    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture
@@ -39,9 +50,10 @@ def test_an_erased_customer_is_in_no_file_and_others_are_untouched(log: Path) ->
     target = of(log, SCORED["CustomerId"])[0]
     override(str(log), target["decision_id"], "A. Person", "review", "an error")
     others = [entry for entry in entries(log) if entry["customer"] != target["customer"]]
-    assert (
-        erase(str(log), "C-scored", None) == f"3 lines of the customer removed from 2 files of the log {log}"
-    )
+    assert erase(str(log), "C-scored", None).splitlines() == [
+        f"3 lines of the customer removed from 2 files of the log {log}",
+        f"no training tables: there is no MLflow store sqlite:///{log.parents[1]}/none.db",
+    ]
     assert entries(log) == others
     assert not list(log.parent.glob(".*"))
 
@@ -51,6 +63,15 @@ def test_a_hash_erases_as_its_customer_does(log: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv(KEY)
     assert erase(str(log), None, whom).startswith("2 lines of the customer removed from 2 files")
     assert erase(str(log), None, whom).startswith("0 lines of the customer removed from 0 files")
+
+
+def test_a_store_that_does_not_answer_is_said_beside_what_was_erased(log: Path) -> None:
+    (log.parents[1] / "none.db").write_text("no database")
+    with pytest.raises(
+        ValueError, match=r"^2 lines of the customer removed from 2 files .*; the MLflow store "
+    ):
+        erase(str(log), "C-scored", None)
+    assert of(log, "C-scored") == []
 
 
 def test_the_server_writes_on_after_an_erasure(log: Path, tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from credit_model.data import files
 from credit_model.operations.metrics import FAMILIES, metrics
 from credit_model.operations.override import override
 from credit_model.scoring.scorer import Scorer
@@ -113,6 +115,18 @@ def test_lag_is_the_time_from_the_last_logged_decision_to_the_last_answer(tmp_pa
     log.write_bytes(log.read_bytes() + decision(41_000))
     metrics(str(log), str(access), str(output))
     assert total(output, "credit_decision_log_lag_seconds") == 0
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_alarms_of_the_last_monitoring_are_told(ending: str, tmp_path: Path) -> None:
+    watched, output = tmp_path / f"watched.{ending}", tmp_path / "credit.prom"
+    for alarms, told in ((None, []), ([True, False, True], [2.0]), ([False], [0.0])):
+        if alarms is not None:
+            files.write(pl.DataFrame({"subject": "score", "alarm": alarms}), str(watched))
+        metrics(None, None, str(output), str(watched))
+        found = [value for (name, _), value in samples(output).items() if name == "credit_monitoring_alarms"]
+        assert found == told
+    assert total(output, "credit_monitoring_timestamp_seconds") == watched.stat().st_mtime
 
 
 @pytest.mark.parametrize("seed", range(5))
