@@ -30,7 +30,11 @@ STAND_INS = {
     "scripts/quickstart.py": "tests/test_environments.py::test_the_first_command_ends_in_a_decision",
     "mlflow run . -e train --env-manager uv": "tests/test_environments.py::test_train_under_uv",
     "outcomes=loans.csv": "tests/test_document_alone.py::test_your_own_data_with_real_outcomes",
-    "mlflow models serve": "tests/test_document_commands.py::test_every_command_runs",
+    "mlflow models serve -m models:/credit-risk@champion": "tests/test_document_commands.py::test_every_command_runs",
+    "pip wheel --wheel-dir": "tests/test_workflows.py::test_the_wheel_has_the_package_and_its_version",
+    "--no-index": "tests/scripts/test_offline.py::test_the_trial_carries_out_the_page_without_network",
+    "mlflow models serve -m models:/credit-risk/1": "tests/scripts/test_offline.py::"
+    "test_the_trial_carries_out_the_page_without_network",
     "mlflow models predict": "tests/serving/test_server.py::test_mlflow_models_predict",
     "credit_model promote": "tests/test_mlproject.py::test_promote_is_bound_by_the_gates",
     "--customers_table": "tests/training/test_customer_table.py::test_the_command_writes_them_to_the_file_alone",
