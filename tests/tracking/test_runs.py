@@ -3,12 +3,14 @@
 import html
 import json
 import re
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import polars as pl
+import polars.selectors as cs
 import pytest
 from mlflow import MlflowClient
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -229,6 +231,22 @@ def test_no_customer_is_named_anywhere(kept: Path, trained_model: TrainedModel) 
     table = pl.read_parquet(next(kept.rglob("training_table.parquet")))
     assert "CustomerId" not in table.columns
     assert not set(table["customer_hash"]) & set(customers)
+
+
+def test_no_row_of_a_customer_is_in_the_model(kept: Path) -> None:
+    """Of the values that one decision alone has in the training table, a limit between two may be one, as those of trees are."""
+    table = pl.read_parquet(kept / "run" / "training_table.parquet")
+    rows = table.select(cs.float() - cs.by_name("bad")).rows()
+    counts = Counter(
+        value for row in rows for value in {*row} if value is not None and value != round(value, 3)
+    )
+    own = [{value for value in row if counts.get(value) == 1} for row in rows]
+    texts = [path.read_text(errors="replace") for path in (kept / "model").rglob("*") if path.is_file()]
+    told = {float(number) for text in texts for number in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", text)}
+    assert len(told) > 50
+    assert sum(map(len, own)) > 10 * len(rows)
+    assert max(len(values & told) for values in own) <= 1
+    assert not [name for name in table["customer_hash"] if any(name in text for text in texts)]
 
 
 FAILURES = {
