@@ -234,7 +234,7 @@ def test_no_customer_is_named_anywhere(kept: Path, trained_model: TrainedModel) 
 
 
 def test_no_row_of_a_customer_is_in_the_model(kept: Path) -> None:
-    """Of the values that one decision alone has in the training table, a limit between two may be one, as those of trees are."""
+    """Of a row's dozens of values that no other row has, some few may be limits of bins and trees; a row would be all."""
     table = pl.read_parquet(kept / "run" / "training_table.parquet")
     rows = table.select(cs.float() - cs.by_name("bad")).rows()
     counts = Counter(
@@ -245,7 +245,7 @@ def test_no_row_of_a_customer_is_in_the_model(kept: Path) -> None:
     told = {float(number) for text in texts for number in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", text)}
     assert len(told) > 50
     assert sum(map(len, own)) > 10 * len(rows)
-    assert max(len(values & told) for values in own) <= 1
+    assert max(len(values & told) for values in own) <= 5
     assert not [name for name in table["customer_hash"] if any(name in text for text in texts)]
 
 
