@@ -248,7 +248,7 @@ def test_a_blend_reads_what_its_boosters_read_one_of_them_the_plain_features_alo
     assert list(first.inputs) == plain
     assert set(forest.inputs) <= {*first.inputs, *second.inputs}
     shallow, deep = (
-        blend.fit(TABLE, BAD, 1, {}, blend.default_parameters | {"deep_from": bads})
+        blend.fit(TABLE, BAD, 1, {}, {**blend.default_parameters, "deep_from": bads})
         for bads in (int(BAD.sum()) + 1, int(BAD.sum()))
     )
     booster = CANDIDATES["deep_xgboost"].fit(TABLE, BAD, 1, {}, blend.default_parameters["deep_xgboost"])
