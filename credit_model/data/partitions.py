@@ -1,7 +1,7 @@
 """Transactions larger than memory, split into pieces; all transactions of a customer are in one piece."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from credit_model.data.cells import read, texts, times
 from credit_model.data.doubts import Doubts
 from credit_model.data.transactions import COLUMNS
 
-ROWS_AT_ONCE = 2_000_000
+ROWS_AT_ONCE = 1_000_000
 _BATCH = 500_000
 
 
@@ -62,20 +62,23 @@ def pieces(
     """
     columns = [name for name in scanned.collect_schema().names() if name in COLUMNS]
     with TemporaryDirectory(prefix="credit_model_") as folder:
-        with files.reading(source):
+        with files.reading(source), ThreadPoolExecutor(pl.thread_pool_size()) as pool:
             doubts = Doubts()
-            split = _split(_Store(scanned.select(columns), Path(folder), rows_at_once), window, doubts)
+            store = _Store(scanned.select(columns), Path(folder), rows_at_once, pool)
+            split = _split(store, window, doubts)
             doubts.warn(files.place(source))
         yield split
 
 
 @dataclass
 class _Store:
-    """Transactions in memory; once they are too many, in files by piece."""
+    """Transactions in memory; once they are too many, in files by piece, written while the next are read."""
 
     scanned: pl.LazyFrame
     folder: Path
     rows_at_once: int
+    pool: ThreadPoolExecutor
+    writing: list[Future[None]] = field(default_factory=list)
     held: list[pl.DataFrame] = field(default_factory=list)
     written: int = 0
 
@@ -88,6 +91,7 @@ class _Store:
         if not self.written:
             return (self._together().lazy(),)
         self._write()
+        self._wait()
         return tuple(self._table(piece) for piece in range(self._count))
 
     @cached_property
@@ -103,12 +107,23 @@ class _Store:
     def _write(self) -> None:
         table = self._together()
         place = _place(_customers(table), self._count)
-        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-            list(pool.map(lambda piece: self._keep(table.filter(place == piece), piece), range(self._count)))
+        self._wait()
+        self.writing += [
+            self.pool.submit(
+                self._keep, table, place == piece, self.folder / f"{piece}-{self.written}.parquet"
+            )
+            for piece in range(self._count)
+        ]
         self.written += 1
 
-    def _keep(self, part: pl.DataFrame, piece: int) -> None:
-        part.write_parquet(self.folder / f"{piece}-{self.written}.parquet", compression="lz4")
+    def _wait(self) -> None:
+        for each in self.writing:
+            each.result()
+        self.writing.clear()
+
+    @staticmethod
+    def _keep(table: pl.DataFrame, mine: pl.Series, path: Path) -> None:
+        table.filter(mine).write_parquet(path, compression="lz4", statistics=False)
 
     def _table(self, piece: int) -> pl.LazyFrame:
         files = list(self.folder.glob(f"{piece}-*.parquet"))

@@ -25,6 +25,8 @@ ORDER = (
     *(c for c in COLUMNS if c not in {"CustomerId", _TIME, "TransactionId", "Amount"}),
 )
 
+_SUMMED = (_TIME, "TransactionId", "Amount", "CurrencyCode")  # of a transaction before the window
+
 
 @dataclass(frozen=True)
 class History:
@@ -89,39 +91,47 @@ def history(
     """
     start = pl.col("as_of") - timedelta(days=history_days)
     inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= start)
-    known = _with_moments(transactions.frame, decisions)
-    frame = known.filter(inside)
+    rows = _places(transactions.frame, decisions)
+    frame = _taken(transactions.frame, rows.filter(inside))
     faults: list[pl.DataFrame] = []
     if transactions.faults.height:
         frame = frame.drop_nulls(REQUIRED)
-        faulty = transactions.frame.with_row_index("row").join(transactions.faults, on="row")
-        faulty = _with_moments(faulty, decisions, nulls_equal=True)
-        faults.append(tally(faulty.filter(inside | pl.col(_TIME).is_null())))
+        faulty = _places(transactions.frame, decisions, nulls_equal=True)
+        faulty = faulty.filter(inside | pl.col(_TIME).is_null()).join(transactions.faults, on="row")
+        faults.append(tally(faulty))
     faults.append(_currency_faults(frame, currency))
     frame, conflicts = _deduplicated(frame)
     faults.append(conflicts)
     frame = _sorted(frame)
     if opening:
-        earlier = _in_currency(known.filter(pl.col(_TIME) < start), frame, currency)
+        before = _taken(transactions.frame.select(_SUMMED), rows.filter(pl.col(_TIME) < start))
+        earlier = _in_currency(before, frame, currency)
         frame = frame.with_columns(_openings(earlier, frame, decisions))
     return History(frame, together(faults))
 
 
-def _with_moments(
+def _places(
     transactions: pl.DataFrame, decisions: pl.DataFrame, *, nulls_equal: bool = False
 ) -> pl.DataFrame:
-    """Transactions beside the decisions that they may count for: ``decision`` and ``as_of``."""
+    """``row`` and time of the transactions beside the ``decision`` that each may count for, and its ``as_of``."""
     if "decision" in transactions.columns:
-        as_of = decisions["as_of"]
-        if decisions.height == 1:
-            return transactions.with_columns(as_of.new_from_index(0, transactions.height))
-        return transactions.with_columns(as_of.gather(transactions["decision"]))
+        rows = transactions.select("decision", _TIME).with_row_index("row")
+        return rows.with_columns(decisions["as_of"].gather(rows["decision"]))
     moments = decisions.select("CustomerId", "as_of").with_row_index("decision")
-    return transactions.join(moments, on="CustomerId", nulls_equal=nulls_equal)
+    rows = transactions.select("CustomerId", _TIME).with_row_index("row")
+    return rows.join(moments, on="CustomerId", nulls_equal=nulls_equal)
+
+
+def _taken(transactions: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """The transactions of ``places``, with the decision that each counts for."""
+    return transactions[places["row"]].with_columns(places["decision"], places["as_of"])
 
 
 def _openings(earlier: pl.DataFrame, inside: pl.DataFrame, decisions: pl.DataFrame) -> pl.Series:
-    """The balance at the window's start, for each row inside; amounts are added one after the other, in the total order."""
+    """The balance at the window's start, for each row inside; amounts are added one after the other, in the total order.
+
+    Rows that agree in decision, time, name and amount may change places: the sum is the same.
+    """
     counted = _first_copies(_sorted(earlier.drop_nulls("Amount")), inside)
     sums = counted.group_by("decision", maintain_order=True).agg(pl.col("Amount").cum_sum().last())
     openings = pl.zeros(decisions.height, eager=True).scatter(sums["decision"], 0 - sums["Amount"])
@@ -152,8 +162,9 @@ def _in_currency(earlier: pl.DataFrame, inside: pl.DataFrame, currency: str | No
 
 
 def _all_different(names: pl.Series) -> bool:
+    """Whether no name occurs twice; where two names share a hash, which hardly happens, they only seem the same."""
     unknown = names.null_count()
-    return names.n_unique() - bool(unknown) == len(names) - unknown
+    return names.hash().n_unique() - bool(unknown) == len(names) - unknown
 
 
 def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -194,6 +205,7 @@ def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
     if same.any():
         tied = np.append(same, False) | np.append(False, same)
         rows = order[tied]
-        order[tied] = rows[frame[rows].select(pl.arg_sort_by(ORDER)).to_series().to_numpy()]
+        keys = [name for name in ORDER if name in frame.columns]
+        order[tied] = rows[frame[rows].select(pl.arg_sort_by(keys)).to_series().to_numpy()]
     ordered = frame if (np.diff(order) == 1).all() else frame[order]
     return ordered.with_columns(ordered["decision"].set_sorted())  # groups are then added up as slices

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from credit_model.arrays import FloatArray
+from credit_model.arrays import BoolArray, FloatArray
 from credit_model.features.topics import NO_HISTORY, code
 from credit_model.scoring.sides import IS, MISSING, NOTHING, SIDES, Input, Places, SideArray, Sides
 
@@ -112,10 +112,50 @@ class Reasons:
         Raises:
             ValueError: the model is of format 1.
         """
+        told, owners = self._told(table, contributions, points_per_unit)
+        return self._lists(told, owners, len(contributions))
+
+    def explain_all(
+        self,
+        table: pl.DataFrame,
+        contributions: FloatArray,
+        points_per_unit: float,
+        judged: BoolArray,
+        silent: BoolArray,
+    ) -> pl.Series:
+        """Name the reasons of decisions of which some are not judged by the classifier.
+
+        Args:
+            table: the inputs of those that are judged.
+            contributions: theirs, as for ``explain``.
+            points_per_unit: points of the score per unit of the margin.
+            judged: which decisions those are, shape (m,).
+            silent: which of the others are told that they have no transactions, shape (m,); the rest gets no reason.
+
+        Returns:
+            What ``explain`` gives, of all m decisions.
+
+        Raises:
+            ValueError: the model is of format 1, and some decision is judged.
+        """
+        told, owners = self._told(table, contributions, points_per_unit)
+        owners = np.concatenate([np.flatnonzero(judged)[owners], np.flatnonzero(silent)])
+        order = np.argsort(owners, kind="stable")
+        silence = pl.DataFrame(self.no_history, schema=told.schema)
+        every = pl.concat([told, silence])[np.minimum(order, told.height)]
+        return self._lists(every, owners[order], len(judged))
+
+    def _told(
+        self, table: pl.DataFrame, contributions: FloatArray, points_per_unit: float
+    ) -> tuple[pl.DataFrame, Places]:
+        """One row per reason, those of a decision together and worst first, and the number of the decision of each."""
         named = self._named(table, contributions)
-        rows = self._rows(named, points_lost(named.pushes, points_per_unit))
-        flat = rows.to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
-        ends = np.cumsum(np.bincount(named.rows, minlength=len(contributions)))
+        return self._rows(named, points_lost(named.pushes, points_per_unit)), named.rows
+
+    def _lists(self, told: pl.DataFrame, owners: Places, count: int) -> pl.Series:
+        """The reasons of each of ``count`` decisions as a list."""
+        flat = told.to_struct("").to_arrow(compat_level=pl.CompatLevel.oldest())
+        ends = np.cumsum(np.bincount(owners, minlength=count))
         lists = pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), flat)
         return pl.Series("reasons", lists).cast(self.dtype)
 
@@ -138,7 +178,7 @@ class Reasons:
         return np.add.reduceat(contributions[:, self._by_topic], self._starts, axis=1)
 
     def _named(self, table: pl.DataFrame, contributions: FloatArray) -> _Named:
-        if self.fields != FIELDS:
+        if self.fields != FIELDS and len(contributions):
             raise ValueError(
                 "the model has format 1 and only the code that it carries gives its reasons; use score, or serve it"
             )

@@ -249,24 +249,19 @@ class Scorer:
         self, features: pl.DataFrame, status: np.ndarray
     ) -> tuple[np.ndarray, pl.Series, FloatArray]:
         """Probability, NaN where there is none, reasons, empty where there are none, and contributions where judged."""
-        modelled = self.judged(status)
+        modelled, silent = self.judged(status), status == "no_history"
         probability = np.full(len(status), np.nan)
-        contributions: FloatArray = np.zeros((0, len(self.classifier.inputs)))
-        explained = pl.Series("reasons", [], dtype=self.reasons.dtype)
-        if modelled.any():
-            table = features if modelled.all() else features.filter(pl.Series(modelled))
-            margin, contributions = self.classifier.margin_and_contributions(table)
-            probability[modelled] = self.calibrator.probability(margin)
-            explained = self.reasons.explain(table, contributions, self.points_per_unit)
-        if modelled.all():
-            return probability, explained, contributions
-        silent = (status == "no_history") & ~modelled
         if self.no_history_probability is not None:
             probability[silent] = self.no_history_probability
-        place = np.where(silent, 0, 1)
-        place[modelled] = np.arange(2, 2 + len(explained))
-        others = pl.Series("reasons", [self.reasons.no_history, []], dtype=explained.dtype)
-        return probability, pl.concat([others, explained]).gather(place), contributions
+        contributions: FloatArray = np.zeros((0, len(self.classifier.inputs)))
+        table = features if modelled.all() else features.filter(pl.Series(modelled))
+        if modelled.any():
+            margin, contributions = self.classifier.margin_and_contributions(table)
+            probability[modelled] = self.calibrator.probability(margin)
+        explained = self.reasons.explain_all(
+            table, contributions, self.points_per_unit, modelled, silent & ~modelled
+        )
+        return probability, explained, contributions
 
     def _table(
         self,

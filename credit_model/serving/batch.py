@@ -4,12 +4,13 @@ Transactions may be larger than memory: they are scored piece by piece, with all
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +21,7 @@ from credit_model.data import files
 from credit_model.data.cells import read, texts
 from credit_model.data.decisions import Decisions, read_decisions
 from credit_model.data.iso_time import EARLIEST
-from credit_model.data.partitions import ROWS_AT_ONCE, Pieces, pieces
+from credit_model.data.partitions import ROWS_AT_ONCE, pieces
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.features.history import History
 from credit_model.scoring.contributions import contributions_in_points
@@ -28,7 +29,8 @@ from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
 from credit_model.serving.jobs import Job
 
-_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 40_000  # decisions of one thread
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 10_000  # decisions of one thread
+_PIECES_AT_ONCE = 2
 _ANSWERS_AT_ONCE, _CONTRIBUTIONS_AT_ONCE = 200_000, 10_000  # decisions
 _PLACE = "place of decision"
 
@@ -49,7 +51,7 @@ def score_tables(
         One row per decision, in order, with the columns of ``scorer.answer_schema``.
     """
     judged = _judged(scorer, decisions, as_of)
-    return _answers(scorer, scorer.history(transactions, judged), judged)
+    return _answers(scorer, scorer.history(transactions, judged), judged, pl.thread_pool_size())
 
 
 def _judged(scorer: Scorer, decisions: pl.DataFrame, as_of: datetime) -> Decisions:
@@ -58,9 +60,9 @@ def _judged(scorer: Scorer, decisions: pl.DataFrame, as_of: datetime) -> Decisio
 
 
 def _answers(
-    scorer: Scorer, history: History, judged: Decisions, *, what_would_help: bool = False
+    scorer: Scorer, history: History, judged: Decisions, threads: int, *, what_would_help: bool = False
 ) -> pl.DataFrame:
-    threads, answer = pl.thread_pool_size(), partial(scorer.answer_history, what_would_help=what_would_help)
+    answer = partial(scorer.answer_history, what_would_help=what_would_help)
     with ThreadPoolExecutor(threads) as pool:
         answers = pool.map(lambda part: answer(*part), _parts(history, judged, threads))
         return pl.concat([pl.DataFrame(schema=scorer.answer_schema), *answers])
@@ -125,21 +127,35 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
         asked = whom.with_row_index(_PLACE)
         place = parts.place(read(asked["CustomerId"], texts)[0])
         answers, contributions = (_made(Path(folder) / name) for name in ("answers", "contributions"))
-        for number, table in enumerate(_watched(parts)):
-            mine, name = asked.filter(place == number), f"{number:06}.parquet"
-            judged = _judged(scorer, mine.drop(_PLACE), job.moment)
-            history = scorer.history(tidy_table(table), judged)
-            answer = _answers(scorer, history, judged, what_would_help=job.what_would_help)
-            _keep(answer.with_columns(mine[_PLACE]), answers / name)
-            if job.explain is not None:
-                rows = contributions_in_points(scorer, history, judged, answer)
-                _keep(
-                    rows.with_columns(mine[_PLACE].gather(rows["row"]).alias("row")),
-                    contributions / name,
-                )
+        at_once = min(_PIECES_AT_ONCE, len(parts.tables))
+        keep = partial(_keep_piece, job, scorer, answers, contributions, pl.thread_pool_size() // at_once)
+        mine = (asked.filter(place == number) for number in range(len(parts.tables)))
+        with ThreadPoolExecutor(at_once) as pool:
+            _watched(pool.map(keep, count(), parts.tables, mine), len(parts.tables))
         moments = [moment for moment in parts.span if moment is not None]
         why = None if job.explain is None else _scanned(contributions)
         yield Scored(_scanned(answers), why, asked.height, moments)
+
+
+def _keep_piece(
+    job: Job,
+    scorer: Scorer,
+    answers: Path,
+    contributions: Path,
+    threads: int,
+    number: int,
+    transactions: pl.LazyFrame,
+    asked: pl.DataFrame,
+) -> None:
+    """Write the answers of the decisions of a piece, and what explains them where a job asks for it."""
+    judged = _judged(scorer, asked.drop(_PLACE), job.moment)
+    history = scorer.history(tidy_table(transactions.collect()), judged)
+    answer = _answers(scorer, history, judged, max(threads, 1), what_would_help=job.what_would_help)
+    _keep(answer.with_columns(asked[_PLACE]), answers / f"{number:06}.parquet")
+    if job.explain is not None:
+        rows = contributions_in_points(scorer, history, judged, answer)
+        numbered = rows.with_columns(asked[_PLACE].gather(rows["row"]).alias("row"))
+        _keep(numbered, contributions / f"{number:06}.parquet")
 
 
 def _made(folder: Path) -> Path:
@@ -195,13 +211,13 @@ def _keep(answer: pl.DataFrame, path: Path) -> None:
     answer.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
 
 
-def _watched(parts: Pieces) -> Iterator[pl.DataFrame]:
-    """The pieces one after the other, with a bar on a terminal where there are several."""
-    for number, piece in enumerate(parts.tables, 1):
-        if sys.stderr.isatty() and len(parts.tables) > 1:
-            print(f"\rpiece {number} of {len(parts.tables)}", end="", file=sys.stderr, flush=True)
-        yield piece.collect()
-    if sys.stderr.isatty() and len(parts.tables) > 1:
+def _watched(pieces: Iterable[None], count: int) -> None:
+    """Wait for every piece, with a bar on a terminal where there are several."""
+    shown = sys.stderr.isatty() and count > 1
+    for number, _ in enumerate(pieces, 1):
+        if shown:
+            print(f"\rpiece {number} of {count}", end="", file=sys.stderr, flush=True)
+    if shown:
         print(file=sys.stderr)
 
 

@@ -172,10 +172,13 @@ class Settings:
         ),
         "auto",
         "train",
-        "the model to serve: auto is the simplest that loses no more than tolerance and a standard error to the best",
+        "the model to serve: auto is the blend, or one that is clearly better, or a simpler one that is as good",
     )
     tolerance: float = _parameter(
-        number(below=1.0), 0.002, "train", "the most AUC that a simpler candidate may lose to the best"
+        number(below=1.0),
+        0.002,
+        "train",
+        "the most AUC, with a standard error added, that a simpler candidate may lose to the blend",
     )
     search: str = _parameter(
         choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"

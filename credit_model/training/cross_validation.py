@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,14 @@ class Cases:
         plain = [name for name in self.table.columns if name in self.plain]
         return self.table.select(plain) if candidate.plain and plain else self.table
 
+    def informed(self, candidate: Candidate) -> Candidate:
+        """A candidate whose ``fit`` knows the plain features where a part of it is offered these alone."""
+        return (
+            replace(candidate, fit=partial(candidate.fit, plain=self.plain))
+            if candidate.plain_part
+            else candidate
+        )
+
     def fold(self, seed: int) -> npt.NDArray[np.int64]:
         """The fold of each case, shape (n,); all cases of a customer share one."""
         return customer_folds(pl.Series(self.customers), FOLDS, seed).to_numpy()
@@ -112,7 +121,7 @@ def cross_validated(
 ) -> CrossValidation:
     """Cross-validation of a candidate on given folds, shape (n,)."""
     return cross_validate(
-        CANDIDATES[name],
+        cases.informed(CANDIDATES[name]),
         cases.offered(CANDIDATES[name]),
         cases.bad,
         fold,
@@ -125,7 +134,7 @@ def cross_validated(
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
     """Fit a candidate on cases."""
-    candidate = CANDIDATES[name]
+    candidate = cases.informed(CANDIDATES[name])
     return candidate.fit(cases.offered(candidate), cases.bad, recipe.seed, cases.directions, parameters)
 
 

@@ -1,40 +1,71 @@
-"""Fitting a blend: a booster and a forest, each weighted by what its margin says of cases that it has not seen."""
+"""Fitting a blend: two boosters and a forest, each weighted by what its margin says of cases that it has not seen."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from credit_model.arrays import BadArray, FloatArray
+from credit_model.arrays import BadArray
 from credit_model.models.blend import Blend
 from credit_model.models.classifier import Classifier
 from credit_model.training.calibration import fit_calibrator
-from credit_model.training.fit_trees import fit_forest, fit_xgboost
+from credit_model.training.fit_trees import fit_forest, fit_untuned_xgboost, fit_xgboost
 
-_FITS = {"xgboost": fit_xgboost, "forest": fit_forest}
+_FITS = {
+    "plain_xgboost": fit_untuned_xgboost,
+    "xgboost": fit_xgboost,
+    "deep_xgboost": fit_xgboost,
+    "forest": fit_forest,
+}
 
 
 def fit_blend(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
+    table: pl.DataFrame,
+    bad: BadArray,
+    seed: int,
+    directions: Mapping[str, int],
+    params: Mapping[str, Any],
+    plain: Collection[str] = (),
 ) -> Blend:
-    """The mean of a booster and a forest on the scale of log-odds.
+    """The mean of two boosters and a forest on the scale of log-odds.
 
-    Margins of each are brought to log-odds by the slope of Platt's sigmoid, fitted on one half of the cases by the fit on the
-    other, so that both count alike however much they have learned by heart.
+    One booster reads the features in ``plain`` alone, or all where none of those varies. The other's trees are deeper from
+    ``deep_from`` bads on, as fewer do not tell what three features together mean. The forest reads what the boosters
+    read, so that it asks for no feature of its own. Margins of each are brought to log-odds by the slope of Platt's sigmoid,
+    fitted on one half of the cases by the fit on the other, so that all count alike however much they have learned by heart.
     """
-    half = np.random.default_rng(seed).permutation(len(bad)) % 2 == 0
+    booster = "deep_xgboost" if bad.sum() >= params["deep_from"] else "xgboost"
     parts: list[Classifier] = []
     weights = []
-    for name, fit in _FITS.items():
-        unseen = np.empty(len(bad))
-        for rows in (half, ~half):
-            fitted = fit(table.filter(pl.Series(rows)), bad[rows], seed, directions, params[name])
-            unseen[~rows] = fitted.margin(table.filter(pl.Series(~rows)))
-        weights.append(_slope(unseen, bad) / len(_FITS))
-        parts.append(fit(table, bad, seed, directions, params[name]))
-    return Blend(tuple(parts), tuple(weights))
+    for name in ("plain_xgboost", booster, "forest"):
+        mine = _offered(name, table, plain, parts)
+        parts.append(_FITS[name](mine, bad, seed, directions, params[name]))
+        weights.append(_slope_unseen(name, mine, bad, seed, directions, params[name]))
+    return Blend(tuple(parts), tuple(weight / len(parts) for weight in weights))
 
 
-def _slope(margin: FloatArray, bad: BadArray) -> float:
-    return fit_calibrator(margin, bad, linear=True).slope
+def _offered(
+    name: str, table: pl.DataFrame, plain: Collection[str], parts: Sequence[Classifier]
+) -> pl.DataFrame:
+    """The features that a part may read."""
+    kept = {"plain_xgboost": set(plain), "forest": {each for part in parts for each in part.inputs}}
+    names = [each for each in table.columns if each in kept.get(name, ())]
+    return table.select(names) if names else table
+
+
+def _slope_unseen(
+    name: str,
+    table: pl.DataFrame,
+    bad: BadArray,
+    seed: int,
+    directions: Mapping[str, int],
+    params: Mapping[str, Any],
+) -> float:
+    """The slope that brings margins of cases that a fit of the part has not seen to log-odds."""
+    half = np.random.default_rng(seed).permutation(len(bad)) % 2 == 0
+    unseen = np.empty(len(bad))
+    for rows in (half, ~half):
+        fitted = _FITS[name](table.filter(pl.Series(rows)), bad[rows], seed, directions, params)
+        unseen[~rows] = fitted.margin(table.filter(pl.Series(~rows)))
+    return fit_calibrator(unseen, bad, linear=True).slope

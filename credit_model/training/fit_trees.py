@@ -50,6 +50,13 @@ def fit_plain_xgboost(
     table: pl.DataFrame, bad: BadArray, seed: int, _directions: Mapping[str, int], params: Mapping[str, Any]
 ) -> Trees:
     """Fit boosted trees to a table as it is: no choice of inputs, no direction, no least leaf."""
+    return fit_untuned_xgboost(table, bad, seed, {}, params)
+
+
+def fit_untuned_xgboost(
+    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
+) -> Trees:
+    """Fit boosted trees to all of a table, monotone where the direction is known."""
     parameters = {
         "max_depth": params["depth"],
         "eta": params["rate"],
@@ -57,7 +64,7 @@ def fit_plain_xgboost(
         "colsample_bytree": params["columns"],
         "lambda": params["l2"],
     }
-    return grow(table, bad, seed, {}, parameters, params["trees"])
+    return grow(table, bad, seed, directions, parameters, params["trees"])
 
 
 def fit_forest(

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from credit_model.metrics import roc_auc
+from credit_model.models.blend import Blend
 from credit_model.models.classifier import Classifier
 from credit_model.models.load import load_classifier
 from credit_model.models.logistic import Linear
@@ -211,21 +214,48 @@ def result(name: str, *scores: float) -> CrossValidation:
     return CrossValidation(CANDIDATES[name], {}, np.zeros(1), scores)
 
 
-def test_the_simplest_within_one_standard_error_of_the_difference_wins() -> None:
-    boosted = result("xgboost", 0.70, 0.74, 0.66, 0.78, 0.72)
-    close = result("scorecard", 0.70, 0.73, 0.67, 0.77, 0.72)
-    behind = result("scorecard", 0.69, 0.73, 0.65, 0.77, 0.71)
-    assert choose({"xgboost": boosted, "scorecard": close}, 0.005) == "scorecard"
-    assert choose({"xgboost": boosted, "scorecard": behind}, 0.05) == "xgboost"
+def test_the_blend_is_served_unless_another_gains_clearly() -> None:
+    blend = result("blend", 0.70, 0.74, 0.66, 0.78, 0.72)
+    ahead = result("forest", 0.71, 0.75, 0.666, 0.789, 0.728)
+    slightly = result("forest", 0.704, 0.744, 0.664, 0.784, 0.724)
+    by_luck = result("forest", 0.76, 0.73, 0.70, 0.75, 0.72)
+    for other, served in ((ahead, "forest"), (slightly, "blend"), (by_luck, "blend")):
+        assert other.mean > blend.mean
+        assert choose({"blend": blend, "forest": other}, 0.002) == served
 
 
-def test_a_simpler_candidate_may_lose_no_more_than_the_tolerance_however_wide_the_error() -> None:
-    boosted = result("xgboost", 0.70, 0.80, 0.60, 0.78, 0.72)
-    simple = result("scorecard", 0.72, 0.74, 0.62, 0.74, 0.75)
-    lost, error = simple.loss_to(boosted)
-    assert 0.002 < lost < error
-    assert choose({"xgboost": boosted, "scorecard": simple}, 0.002) == "xgboost"
-    assert choose({"xgboost": boosted, "scorecard": simple}, 0.01) == "scorecard"
+def test_a_simpler_candidate_is_served_where_its_loss_with_its_error_is_within_the_tolerance() -> None:
+    blend = result("blend", 0.70, 0.80, 0.60, 0.78, 0.72)
+    close = result("scorecard", 0.70, 0.798, 0.60, 0.778, 0.72)
+    wide = result("scorecard", 0.72, 0.78, 0.62, 0.76, 0.72)
+    lost, error = close.loss_to(blend)
+    assert 0 < lost < lost + error < 0.002
+    assert choose({"blend": blend, "scorecard": close}, 0.002) == "scorecard"
+    assert choose({"blend": blend, "scorecard": close}, lost) == "blend"
+    assert wide.loss_to(blend)[0] == pytest.approx(0), "no loss, but nobody knows"
+    assert choose({"blend": blend, "scorecard": wide}, 0.002) == "blend"
+    assert (
+        choose({"blend": blend, "xgboost": replace(close, candidate=CANDIDATES["xgboost"])}, 0.002) == "blend"
+    )
+
+
+def test_a_blend_reads_what_its_boosters_read_one_of_them_the_plain_features_alone() -> None:
+    blend = CANDIDATES["blend"]
+    plain = [TABLE.columns[0], TABLE.columns[1]]
+    fitted = blend.fit(TABLE, BAD, 1, {}, blend.default_parameters, plain=frozenset(plain))
+    assert isinstance(fitted, Blend)
+    first, second, forest = fitted.parts
+    assert list(first.inputs) == plain
+    assert set(forest.inputs) <= {*first.inputs, *second.inputs}
+    shallow, deep = (
+        blend.fit(TABLE, BAD, 1, {}, {**blend.default_parameters, "deep_from": bads})
+        for bads in (int(BAD.sum()) + 1, int(BAD.sum()))
+    )
+    booster = CANDIDATES["deep_xgboost"].fit(TABLE, BAD, 1, {}, blend.default_parameters["deep_xgboost"])
+    assert isinstance(deep, Blend)
+    assert isinstance(shallow, Blend)
+    assert_array_equal(deep.parts[1].margin(TABLE), booster.margin(TABLE))
+    assert (shallow.parts[1].margin(TABLE) != booster.margin(TABLE)).any()
 
 
 def test_a_search_leaves_the_defaults_only_for_what_is_beyond_luck() -> None:
