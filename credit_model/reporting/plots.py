@@ -28,8 +28,9 @@ _BAR, _HEAD = 0.3, 0.9  # inches of a bar, and of a title with the axis below
 
 
 def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
-    """Every picture, by file name: of the test part, or of all decisions out of fold where the test part has only one class.
+    """Every picture, by file name, in reading order.
 
+    They are of the test part, or of all decisions out of fold where the test part has only one class.
     Those of gains and of periods are out of fold whatever the test part has.
 
     Args:
@@ -42,19 +43,19 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
     order = (judged if both_classes(trained) else trained.ranked)[part]
     every, ranked = trained.dataset.bad[scored], trained.ranked[scored]
     return {
+        "candidates.png": candidates(trained),
+        "binnings.png": binnings(trained.scorecard.binnings),
         "roc.png": roc(bad, order),
         "precision_recall.png": precision_recall(bad, order),
-        "confusion.png": confusion(bad, probability, trained.scorer.bands.threshold),
         "ks.png": ks(every, ranked),
         "lift.png": lift(gains(every, ranked)),
+        "confusion.png": confusion(bad, probability, trained.scorer.bands.threshold),
         "calibration.png": calibration(bad, probability),
         "scores.png": scores(bad, trained.scorer.scale.score(probability)),
+        "periods.png": periods(trained),
+        "cost.png": cost(bad, probability, costs, trained.scorer.bands),
         "importance.png": importance(trained),
         "contributions.png": contributions(trained),
-        "candidates.png": candidates(trained),
-        "cost.png": cost(bad, probability, costs, trained.scorer.bands),
-        "periods.png": periods(trained),
-        "binnings.png": binnings(trained.scorecard.binnings),
     }
 
 

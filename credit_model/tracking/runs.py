@@ -16,7 +16,9 @@ import pandas as pd
 import polars as pl
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
+from mlflow.data.digest_utils import compute_pandas_digest
 from mlflow.data.pandas_dataset import from_pandas
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 import credit_model
 from credit_model import __version__
@@ -29,7 +31,7 @@ from credit_model.reporting.tables import documents
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import integrity, provenance, training_tables
+from credit_model.tracking import described, integrity, provenance, training_tables
 from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.candidates import CrossValidation
 from credit_model.training.cross_validation import PRIMARY
@@ -54,15 +56,15 @@ CARRIED = (
 def log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
     """Log the page and the pictures of an exploration to the active run."""
     mlflow.log_text(page, "exploration.html")
-    for name, figure in drawn.items():
-        mlflow.log_figure(figure, f"pictures/{name}")
+    _log_pictures(drawn)
 
 
 def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
     """Log parameters, metrics, tables and pictures of a training to the active run, and each candidate to a child run."""
     trained = outcome.trained
     mlflow.log_params({f"used_{name}": value for name, value in outcome.used.items()})
-    mlflow.log_metrics(dict(outcome.figures))
+    for part in described.headlines_first(outcome.figures):
+        mlflow.log_metrics(part)
     _log_datasets(trained)
     _log_pictures(pictures)
     for name, text in documents(outcome).items():
@@ -72,9 +74,10 @@ def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
 
 
 def _log_pictures(pictures: Mapping[str, Figure]) -> None:
+    """Each with its number before its name, so that MLflow shows them in reading order."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, figure in pictures.items():
-            (Path(folder) / name).write_bytes(png(figure))
+        for number, (name, figure) in enumerate(pictures.items(), 1):
+            (Path(folder) / f"{number:02}_{name}").write_bytes(png(figure))
         mlflow.log_artifacts(folder, "pictures")
 
 
@@ -86,8 +89,6 @@ def _log_candidate(
         mlflow.log_params({"candidate": name, "chosen": name == trained.winner} | dict(result.parameters))
         mlflow.log_metrics({"cv_auc_mean": result.mean, "cv_auc_standard_error": result.standard_error})
         mlflow.log_metrics(dict(figures))
-        if name in trained.test_auc:
-            mlflow.log_metric("test_auc", trained.test_auc[name])
         for fold, auc in enumerate(result.fold_auc):
             mlflow.log_metric("fold_auc", auc, step=fold)
         for number, trial in enumerate(trained.trials[name]):
@@ -116,7 +117,8 @@ def _log_datasets(trained: Trained) -> None:
     for part in ("train", "test"):
         rows = table.filter(pl.col("part") == part).to_pandas()
         if len(rows):
-            mlflow.log_input(from_pandas(rows, name=part, targets="bad"), context=part)
+            digest = compute_pandas_digest(rows.drop(columns=hashed.name))  # hashes differ by key
+            mlflow.log_input(from_pandas(rows, name=part, targets="bad", digest=digest), context=part)
 
 
 def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str, Figure]) -> int:
@@ -154,7 +156,19 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
         raise RuntimeError("MLflow kept no signature; the model would accept anything")
     registered = int(info.registered_model_version)
     _tag(settings.name, registered, version, result, hashes)
+    _describe(settings, result, identity, registered)
     return registered
+
+
+def _describe(settings: Settings, result: TrainingResult, identity: Identity, registered: int) -> None:
+    """Say what the active run and the registered version are, on their pages."""
+    client, run = MlflowClient(), mlflow.active_run()
+    said = described.version_description(result, settings.name, registered)
+    client.update_model_version(settings.name, str(registered), said)
+    if run is not None:
+        mlflow.set_tags(described.tags(result, identity) | {MLFLOW_RUN_NOTE: described.description(result)})
+        if described.nobody_named(run.info.run_name):
+            client.update_run(run.info.run_id, name=described.run_name(settings, result))
 
 
 def _saved(scorer: Scorer, files: Mapping[str, str], code: str) -> tuple[str, dict[str, Any]]:

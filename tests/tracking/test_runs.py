@@ -175,7 +175,7 @@ def test_what_is_kept(kept: Path, client: MlflowClient, run_id: str) -> None:
     texts |= {"gates.csv"}
     card = {"scorecard/points.csv", "scorecard/points.html", "decisions_by_band.csv", "labeller.json"}
     pictures = {
-        f"pictures/{name}.png" for name in ("roc", "calibration", "scores", "importance", "candidates")
+        f"pictures/{name}.png" for name in ("01_candidates", "02_binnings", "03_roc", "13_contributions")
     }
     assert texts | card | pictures | {"model_document.html", "training_table.parquet"} <= names
     inputs = client.get_run(run_id).inputs
@@ -364,3 +364,29 @@ def _registry(client: MlflowClient) -> str:
     return json.dumps(
         [[model.name, dict(model.aliases), len(client.search_model_versions())] for model in models]
     )
+
+
+def test_the_pages_say_what_the_run_and_the_version_are(client: MlflowClient, run_id: str) -> None:
+    run, version = client.get_run(run_id), client.get_model_version("credit-risk", "1")
+    tags = run.data.tags
+    assert run.info.run_name is not None
+    assert run.info.run_name.split(" ")[1] == version.tags["candidate"] == tags["candidate"]
+    assert tags["label"] == version.tags["target"]
+    assert tags["gates"] == version.tags["gates"]
+    auc = f"| AUC | {run.data.metrics['test_roc_auc']:.3f} |"
+    assert auc in tags["mlflow.note.content"]
+    assert auc in (version.description or "")
+    assert "--model models:/credit-risk/1 " in (version.description or "")
+
+
+def test_metrics_have_one_name_in_a_run_and_those_of_its_candidates(
+    client: MlflowClient, run_id: str
+) -> None:
+    run = client.get_run(run_id)
+    children = client.search_runs(
+        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}' and params.chosen = 'True'"
+    )
+    (winner,) = children
+    shared = run.data.metrics.keys() & winner.data.metrics.keys()
+    assert {"cv_auc_mean", "test_roc_auc", "test_ks", "test_brier"} <= shared
+    assert all(run.data.metrics[name] == winner.data.metrics[name] for name in shared)
