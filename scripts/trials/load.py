@@ -79,10 +79,16 @@ def main() -> int:
             watched(server) as memory,
         ):
             time.sleep(60 * options.minutes)
-        faults = [*broken(load, log), *grown(memory)]
+        faults = [*failed(load), *broken(load, log), *grown(memory)]
         print(load.summary(), memory.summary(), sep="\n")
     print("\n".join(faults) or "every bar is met")
     return int(bool(faults))
+
+
+def failed(load: Load) -> Iterator[str]:
+    """Whether a valid request got a wrong reply or none."""
+    if count := sum(load.known[one.place].valid for one in load.of(WRONG, LOST)):
+        yield f"{count} valid requests failed"
 
 
 def broken(load: Load, path: Path) -> Iterator[str]:

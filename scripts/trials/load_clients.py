@@ -62,10 +62,6 @@ class Load:
                 total[decision] += count * times
         return total
 
-    def failed(self) -> int:
-        """How many valid requests got a wrong reply or none."""
-        return sum(self.known[one.place].valid for one in self.of(WRONG, LOST))
-
     def summary(self) -> str:
         """The figures, and up to three wrong replies."""
         right, wrong, lost = self.of(RIGHT), self.of(WRONG), self.of(LOST)
