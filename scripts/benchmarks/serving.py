@@ -82,11 +82,11 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped too
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        environment = _environment(Path(folder), options.tracking)
-        model = options.model or _train(Path(folder), environment, options.candidate)
+        environment = environment_of(Path(folder), options.tracking)
+        model = options.model or train(Path(folder), environment, options.candidate)
         floor = Path(folder) / "floor"
         _python([str(HERE / "constant_model.py"), model, str(floor)], environment, Path(folder))
-        commands = {"model": _stock(model), "floor": _stock(str(floor))}
+        commands = {"model": stock(model), "floor": stock(str(floor))}
         starts: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(1 if options.quick else options.starts):
             for name, command in commands.items():
@@ -94,7 +94,7 @@ def main() -> int:
         if find_spec("fastapi") and find_spec("uvicorn"):
             commands["peer"] = [str(HERE / "peer.py")]
         servers = [
-            running.enter_context(_served(name, command, environment, Path(folder)))
+            running.enter_context(served(name, command, environment, Path(folder)))
             for name, command in commands.items()
         ]
         figures = list(_figures(servers, 20 if options.quick else options.requests))
@@ -118,7 +118,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _environment(folder: Path, tracking: str | None) -> dict[str, str]:
+def environment_of(folder: Path, tracking: str | None) -> dict[str, str]:
+    """The variables of processes that use a store; one in the folder if none is given."""
     store = tracking or f"sqlite:///{folder / 'mlflow.db'}"
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
@@ -133,17 +134,19 @@ def _python(command: list[str], environment: Mapping[str, str], folder: Path) ->
         raise SystemExit(done.stderr)
 
 
-def _train(folder: Path, environment: Mapping[str, str], candidate: str) -> str:
+def train(folder: Path, environment: Mapping[str, str], candidate: str) -> str:
+    """Train on synthetic data; returns the model's URI."""
     _python(["-m", "credit_model", "train", "--candidate", candidate], environment, folder)
     return "models:/credit-risk/1"
 
 
-def _stock(model: str) -> list[str]:
+def stock(model: str) -> list[str]:
+    """The stock server of a model, by one worker, as Python's arguments."""
     return ["-m", "mlflow", "models", "serve", "--env-manager", "local", "--workers", "1", "-m", model]
 
 
 @contextmanager
-def _served(name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> Iterator[Server]:
+def served(name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> Iterator[Server]:
     """A server in a process group of its own, once it has answered; stopped at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -167,10 +170,10 @@ def _served(name: str, command: list[str], environment: Mapping[str, str], folde
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    end, body = time.perf_counter() + PATIENCE, _request(30, "rows")
+    end, body = time.perf_counter() + PATIENCE, request_of(30, "rows")
     while time.perf_counter() < end:
         try:
-            _ask(HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE), server, body)
+            ask(HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE), server, body)
         except ConnectionError:
             if process.poll() is not None:
                 raise SystemExit(log.read_text()) from None
@@ -183,11 +186,16 @@ def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
 def _start(name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> float:
     """Seconds from the start of the process to its first answer."""
     begin = time.perf_counter()
-    with _served(name, command, environment, folder):
+    with served(name, command, environment, folder):
         return time.perf_counter() - begin
 
 
-def _ask(connection: HTTPConnection, server: Server, body: bytes) -> None:
+def ask(connection: HTTPConnection, server: Server, body: bytes) -> None:
+    """Ask a server once.
+
+    Raises:
+        SystemExit: it does not answer with a status of 200.
+    """
     connection.request("POST", server.path, body, HEADERS)
     answer = connection.getresponse()
     text = answer.read()
@@ -195,7 +203,7 @@ def _ask(connection: HTTPConnection, server: Server, body: bytes) -> None:
         raise SystemExit(f"{server.name}: {answer.status} {text[:300]!r}")
 
 
-def _request(transactions: int, shape: str, times: str = "seconds") -> bytes:
+def request_of(transactions: int, shape: str, times: str = "seconds") -> bytes:
     """One customer's request, the same for every server."""
     chance, clock = random.Random(transactions), CLOCKS[times]
     moments = sorted(AS_OF - timedelta(seconds=chance.randrange(1, 30 * 86_400)) for _ in range(transactions))
@@ -228,7 +236,7 @@ def _request(transactions: int, shape: str, times: str = "seconds") -> bytes:
 def _figures(servers: list[Server], requests: int) -> Iterator[Figure]:
     for transactions, times in CASES:
         for shape in ("arrays", "rows"):
-            body = _request(transactions, shape, times)
+            body = request_of(transactions, shape, times)
             seconds = _in_turn(servers, body, requests)
             eight: dict[str, list[float]] = {s.name: [] for s in servers}
             for _ in range(3):
@@ -262,7 +270,7 @@ def _in_turn(servers: list[Server], body: bytes, requests: int) -> dict[str, lis
     for turn in range(requests + 10):
         for server in servers:
             begin = time.perf_counter()
-            _ask(connections[server.name], server, body)
+            ask(connections[server.name], server, body)
             if turn >= 10:
                 seconds[server.name].append(time.perf_counter() - begin)
     return seconds
@@ -278,7 +286,7 @@ def _throughput(server: Server, body: bytes, requests: int, clients: int = 8) ->
             with lock:
                 if next(left, None) is None:
                     return
-            _ask(connection, server, body)
+            ask(connection, server, body)
 
     begin = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:

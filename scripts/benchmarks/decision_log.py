@@ -1,0 +1,106 @@
+"""What the decision log costs a request, through the stock server: one with the log on against one with it off.
+
+``python scripts/benchmarks/decision_log.py`` trains the default model in a temporary store, or takes one by ``--model``. Servers
+of one worker each run at once: two without a log, one with it in a file, one on standard output. Each round asks every one of
+them once for the same small decision, forwards and backwards in turn, so that all share the machine's moods. The ratio of the
+medians is over the first server without a log; the second one says what two equal servers differ by. The spread is that of the
+ratios of ten parts of the run.
+
+Exit code 1 if a log in a file costs more than 5 % of the median time.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+from serving import PATIENCE, Server, ask, environment_of, request_of, served, stock, train
+
+MOST = 1.05
+OFF, TWIN, FILE, OUTPUT = "off", "off, another server", "a file", "standard output"
+TRANSACTIONS = 30
+PARTS = 10
+_WARM_UP = 20
+
+
+def main() -> int:
+    """Measure and print a table in Markdown; returns the exit code."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
+        folder = Path(name)
+        environment = environment_of(folder, options.tracking)
+        model = options.model or train(folder, environment, "auto")
+        servers = {
+            place: running.enter_context(served(place, stock(model), environment | switched, folder))
+            for place, switched in _switches(folder).items()
+        }
+        ratios = {}
+        for shape in ("arrays", "rows"):
+            seconds = in_turn(servers, request_of(TRANSACTIONS, shape), options.requests)
+            ratios[shape] = _ratio(seconds[FILE], seconds[OFF])
+            print("\n".join(_markdown(shape, seconds)), flush=True)
+    return int(max(ratios.values()) > MOST)
+
+
+def _switches(folder: Path) -> dict[str, dict[str, str]]:
+    """What each server has in its environment."""
+    key = {"CREDIT_MODEL_HASH_KEY": "of no customer but the benchmark's"}
+    on = {FILE: str(folder / "decisions.jsonl"), OUTPUT: "-"}
+    off: dict[str, dict[str, str]] = {
+        OFF: {"CREDIT_MODEL_DECISION_LOG": ""},
+        TWIN: {"CREDIT_MODEL_DECISION_LOG": ""},
+    }
+    return off | {place: key | {"CREDIT_MODEL_DECISION_LOG": target} for place, target in on.items()}
+
+
+def in_turn(servers: Mapping[str, Server], body: bytes, requests: int) -> dict[str, list[float]]:
+    """Seconds of every answer, round by round."""
+    connections = {
+        place: HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE) for place, server in servers.items()
+    }
+    seconds: dict[str, list[float]] = {place: [] for place in servers}
+    for turn in range(requests + _WARM_UP):
+        for place in sorted(servers, reverse=turn % 2 == 1):
+            begin = time.perf_counter()
+            ask(connections[place], servers[place], body)
+            if turn >= _WARM_UP:
+                seconds[place].append(time.perf_counter() - begin)
+    return seconds
+
+
+def _ratio(found: Sequence[float], base: Sequence[float]) -> float:
+    return statistics.median(found) / statistics.median(base)
+
+
+def _spread(found: Sequence[float], base: Sequence[float]) -> tuple[float, float]:
+    """Smallest and largest ratio of the parts of a run."""
+    parts = [_ratio(found[part::PARTS], base[part::PARTS]) for part in range(PARTS)]
+    return min(parts), max(parts)
+
+
+def _markdown(shape: str, seconds: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    yield f"| {TRANSACTIONS} transactions, {shape}: the log is on | p50 ms | over off | of ten parts |"
+    yield "|---|---|---|---|"
+    for place, found in seconds.items():
+        least, most = _spread(found, seconds[OFF])
+        ratio = _ratio(found, seconds[OFF])
+        yield f"| {place} | {1_000 * statistics.median(found):.2f} | {ratio:.3f} | {least:.3f}-{most:.3f} |"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "--model", help="URI of a registered model; trained in a temporary store if not given"
+    )
+    parser.add_argument("--tracking", help="the MLflow store of --model")
+    parser.add_argument("--requests", type=int, default=2_000, help="requests of each shape to each server")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
