@@ -96,6 +96,14 @@ def test_ci_runs_on_every_python_that_is_promised(pyproject: dict[str, Any]) -> 
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
 
 
+@pytest.mark.parametrize("kind", ["trial", "benchmark"])
+def test_every_trial_and_benchmark_runs_at_night(kind: str) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())
+    run = {command.split()[0] for command in workflow["jobs"][kind]["strategy"]["matrix"][kind]}
+    programs = (ROOT / "scripts" / f"{kind}s").glob("*.py")
+    assert run == {path.name for path in programs if "sys.exit(main())" in path.read_text()}
+
+
 def test_what_a_model_carries_is_what_the_contract_keeps_from_training(pyproject: dict[str, Any]) -> None:
     _, carried, _ = pyproject["tool"]["importlinter"]["contracts"]
     names = {name.removesuffix(".py") for name in CARRIED} - {"__init__"}

@@ -58,6 +58,12 @@ def test_a_bad_reply_has_one(bad: Reply, said: str) -> None:
     assert any(re.search(said, fault) for fault in trial.faults(bad, SCHEMAS))
 
 
+def test_mlflows_own_failure_tells_nothing() -> None:
+    assert trial.is_mlflows(reply("Internal Server Error", 500))
+    assert not trial.is_mlflows(reply("Internal Server Error: Traceback", 500))
+    assert not trial.is_mlflows(refused("the request is odd"))
+
+
 def test_another_customers_answers_stay_the_same() -> None:
     assert trial.broken([], Counter({"one": 3, "two": 3})) == "no fault"
     assert "3 different replies" in trial.broken([], Counter({"one": 3, "two": 2, "three": 1}))
