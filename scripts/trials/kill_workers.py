@@ -54,7 +54,7 @@ def main() -> int:
             running(options.model, options.workers, logging_to(log)) as server,
             under_load(server.url, known, options.clients, options.seed) as load,
         ):
-            kills = [kill(server, load, chance) for _ in range(options.kills)]
+            kills = [_told(kill(server, load, chance)) for _ in range(options.kills)]
         faults = list(broken(load, log))
     print(load.summary(), summary(kills), sep="\n")
     if (slowest := max(one.answered for one in kills)) > options.seconds:
@@ -77,6 +77,14 @@ def kill(server: Server, load: Load, chance: Random) -> Kill:
     whole = time.monotonic() - moment
     lost = sum(one.outcome == LOST for one in load.asked[before:])
     return Kill((_answered(load, before, moment) or whole) - moment, whole, lost)
+
+
+def _told(one: Kill) -> Kill:
+    print(
+        f"right again after {one.answered:.2f} s, a new worker after {one.whole:.1f} s, lost {one.lost}",
+        flush=True,
+    )
+    return one
 
 
 def _answered(load: Load, before: int, moment: float) -> float | None:

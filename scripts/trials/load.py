@@ -79,7 +79,9 @@ def main() -> int:
             watched(server) as memory,
         ):
             time.sleep(60 * options.minutes)
+            again = server.starts() - options.workers
         faults = [*failed(load), *broken(load, log), *grown(memory)]
+        faults += [f"{again} workers ended and were started again"] if again else []
         print(load.summary(), memory.summary(), sep="\n")
     print("\n".join(faults) or "every bar is met")
     return int(bool(faults))
