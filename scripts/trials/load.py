@@ -2,7 +2,8 @@
 
 ``python scripts/trials/load.py --model models:/credit-risk@champion`` starts it with two workers on a free port and asks for ten
 minutes by 16 clients. Every reply, those of refused requests included, is compared to the last byte with the one that the loaded
-model gave in this process before. Requests that name no moment are left out: their answers are of the present.
+model gave in this process before. Requests that name no moment are left out, since their answers are of the present, and those
+that MLflow refuses with a list in no order. After MLflow's own 500 a client connects anew, for the server hangs up.
 
 Memory is that of all workers together, as it is in the machine (RSS), looked at every second. Warm-up is the first fifth of the
 time; growth is from the median of the tenth that follows it to the median of the last tenth.

@@ -71,7 +71,7 @@ class Load:
         lines = [
             f"{len(right) + len(wrong):,} replies in {seconds:.0f} s, {len(right) / seconds:.0f} right ones a second",
             f"right: {valid:,} of valid requests, {len(right) - valid:,} of refused ones; wrong: {len(wrong)}",
-            f"lost with their connection: {len(lost)}",
+            f"lost with their connection: {len(lost)} {dict(Counter(one.said for one in lost)) if lost else ''}",
             f"time of a right reply: p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms",
         ]
         return "\n".join([*lines, *(f"wrong, request {one.place}: {one.said}" for one in wrong[:3])])
@@ -107,7 +107,7 @@ def _ask(address: str, load: Load, over: Event, chance: Random) -> None:
                 if over.wait(_PAUSE):
                     return
             load.asked.append(asked)
-            if over.is_set():
+            if over.is_set() or load.known[place].status >= 500:  # after its own 500 MLflow's server hangs up
                 break
         connection.close()
 
