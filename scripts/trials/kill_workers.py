@@ -47,6 +47,7 @@ class Kill(NamedTuple):
 def main() -> int:
     """Kill workers and print figures; returns the exit code."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped too
     known, chance = known_requests(options.model, options.bodies, options.seed), Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "decisions.jsonl"
@@ -54,11 +55,15 @@ def main() -> int:
             running(options.model, options.workers, logging_to(log)) as server,
             under_load(server.url, known, options.clients, options.seed) as load,
         ):
-            kills = [_told(kill(server, load, chance)) for _ in range(options.kills)]
+            end, kills = time.monotonic() + 60 * options.minutes, list[Kill]()
+            while len(kills) < options.kills and time.monotonic() < end:
+                kills.append(_told(kill(server, load, chance)))
         faults = list(broken(load, log))
     print(load.summary(), summary(kills), sep="\n")
     if (slowest := max(one.answered for one in kills)) > options.seconds:
         faults.append(f"no right reply for {slowest:.1f} s after a kill, not within {options.seconds:g} s")
+    if len(kills) < options.kills:
+        faults.append(f"{len(kills)} kills in {options.minutes:g} minutes, not {options.kills}")
     print("\n".join(faults) or "every bar is met")
     return int(bool(faults))
 
@@ -115,6 +120,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", required=True, help="a registered model's URI or a folder")
     parser.add_argument("--kills", type=int, default=50, help="how many")
+    parser.add_argument("--minutes", type=float, default=120, help="no kill after so many")
     parser.add_argument("--seconds", type=float, default=5, help="most until the next right reply")
     parser.add_argument("--clients", type=int, default=16, help="connections at once")
     parser.add_argument("--workers", type=int, default=2, help="MLflow's own option; two or more")

@@ -13,6 +13,7 @@ decision once, and nothing else.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -70,6 +71,7 @@ class Memory:
 def main() -> int:
     """Load a server and print figures; returns the exit code."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped too
     known = known_requests(options.model, options.bodies, options.seed)
     print(f"{len(known)} known requests, {sum(one.valid for one in known)} of them valid", flush=True)
     with tempfile.TemporaryDirectory() as folder:
