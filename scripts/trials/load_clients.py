@@ -16,7 +16,7 @@ from load_requests import Known, Logged
 
 RIGHT, WRONG, LOST = "right", "wrong", "lost"
 _TIMEOUT = 60.0
-_OF_A_CONNECTION = 50  # requests; new ones spread over the workers, those that have started meanwhile too
+_OF_A_CONNECTION = 10  # requests; new ones spread over the workers, those that have started meanwhile too
 _PAUSE = 0.05  # before a lost request is sent again
 
 
