@@ -89,6 +89,13 @@ def measure(task: Task, folder: Path) -> Cost:
     return Cost(wall, max(usage.ru_utime, user), max(usage.ru_stime, system), max(largest, seen.memory))
 
 
+def processor_seconds(session: int) -> float:
+    """What the processes of a session have used of the processor so far."""
+    seen = _Seen()
+    seen.look(session)
+    return sum(user + system for user, system in seen.seconds.values())
+
+
 def environment() -> dict[str, str]:
     """This process's variables, with the project on Python's path and MLflow quiet."""
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

@@ -39,11 +39,12 @@ CASES = ((30, "seconds"), (1000, "seconds"), (1000, "days"))
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers at a port; ``path`` is where it scores."""
+    """A server that answers at a port; ``path`` is where it scores, ``session`` that of its processes."""
 
     name: str
     port: int
     path: str
+    session: int
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def served(name: str, command: list[str], environment: Mapping[str, str], folder
             stderr=log,
             start_new_session=True,
         )
-    server = Server(name, port, "/score" if name == "peer" else "/invocations")
+    server = Server(name, port, "/score" if name == "peer" else "/invocations", process.pid)
     try:
         _wait(server, process, folder / f"{name}.log")
         yield server
