@@ -9,6 +9,7 @@ import polars as pl
 from credit_model.arrays import BadArray
 from credit_model.models.blend import Blend
 from credit_model.models.classifier import Classifier
+from credit_model.scoring.calibrator import Calibrator
 from credit_model.training.calibration import fit_calibrator
 from credit_model.training.fit_trees import fit_forest, fit_untuned_xgboost, fit_xgboost
 
@@ -32,17 +33,18 @@ def fit_blend(
 
     One booster reads the features in ``plain`` alone, or all where none of those varies. The other's trees are deeper from
     ``deep_from`` bads on, as fewer do not tell what three features together mean. The forest reads what the boosters
-    read, so that it asks for no feature of its own. Margins of each are brought to log-odds by the slope of Platt's sigmoid,
-    fitted on one half of the cases by the fit on the other, so that all count alike however much they have learned by heart.
+    read, so that it asks for no feature of its own. Margins of each are brought to log-odds by Platt's sigmoid, fitted on one
+    half of the cases by the fit on the other, so that all count alike however much they have learned by heart.
     """
     booster = "deep_xgboost" if bad.sum() >= params["deep_from"] else "xgboost"
     parts: list[Classifier] = []
-    weights = []
+    scales = []
     for name in ("plain_xgboost", booster, "forest"):
         mine = _offered(name, table, plain, parts)
         parts.append(_FITS[name](mine, bad, seed, directions, params[name]))
-        weights.append(_slope_unseen(name, mine, bad, seed, directions, params[name]))
-    return Blend(tuple(parts), tuple(weight / len(parts) for weight in weights))
+        scales.append(_unseen_scale(name, mine, bad, seed, directions, params[name]))
+    weights = tuple(scale.slope / len(parts) for scale in scales)
+    return Blend(tuple(parts), weights, sum(scale.intercept for scale in scales) / len(parts))
 
 
 def _offered(
@@ -54,18 +56,18 @@ def _offered(
     return table.select(names) if names else table
 
 
-def _slope_unseen(
+def _unseen_scale(
     name: str,
     table: pl.DataFrame,
     bad: BadArray,
     seed: int,
     directions: Mapping[str, int],
     params: Mapping[str, Any],
-) -> float:
-    """The slope that brings margins of cases that a fit of the part has not seen to log-odds."""
+) -> Calibrator:
+    """The sigmoid that brings margins of cases that a fit of the part has not seen to log-odds."""
     half = np.random.default_rng(seed).permutation(len(bad)) % 2 == 0
     unseen = np.empty(len(bad))
     for rows in (half, ~half):
         fitted = _FITS[name](table.filter(pl.Series(rows)), bad[rows], seed, directions, params)
         unseen[~rows] = fitted.margin(table.filter(pl.Series(~rows)))
-    return fit_calibrator(unseen, bad, linear=True).slope
+    return fit_calibrator(unseen, bad, linear=True)
