@@ -6,8 +6,10 @@ Exit codes: 0 done, 2 bad input (one sentence on standard error), 3 an alarm, or
 else.
 """
 
+import errno
 import os
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from credit_model.tracking.environment import mlflow_defaults
 from credit_model.tracking.model_folder import verified_folder, verify
 
 _BAD_INPUT = 2
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _EXTRAS = {"pyspark": "spark", "py4j": "spark"}
 
 
@@ -266,8 +269,12 @@ def _pairs(words: Sequence[str], flags: Container[str] = ()) -> dict[str, str]:
 
 
 def _sentence(fault: ValueError | OSError) -> str:
+    if isinstance(fault, OSError) and fault.errno in _FULL:
+        return f"{fault.filename or tempfile.gettempdir()}: {fault.strerror}; make room on its disk"
     if isinstance(fault, OSError) and fault.filename is not None:
         return f"{fault.filename}: {fault.strerror}; check the path and its permissions"
+    if isinstance(fault, OSError) and fault.strerror:
+        return f"{fault.strerror}; check the disk, the room on it and its permissions"
     return " ".join(str(fault).split())
 
 

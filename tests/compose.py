@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from processes import ROOT, free_port
+from tracking_server import INITDB, new_database
 
 DEPLOY = ROOT / "deploy"
 PORTS = {
@@ -33,7 +34,6 @@ PORTS = {
     "nginx": (8443, 8444, 8081),
     "prometheus": (9090,),
 }
-INITDB = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=Path("none"))
 NEEDED = ("nginx", "prometheus", "curl", "wget", "openssl")
 SYSTEM = f"{INITDB.parent}:/usr/sbin:/usr/bin:/sbin:/bin"
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
@@ -211,29 +211,11 @@ def _as_root(service: Service) -> list[str]:
 @contextmanager
 def _new_database(service: Service) -> Iterator[str | None]:
     """What the entry point of PostgreSQL's image does before the command; yields the user to run as, None for this one."""
-    user = "postgres" if os.geteuid() == 0 else None
+    given = service.environment
     with tempfile.TemporaryDirectory() as folder:  # which that user can reach
-        data, password = Path(folder) / "data", Path(folder) / "password"
-        password.write_text(service.environment["POSTGRES_PASSWORD"])
-        if user:
-            shutil.chown(folder, user)
-        how = [
-            "--username",
-            service.environment["POSTGRES_USER"],
-            f"--pwfile={password}",
-            "--auth=scram-sha-256",
-        ]
-        _run([str(INITDB), "--no-sync", "--pgdata", str(data), *how], user, folder)
-        create = f"CREATE DATABASE {service.environment['POSTGRES_DB']}\n"
-        single = str(INITDB.parent / "postgres")
-        _run([single, "--single", "-D", str(data), "postgres"], user, folder, create)
+        user = new_database(
+            Path(folder), given["POSTGRES_USER"], given["POSTGRES_PASSWORD"], given["POSTGRES_DB"]
+        )
         service.cwd = Path(folder)
-        service.command += ["-D", str(data), "-k", folder]
+        service.command += ["-D", f"{folder}/data", "-k", folder]
         yield user
-
-
-def _run(command: list[str], user: str | None, folder: str, said: str = "") -> None:
-    done = subprocess.run(
-        command, input=said, user=user, cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr

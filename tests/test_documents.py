@@ -43,6 +43,12 @@ STAND_INS = {
     "bentoml serve": "tests/test_recipes.py::test_bentoml_answers_with_plain_values",
     "openssl req": "tests/deploy/test_stack.py::test_a_wrong_password_is_refused",
     "docker compose": "tests/deploy/test_stack.py::test_a_decision_is_that_of_the_model",
+    "basic_auth.ini": "tests/tracking/test_tracking_server.py::test_its_champion_is_promoted_and_scored_with",
+    "s3://credit": "tests/tracking/test_tracking_server.py::test_artifacts_in_an_s3_store",
+    "MLFLOW_TRACKING_USERNAME": "tests/tracking/test_tracking_server.py::"
+    "test_without_its_password_every_command_is_refused_in_one_sentence",
+    "trials/trainings_at_once.py": "tests/tracking/test_store.py::"
+    "test_two_first_runs_at_once_on_a_store_that_is_not_there",
     "credit_model metrics": "tests/operations/test_log_metrics.py::test_every_line_is_counted_once",
     "score_spark": "tests/serving/spark/test_spark_job.py::"
     "test_the_answers_are_those_of_score_in_the_same_order_and_text",

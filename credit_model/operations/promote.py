@@ -184,7 +184,7 @@ def _succeed(begun: Ledger, entry: Entry, version: ModelVersion) -> None:
         registry.record(
             version, {f"last_{entry.action}": f"{entry.who}, {entry.when}, attempt {entry.attempt}"}
         )
-        first = ledger.claim(begun, entry) and registry.champion_of(name) == entry.former
+        first = ledger.claim(begun, entry.attempt) and registry.champion_of(name) == entry.former
         if first:
             registry.make_champion(name, entry.version)
         now = registry.champion_of(name)
@@ -202,7 +202,11 @@ def _former(name: str, now: str) -> str:
     """The champion before the one of now, by the latest promotion of the latter that was not overtaken."""
     entries = [entry for entry in ledger.entries(name) if entry.action == ledger.PROMOTION]
     lost = {entry.attempt for entry in entries if entry.result in {OVERTAKEN, REFUSED}}
-    kept = [entry for entry in entries if entry.attempt not in lost]
+    order = ledger.moves(name)
+    kept = sorted(
+        (entry for entry in entries if entry.attempt not in lost),
+        key=lambda entry: order.get(entry.attempt, 0),
+    )
     formers = [entry.former for entry in kept if entry.version == now != entry.former]
     if not formers or formers[-1] is None:
         raise ValueError(

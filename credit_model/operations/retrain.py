@@ -23,13 +23,13 @@ from credit_model.data.formats import AS_READ
 from credit_model.data.iso_time import read_iso
 from credit_model.data.outcomes import OUTCOME_COLUMNS, observed
 from credit_model.operations import promote
-from credit_model.operations.lock import alone
 from credit_model.operations.monitor import monitored
 from credit_model.operations.train import tracked
 from credit_model.serving.jobs import Finding
 from credit_model.serving.monitor_decisions import NoDecisionsError
 from credit_model.settings.settings import Settings, resolve, texts
 from credit_model.tracking import ledger, provenance, registry, retrainings, store
+from credit_model.tracking.lock import alone
 from credit_model.tracking.registry import CHAMPION, LEARNED_UNTIL
 from credit_model.tracking.retrainings import Retraining
 

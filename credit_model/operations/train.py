@@ -31,28 +31,19 @@ def tracked(settings: Settings) -> TrainingResult:
         with store.using(f"log the run and register {settings.name}"):
             log_run(result, pictures)
             registered = log_model(settings, result, pictures)
-            champion = registry.set_aliases(settings.name, registered, passed=not result.failed_gates)
-            if champion:
-                _keep(settings.name, registered, result)
+            entry = _entry(settings.name, registered, result)
+            champion = registry.set_aliases(
+                settings.name, registered, passed=not result.failed_gates, entry=entry
+            )
     standing = _standing(settings.name, registered, result, champion=champion)
     return replace(result, summary=(*result.summary, *standing), registered=registered)
 
 
-def _keep(name: str, registered: int, result: TrainingResult) -> None:
-    """Write the first champion, which its training made, into the ledger."""
+def _entry(name: str, registered: int, result: TrainingResult) -> Entry:
+    """What the ledger keeps of a first champion, which its training makes."""
     judged = [asdict(gate) for gate in result.gates]
-    entry = Entry(
-        ledger.TRAINING,
-        name,
-        str(registered),
-        None,
-        ledger.DONE,
-        ledger.user(),
-        ledger.moment(),
-        None,
-        judged,
-    )
-    ledger.append(ledger.opened(name), entry)
+    who, when = ledger.user(), ledger.moment()
+    return Entry(ledger.TRAINING, name, str(registered), None, "", who, when, None, judged)
 
 
 def _standing(name: str, registered: int, result: TrainingResult, *, champion: bool) -> list[str]:

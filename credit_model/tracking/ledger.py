@@ -93,18 +93,29 @@ def append(ledger: Ledger, entry: Entry) -> None:
     MlflowClient().log_text(ledger.run_id, text, f"{_FOLDER}/{entry.file}")
 
 
-def claim(ledger: Ledger, entry: Entry) -> bool:
+def claim(ledger: Ledger, attempt: str) -> bool:
     """Claim the next move of the alias for an attempt; of those that began at the same state of the ledger one succeeds.
 
     It rests on a parameter of a run being written once in MLflow.
     """
     client, key = MlflowClient(), f"{_SUCCESSION}{ledger.successions + 1}"
     try:
-        client.log_param(ledger.run_id, key, entry.attempt)
+        client.log_param(ledger.run_id, key, attempt)
     except MlflowException:
         if key not in client.get_run(ledger.run_id).data.params:
             raise
-    return bool(client.get_run(ledger.run_id).data.params[key] == entry.attempt)
+    return bool(client.get_run(ledger.run_id).data.params[key] == attempt)
+
+
+def moves(name: str) -> dict[str, int]:
+    """The attempts that have claimed to move the alias, and which move it was: their order, whatever the clocks said."""
+    run = _run(name)
+    params = {} if run is None else run.data.params
+    return {
+        attempt: int(key.removeprefix(_SUCCESSION))
+        for key, attempt in params.items()
+        if key.startswith(_SUCCESSION)
+    }
 
 
 def entries(name: str) -> list[Entry]:

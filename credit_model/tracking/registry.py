@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import mlflow
 from mlflow import MlflowClient
@@ -13,6 +14,7 @@ from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 from credit_model.settings import lists
 from credit_model.tracking import ledger, store
 from credit_model.tracking.integrity import DOCUMENT_TAG, MANIFEST_TAG
+from credit_model.tracking.ledger import Entry
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 HAD_CHAMPION = "had_champion"
@@ -37,23 +39,35 @@ def check_writable(name: str) -> None:
                 raise
 
 
-def set_aliases(name: str, version: int, *, passed: bool) -> bool:
+def set_aliases(name: str, version: int, *, passed: bool, entry: Entry | None = None) -> bool:
     """Make a new version the challenger, and the champion too if its gates passed and the model never had one.
 
     If the champion's alias was deleted later, only ``promote`` sets it again. A tag of the registered model records whether it
-    ever had a champion; a model without the tag is treated as if it had.
+    ever had a champion; a model without the tag is treated as if it had. Of trainings at once one makes the champion.
+
+    Args:
+        name: of the registered model.
+        version: the new one.
+        passed: whether its gates passed.
+        entry: of the ledger, for a version that may become champion; kept before the alias moves, and with what came of it.
 
     Returns:
         Whether it became champion.
     """
     client = MlflowClient()
     client.set_registered_model_alias(name, CHALLENGER, str(version))
-    if version == 1:
-        ledger.opened(name)
+    begun = ledger.opened(name)
+    if version == 1 and HAD_CHAMPION not in client.get_registered_model(name).tags:
         client.set_registered_model_tag(name, HAD_CHAMPION, "false")
-    first = passed and client.get_registered_model(name).tags.get(HAD_CHAMPION) == "false"
+    if not passed or client.get_registered_model(name).tags.get(HAD_CHAMPION) != "false":
+        return False
+    if entry is not None:
+        ledger.append(begun, entry.now(ledger.ALLOWED))
+    first = ledger.claim(begun, uuid4().hex if entry is None else entry.attempt)
     if first:
         make_champion(name, str(version))
+    if entry is not None:
+        ledger.append(begun, entry.now(ledger.DONE if first else ledger.OVERTAKEN))
     return first
 
 

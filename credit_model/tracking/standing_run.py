@@ -2,7 +2,6 @@
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from credit_model.tracking import store
 
@@ -25,20 +24,13 @@ def found(tag: str, value: str) -> Run | None:
 def opened(tag: str, value: str, name: str) -> Run:
     """The run of a thing, begun under a name where there is none."""
     run = found(tag, value)
-    if run is not None:
-        return run
-    client = MlflowClient()
-    begun = client.create_run(_experiment(), tags={tag: value}, run_name=name)
-    client.set_terminated(begun.info.run_id)
-    return found(tag, value) or begun
-
-
-def _experiment() -> str:
-    client = MlflowClient()
-    try:
-        return str(client.create_experiment(store.EXPERIMENT))
-    except MlflowException:
-        experiment = client.get_experiment_by_name(store.EXPERIMENT)
-        if experiment is None:
-            raise
-        return str(experiment.experiment_id)
+    if run is None:
+        begun = MlflowClient().create_run(
+            store.experiment_id(store.EXPERIMENT), tags={tag: value}, run_name=name
+        )
+        run = found(tag, value) or begun
+        if run.info.run_id != begun.info.run_id:
+            MlflowClient().set_terminated(begun.info.run_id)
+    if run.info.status == "RUNNING":  # begun just now, or by a process that was killed
+        MlflowClient().set_terminated(run.info.run_id)
+    return run

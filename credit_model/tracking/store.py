@@ -10,14 +10,17 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import mlflow
 import yaml
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+
+from credit_model.tracking import left_runs, lock
 
 if TYPE_CHECKING:
     from mlflow.entities import RunInfo
@@ -72,9 +75,14 @@ _MEANINGS = (
         "start it, or check MLFLOW_TRACKING_URI",
     ),
     (
-        r"unable to open database|not a database|disk I/O error|disk is full",
+        "No space left on device|File too large|quota exceeded|database or disk is full",
+        "has no room left",
+        "make room on its disk, or name another store in MLFLOW_TRACKING_URI",
+    ),
+    (
+        r"unable to open database|not a database|disk I/O error",
         "cannot be opened as a database",
-        "check the file, its folder and their permissions, or name another in MLFLOW_TRACKING_URI",
+        "check the file, its folder, their permissions and the room on the disk, or name another in MLFLOW_TRACKING_URI",
     ),
     (
         "out-of-date database schema",
@@ -129,11 +137,26 @@ def using(what: str) -> Iterator[None]:
         ValueError: the store no longer answers, or refuses.
     """
     try:
-        yield
-    except MlflowException as fault:
+        with _without_traces():
+            yield
+    except ValueError:
+        raise
+    except Exception as fault:  # as in ``asking``; what has no known meaning is a fault of ours
         if _meaning(fault) is None:
             raise
         raise ValueError(_sentence(fault, what, _store())) from None
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    """Let MLflow not print a stack trace of what a database refuses; it is raised too."""
+    log = logging.getLogger("mlflow.store.db.utils")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def reach(*, create: bool) -> None:
@@ -145,9 +168,14 @@ def reach(*, create: bool) -> None:
     Raises:
         ValueError: the sqlite file does not exist and may not be created.
     """
-    for used in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}:
-        if used.partition(":")[0].partition("+")[0] in _DATABASES:
-            _connect(used, create=create)
+    for used in _databases():
+        _connect(used, create=create)
+
+
+def _databases() -> set[str]:
+    """The URIs of the stores in use that are databases."""
+    used = {mlflow.get_tracking_uri(), mlflow.get_registry_uri()}
+    return {uri for uri in used if uri.partition(":")[0].partition("+")[0] in _DATABASES}
 
 
 def exists() -> bool:
@@ -208,6 +236,8 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
 
     The reason of the failure becomes the run's description.
 
+    Runs that killed processes of this machine left running in the experiment are ended first.
+
     Args:
         experiment: name of the experiment, unless ``mlflow run`` has chosen one and begun the run.
         parameters: logged as the run's parameters and as ``settings.yaml``, which the parameter ``config`` accepts.
@@ -215,39 +245,76 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
     Raises:
         ValueError: no run or no artifact can be written.
     """
-    with asking("write runs"):
-        reach(create=True)
-        if not os.environ.get("MLFLOW_RUN_ID"):
-            mlflow.set_experiment(experiment)
-        started = mlflow.start_run().info
+    with left_runs.process() as process:
+        started = _started(experiment, process)
+        try:
+            with _terminable():
+                _keep(started, parameters)
+                yield
+        except BaseException as fault:
+            if _failed(started.run_id, fault):
+                lock.forget(process)
+            raise
+        with using("end runs"):
+            mlflow.end_run()
+        lock.forget(process)
+
+
+def _started(experiment: str, process: str) -> "RunInfo":
     try:
-        with _terminable():
-            _keep(started, parameters)
-            yield
-    except BaseException as fault:
-        _fail(started.run_id, fault)
+        with asking("write runs"):
+            reach(create=True)
+            make_tables()
+            if not os.environ.get("MLFLOW_RUN_ID"):
+                mlflow.set_experiment(experiment_id=experiment_id(experiment))
+            return mlflow.start_run(tags={left_runs.PROCESS: process}).info
+    except BaseException:
+        lock.forget(process)
         raise
-    with using("end runs"):
-        mlflow.end_run()
+
+
+def make_tables() -> None:
+    """Let MLflow make the tables of a new database in turn: of two processes at once that make them one would fail."""
+    with ExitStack() as turns:
+        for database in sorted(_databases()):
+            turns.enter_context(lock.in_turn(f"tables of {database}"))
+            client = MlflowClient()
+            client.search_experiments(max_results=1)
+            client.search_registered_models(max_results=1)
+
+
+def experiment_id(name: str) -> str:
+    """The id of an experiment, which is made where there is none; another process may make it at the same time."""
+    client = MlflowClient()
+    for _ in range(2):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        with suppress(MlflowException):
+            return str(client.create_experiment(name))
+    return str(client.create_experiment(name))
 
 
 def _keep(started: "RunInfo", parameters: Mapping[str, str]) -> None:
     """Write the parameters, and with them the first artifact, to find out whether both can be written."""
     with asking("write runs"):
+        left_runs.end(started.experiment_id)
         # `mlflow run` has logged every parameter under its own name already, those not given as empty.
         mlflow.log_params({f"setting_{name}": text for name, text in parameters.items()})
     text, place = yaml.safe_dump(dict(parameters), sort_keys=False, allow_unicode=True), started.artifact_uri
     with asking("write artifacts", f"the artifact store {shown(place)}"):
-        within_time(lambda: mlflow.MlflowClient().log_text(started.run_id, text, "settings.yaml"), place)
+        within_time(lambda: MlflowClient().log_text(started.run_id, text, "settings.yaml"), place)
 
 
-def _fail(run_id: str, fault: BaseException) -> None:
-    """End the run as failed, with the reason; a store that does not accept this raises nothing here."""
+def _failed(run_id: str, fault: BaseException) -> bool:
+    """End the run as failed, with the reason; returns whether the store accepted this."""
     reason = str(fault) if isinstance(fault, ValueError | OSError) else type(fault).__name__
     with _briefly(), suppress(MlflowException):
-        mlflow.MlflowClient().set_tag(run_id, "mlflow.note.content", reason)
+        MlflowClient().set_tag(run_id, "mlflow.note.content", reason)
     with _briefly(), suppress(MlflowException):
         mlflow.end_run("FAILED")
+        return True
+    return False
 
 
 @contextmanager

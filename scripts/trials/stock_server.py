@@ -76,7 +76,7 @@ def running(model: str, workers: int = 1, environment: Mapping[str, str] | None 
         SystemExit: the server does not start in time, or ends before it is no longer needed; with what it printed.
     """
     model = str(Path(model).resolve()) if Path(model).is_dir() else model
-    port = _free_port()
+    port = free_port()
     command = ["mlflow", "models", "serve", "-m", model, "--env-manager", "local", "--port", str(port)]
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "server.log").open("ab") as log:
         process = subprocess.Popen(
@@ -114,7 +114,8 @@ def _tail(server: Server) -> str:
     return server.log.read_bytes()[-4_000:].decode(errors="replace")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -273,6 +273,17 @@ def test_rollback_goes_back_one_champion_after_the_other(client: MlflowClient) -
     assert "rollback of version 2 (champion version 3): allowed, because it rejects everybody" in history("m")
 
 
+def test_rollback_follows_the_order_of_the_promotions_and_not_the_clocks(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(client, *absent(4))
+    days = iter(range(28, 0, -1))
+    monkeypatch.setattr(ledger, "moment", lambda: f"2026-01-{next(days):02}T00:00:00Z")
+    for version in (2, 3, 2):
+        promoted(version)
+    assert rollback(Settings(name="m")).startswith("version 3 of m is the champion again")
+
+
 KILLS = ("ledger.append", "registry.record", "ledger.claim", "registry.make_champion")
 
 

@@ -15,7 +15,6 @@ from mlflow import MlflowClient
 from polars.testing import assert_frame_equal
 
 from credit_model.operations.erase import erase
-from credit_model.operations.lock import alone
 from credit_model.operations.retrain import retrain
 from credit_model.operations.train import tracked, train
 from credit_model.serving.decision_log import KEY, keyed_hash
@@ -23,6 +22,7 @@ from credit_model.serving.jobs import Finding
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.tracking import ledger, registry, retrainings, store
+from credit_model.tracking.lock import alone
 from credit_model.tracking.model_folder import verify
 from credit_model.training.workflow import TrainingResult
 from logged import HASH_KEY
@@ -167,7 +167,7 @@ def test_of_two_at_once_one_works(lender: Lender) -> None:
 
 def test_a_killed_process_leaves_no_lock() -> None:
     program = (
-        "from credit_model.operations.lock import alone\n"
+        "from credit_model.tracking.lock import alone\n"
         "with alone('a test') as mine:\n print(mine, flush=True); input()"
     )
     command = [sys.executable, "-c", program]

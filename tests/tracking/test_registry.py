@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -9,7 +10,8 @@ from mlflow import MlflowClient
 
 from credit_model.operations import promote
 from credit_model.settings.settings import Settings
-from credit_model.tracking import registry, store
+from credit_model.tracking import ledger, registry, store
+from credit_model.tracking.ledger import Entry
 from credit_model.tracking.model_folder import model_folder
 from registries import clean_store
 
@@ -196,3 +198,50 @@ def test_a_store_that_is_not_there_is_not_made_by_a_question(client: MlflowClien
             ask()
     assert store.uri().endswith("absent.db")
     assert list(tmp_path.iterdir()) == []
+
+
+def entry(version: int) -> Entry:
+    return Entry(ledger.TRAINING, "m", str(version), None, "", "ada", ledger.moment())
+
+
+def test_of_two_first_trainings_at_once_one_makes_the_champion(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one comes between what the first has seen and what it does."""
+    client.create_registered_model("m")
+    for _ in range(2):
+        client.create_model_version("m", "file:/absent/model", tags={"gates": "passed"})
+    claim = ledger.claim
+
+    def with_a_rival(*words: Any) -> bool:
+        monkeypatch.setattr(ledger, "claim", claim)
+        assert registry.set_aliases("m", 2, passed=True, entry=entry(2))
+        return claim(*words)
+
+    monkeypatch.setattr(ledger, "claim", with_a_rival)
+    assert not registry.set_aliases("m", 1, passed=True, entry=entry(1))
+    assert champion(client) == 2
+    told = sorted((one.version, one.result) for one in ledger.entries("m"))
+    assert told == [("1", "allowed"), ("1", "overtaken"), ("2", "allowed"), ("2", "done")]
+
+
+@pytest.mark.parametrize("place", ["opened", "append", "claim"])
+def test_a_first_training_that_is_killed_leaves_the_next_one_to_make_the_champion(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    client.create_registered_model("m")
+    client.set_registered_model_tag("m", registry.HAD_CHAMPION, "false")
+    for version in (1, 2):
+        client.create_model_version("m", "file:/absent/model", tags={"gates": "passed"})
+        with monkeypatch.context() as patch:
+            if version == 1:
+                patch.setattr(ledger, place, kill)
+                with pytest.raises(KeyboardInterrupt):
+                    registry.set_aliases("m", version, passed=True, entry=entry(version))
+                assert champion(client) is None
+            else:
+                assert registry.set_aliases("m", version, passed=True, entry=entry(version))
+    assert champion(client) == 2

@@ -1,10 +1,13 @@
 """The MLflow store is asked before the work, and what is wrong with it is one sentence that names the fault."""
 
+import errno
 import json
+import logging
 import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -15,12 +18,13 @@ import mlflow
 import pytest
 import sqlalchemy
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from credit_model.operations import promote as promoting
 from credit_model.settings.settings import Settings
-from credit_model.tracking import registry, store
+from credit_model.tracking import left_runs, lock, registry, standing_run, store
 from credit_model.tracking.model_folder import model_folder
-from processes import TrainedModel, commanded, free_port, listening
+from processes import ROOT, TrainedModel, commanded, free_port, listening
 
 
 @pytest.fixture(autouse=True)
@@ -308,6 +312,99 @@ def test_a_run_that_is_terminated_ends(
     with pytest.raises(SystemExit, match="143"), store.run("credit-risk", {}):
         signal.raise_signal(signal.SIGTERM)
     assert MlflowClient().get_run(run_id).info.status == "FAILED"
+
+
+def test_runs_that_nobody_works_on_any_more_are_ended_and_others_not(
+    use: Callable[[str], None], database: Path, tmp_path: Path
+) -> None:
+    use(f"sqlite:///{database}")
+    client = MlflowClient()
+    experiment = client.create_experiment("left", artifact_location=tmp_path.as_uri())
+
+    def begin(**tags: str) -> str:
+        return str(client.create_run(experiment, tags=tags).info.run_id)
+
+    with lock.alone("killed"):
+        pass
+    killed, elsewhere = (
+        begin(**{left_runs.PROCESS: "killed"}),
+        begin(**{left_runs.PROCESS: "another machine"}),
+    )
+    below = begin(**{"mlflow.parentRunId": killed})
+    foreign = begin()
+    with lock.alone("living"):
+        living = begin(**{left_runs.PROCESS: "living"})
+        with store.run("left", {}):
+            pass
+    found = {run: client.get_run(run).info.status for run in (killed, below, living, elsewhere, foreign)}
+    ended = dict.fromkeys((killed, below), "FAILED")
+    assert found == ended | dict.fromkeys((living, elsewhere, foreign), "RUNNING")
+    assert client.get_run(killed).data.tags["mlflow.note.content"] == "its process ended without ending it"
+    assert not lock.abandoned("killed")
+
+
+def test_a_run_that_the_store_did_not_let_end_is_ended_by_the_next(
+    use: Callable[[str], None], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(f"sqlite:///{database}")
+    client = MlflowClient()
+    experiment = client.create_experiment("away", artifact_location=tmp_path.as_uri())
+
+    def away(*_: object) -> None:
+        raise MlflowException("too many 503 error")
+
+    def work() -> None:
+        with store.run("away", {}):
+            patch.setattr(MlflowClient, "set_terminated", away)
+            raise ValueError("too few")
+
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="too few"):
+        work()
+    with store.run("away", {}):
+        pass
+    assert sorted(run.info.status for run in client.search_runs([experiment])) == ["FAILED", "FINISHED"]
+
+
+def test_a_standing_run_whose_process_was_killed_is_ended(
+    use: Callable[[str], None], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(f"sqlite:///{database}")
+    experiment = MlflowClient().create_experiment("standing", artifact_location=tmp_path.as_uri())
+    monkeypatch.setattr(store, "EXPERIMENT", "standing")
+    begun = MlflowClient().create_run(experiment, tags={"of": "m"}).info.run_id
+    assert standing_run.opened("of", "m", "one").info.run_id == begun
+    assert MlflowClient().get_run(begun).info.status == "FINISHED"
+
+
+@pytest.mark.slow
+def test_two_first_runs_at_once_on_a_store_that_is_not_there(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "PYTHONPATH": str(ROOT),
+    }
+    code = "from credit_model.tracking import store\nwith store.run('credit-risk', {}): pass"
+    command = [sys.executable, "-c", code]
+    started = [
+        subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=600)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    client = MlflowClient(environment["MLFLOW_TRACKING_URI"])
+    experiments = {one.name: one.experiment_id for one in client.search_experiments()}
+    runs = client.search_runs([experiments["credit-risk"]])
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_said_without_a_stack_trace(number: int, caplog: pytest.LogCaptureFixture) -> None:
+    def work() -> None:
+        with store.using("log the run"):
+            logging.getLogger("mlflow.store.db.utils").error("as MLflow does of a database")
+            raise OSError(number, os.strerror(number))
+
+    assert "has no room left; make room on its disk" in said(work)
+    assert not caplog.records
 
 
 def test_a_name_that_the_registry_does_not_take(use: Callable[[str], None], database: Path) -> None:
