@@ -7,13 +7,25 @@ on Spark. Start with ``python -m credit_model --help``; in Python, the names of 
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "customer_features", "explore", "train"]
+__all__ = [
+    "Scorecard",
+    "TransactionFeatures",
+    "WoeBinner",
+    "__version__",
+    "customer_features",
+    "explore",
+    "train",
+]
 
 if TYPE_CHECKING:
+    from credit_model.estimators import Scorecard, TransactionFeatures, WoeBinner
     from credit_model.features.frames import customer_features
     from credit_model.notebook import explore, train
 else:
     _HOMES = {
+        "Scorecard": "credit_model.estimators",
+        "TransactionFeatures": "credit_model.estimators",
+        "WoeBinner": "credit_model.estimators",
         "customer_features": "credit_model.features.frames",
         "explore": "credit_model.notebook",
         "train": "credit_model.notebook",

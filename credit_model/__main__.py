@@ -85,6 +85,27 @@ def _approve(settings: Settings) -> int:
     return 0
 
 
+def _features(settings: Settings) -> int:
+    """Compute every feature of decisions, as a table to train from or to explore."""
+    from credit_model.serving import features
+
+    check_output(settings.output or "")
+    if settings.history_days is None:
+        return jobs.submit("features", settings, verified_folder(settings.model))
+    job = jobs.Job.of(settings)
+    print(features.write(job, features.without_model(job, settings.history_days, settings.attributes)))
+    return 0
+
+
+def _export(settings: Settings) -> int:
+    """Write a scorecard as SQL, or what every feature of a model means."""
+    from credit_model.operations.export import export
+
+    check_place(settings.output or "")
+    print(export(settings))
+    return 0
+
+
 def _score(settings: Settings) -> int:
     """Answer for every decision of a file."""
     if settings.output is not None:
@@ -170,12 +191,14 @@ def _metrics(settings: Settings) -> int:
 _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "generate": _generate,
     "explore": _explore,
+    "features": _features,
     "train": _train,
     "promote": _promote,
     "approve": _approve,
     "score": _score,
     "score_spark": _score_spark,
     "monitor": _monitor,
+    "export": _export,
     "retrain": _retrain,
     "verify": _verify,
     "replay": _replay,

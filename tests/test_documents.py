@@ -19,7 +19,7 @@ from documents import PROGRAMS_RUN_ALONE, RUN_ALONE, anchors, blocks, every_bloc
 from processes import ROOT
 
 MOST_LINES = 150
-SHOWN = {"json", "mermaid", "text"}
+SHOWN = {"json", "mermaid", "sql", "text"}
 LINKING = (
     *pages(),
     ROOT / "CHANGELOG.md",
@@ -70,6 +70,9 @@ STAND_INS = {
     "model_signing sign": "tests/tracking/test_signature.py::test_a_signed_model_is_verified_and_a_changed_one_refused",
     "deploy/webhook.py": "tests/deploy/test_webhook.py::test_what_promote_makes_champion_restarts_the_server_once",
     "create_webhook": "tests/deploy/test_webhook.py::test_what_promote_makes_champion_restarts_the_server_once",
+    "--history_days 60 --output": "tests/serving/test_feature_files.py::test_without_a_model_and_without_decisions",
+    "--format dictionary": "tests/operations/test_export.py::test_the_primary_scorecard_of_a_run_scores_in_duckdb",
+    "--format sql": "tests/operations/test_export.py::test_the_primary_scorecard_of_a_run_scores_in_duckdb",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
 }

@@ -58,7 +58,7 @@ def test_generate_and_explore(entry: Entry, tmp_path: Path) -> None:
     assert page.read_text().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("command", ["score", "score_spark", "monitor"])
+@pytest.mark.parametrize("command", ["features", "score", "score_spark", "monitor"])
 def test_what_asks_a_model(command: str, trained_model: TrainedModel, entry: Entry, tmp_path: Path) -> None:
     output = tmp_path / "out.parquet"
     said = entry(

@@ -43,7 +43,8 @@ print(*{"jinja2", "matplotlib", "mlflow", "scipy", "sklearn", "tqdm"} & set(sys.
 
 
 def test_every_name_is_there_and_listed() -> None:
-    names = {"__version__", "customer_features", "explore", "train"}
+    estimators = {"Scorecard", "TransactionFeatures", "WoeBinner"}
+    names = {"__version__", "customer_features", "explore", "train"} | estimators
     assert set(credit_model.__all__) == names <= set(dir(credit_model))
     assert all(getattr(credit_model, name) for name in names)
     assert not hasattr(credit_model, "trian")
@@ -63,7 +64,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("use", ["from credit_model import {0}", "import credit_model; credit_model.{0}"])
-@pytest.mark.parametrize("name", ["train", "explore"])
+@pytest.mark.parametrize("name", ["train", "explore", "Scorecard"])
 def test_the_code_of_a_served_model_says_that_it_carries_no_training(
     code: Path, tmp_path: Path, name: str, use: str
 ) -> None:

@@ -43,6 +43,21 @@ def computed(transactions: Tidy, asked: Decisions, plan: FeaturePlan) -> pl.Data
         [('C-1', 'computed', 2.0), ('C-2', 'no_history', None)]
     """
     past = history(transactions, asked.frame, plan.catalogue.history_days, opening=plan.needs_opening)
+    return of_history(past, asked, plan)
+
+
+def of_history(past: History, asked: Decisions, plan: FeaturePlan) -> pl.DataFrame:
+    """The same table, from the history of the decisions.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from credit_model.data.decisions import read_decisions
+        >>> paid = pl.DataFrame({"CustomerId": ["C-1"], "TransactionStartTime": ["2019-01-30"], "Amount": [1000]})
+        >>> asked = read_decisions({"CustomerId": ["C-1"]}, height=1, default_as_of=datetime(2019, 2, 1))
+        >>> past = history(tidy_table(paid), asked.frame, history_days=30)
+        >>> of_history(past, asked, FeaturePlan(Catalogue(history_days=30), ["recency"]))["recency"].to_list()
+        [2.0]
+    """
     features = plan.compute(past.frame, asked.frame)
     said = messages(together([asked.faults, past.faults]))
     head = _head(asked.frame, past, said, features["transaction_count"])
@@ -122,7 +137,7 @@ def read_catalogue(path: str) -> Catalogue:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(
             f"{_beside(path)} cannot be read as the catalogue of the features; "
-            "write both with credit_model.serving.spark.features.write"
+            "write both with the command features, or with credit_model.serving.spark.features.write"
         ) from None
 
 

@@ -4,35 +4,36 @@ Transactions may be larger than memory: they are scored piece by piece, with all
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from credit_model.data import files
 from credit_model.data.cells import read, texts
-from credit_model.data.decisions import Decisions, read_decisions
+from credit_model.data.decisions import Attribute, Decisions, read_decisions
 from credit_model.data.iso_time import EARLIEST
 from credit_model.data.partitions import ROWS_AT_ONCE, pieces
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.features.history import History
+from credit_model.features.plan import FeaturePlan
 from credit_model.scoring.contributions import contributions_in_points
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
-from credit_model.serving.jobs import Job
+from credit_model.serving.jobs import Job, Reading
 
 _FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 10_000  # decisions of one thread
 _PIECES_AT_ONCE = 2
 _ANSWERS_AT_ONCE, _CONTRIBUTIONS_AT_ONCE = 200_000, 10_000  # decisions
-_PLACE = "place of decision"
+PLACE = "place of decision"
 
 
 def score_tables(
@@ -50,22 +51,32 @@ def score_tables(
     Returns:
         One row per decision, in order, with the columns of ``scorer.answer_schema``.
     """
-    judged = _judged(scorer, decisions, as_of)
+    judged = _judged(scorer.scalars, decisions, as_of)
     return _answers(scorer, scorer.history(transactions, judged), judged, pl.thread_pool_size())
 
 
-def _judged(scorer: Scorer, decisions: pl.DataFrame, as_of: datetime) -> Decisions:
+def _judged(scalars: Sequence[Attribute], decisions: pl.DataFrame, as_of: datetime) -> Decisions:
     columns = {name: decisions[name] for name in decisions.columns}
-    return read_decisions(columns, decisions.height, scorer.scalars, as_of)
+    return read_decisions(columns, decisions.height, scalars, as_of)
 
 
 def _answers(
     scorer: Scorer, history: History, judged: Decisions, threads: int, *, what_would_help: bool = False
 ) -> pl.DataFrame:
     answer = partial(scorer.answer_history, what_would_help=what_would_help)
+    answers = in_parts(history, judged, threads, answer)
+    return pl.concat([pl.DataFrame(schema=scorer.answer_schema), *answers])
+
+
+def in_parts(
+    history: History,
+    decisions: Decisions,
+    threads: int,
+    work: Callable[[History, Decisions], pl.DataFrame],
+) -> list[pl.DataFrame]:
+    """What ``work`` makes of decisions and their history, some decisions in each thread; in their order."""
     with ThreadPoolExecutor(threads) as pool:
-        answers = pool.map(lambda part: answer(*part), _parts(history, judged, threads))
-        return pl.concat([pl.DataFrame(schema=scorer.answer_schema), *answers])
+        return list(pool.map(lambda part: work(*part), _parts(history, decisions, threads)))
 
 
 @dataclass(frozen=True)
@@ -86,19 +97,76 @@ class Scored:
 
     def in_order(self) -> Iterator[pl.DataFrame]:
         """The answers in the order of the decisions, in frames of bounded size; at least one frame."""
-        for frame in _in_order(self.answers, _PLACE, self.count, _ANSWERS_AT_ONCE):
-            yield frame.drop(_PLACE)
+        for frame in in_order(self.answers, PLACE, self.count, _ANSWERS_AT_ONCE):
+            yield frame.drop(PLACE)
 
     def contributions_in_order(self) -> Iterator[pl.DataFrame]:
         """The contributions in the order of the decisions, in frames of bounded size; at least one frame, where asked for."""
         if self.contributions is not None:
-            yield from _in_order(self.contributions, "row", self.count, _CONTRIBUTIONS_AT_ONCE)
+            yield from in_order(self.contributions, "row", self.count, _CONTRIBUTIONS_AT_ONCE)
 
 
-def _in_order(rows: pl.LazyFrame, number: str, count: int, at_once: int) -> Iterator[pl.DataFrame]:
+def in_order(rows: pl.LazyFrame, number: str, count: int, at_once: int) -> Iterator[pl.DataFrame]:
+    """Rows in the order of a column of numbers from 0 on, below ``count``, in frames of so many numbers; at least one frame."""
     for start in range(0, max(count, 1), at_once):
         mine = pl.col(number).is_between(start, start + at_once - 1)
         yield rows.filter(mine).collect().sort(number, maintain_order=True)
+
+
+class Piece(NamedTuple):
+    """Some decisions of a job, and all transactions of their customers.
+
+    Attributes:
+        number: of the piece.
+        threads: how many threads are its own.
+        places: of its decisions among all, under the name ``PLACE``.
+        transactions: those of their customers.
+        decisions: the decisions.
+    """
+
+    number: int
+    threads: int
+    places: pl.Series
+    transactions: Tidy
+    decisions: Decisions
+
+
+def in_pieces(
+    job: Job, reading: Reading, work: Callable[[Piece], None], rows_at_once: int = ROWS_AT_ONCE
+) -> tuple[int, list[datetime]]:
+    """Read the files of a job, and work on them piece by piece, all transactions of a customer in one.
+
+    Args:
+        job: which files, and how they are written.
+        reading: what they are read for.
+        work: called with every piece, from several threads.
+        rows_at_once: largest number of transactions per piece, on average.
+
+    Returns:
+        The number of decisions, and the times of the first and the last transaction, none where there is none.
+
+    Raises:
+        ValueError: a file cannot be read, or has no rows.
+    """
+    decisions = _decisions(job, reading)
+    window = _window(job, reading.plan, decisions)
+    source = job.transactions or "no transactions"
+    with pieces(job.scan_transactions(reading), source, rows_at_once, window) as parts:
+        whom = files.filled(parts.customers.to_frame(), source) if decisions is None else decisions
+        asked = whom.with_row_index(PLACE)
+        place = parts.place(read(asked["CustomerId"], texts)[0])
+        at_once = min(_PIECES_AT_ONCE, len(parts.tables))
+        threads = max(pl.thread_pool_size() // at_once, 1)
+
+        def one(number: int) -> None:
+            mine = asked.filter(place == number)
+            judged = _judged(reading.plan.scalars, mine.drop(PLACE), job.moment)
+            transactions = tidy_table(parts.tables[number].collect())
+            work(Piece(number, threads, mine[PLACE], transactions, judged))
+
+        with ThreadPoolExecutor(at_once) as pool:
+            _watched(pool.map(one, range(len(parts.tables))), len(parts.tables))
+        return asked.height, [moment for moment in parts.span if moment is not None]
 
 
 @contextmanager
@@ -116,46 +184,22 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
     Raises:
         ValueError: a file cannot be read, or has no rows.
     """
-    decisions = _decisions(job, scorer)
-    window = _window(job, scorer, decisions)
-    source = job.transactions or "no transactions"
-    with (
-        pieces(job.scan_transactions(scorer), source, rows_at_once, window) as parts,
-        TemporaryDirectory(prefix="credit_model_") as folder,
-    ):
-        whom = files.filled(parts.customers.to_frame(), source) if decisions is None else decisions
-        asked = whom.with_row_index(_PLACE)
-        place = parts.place(read(asked["CustomerId"], texts)[0])
+    with TemporaryDirectory(prefix="credit_model_") as folder:
         answers, contributions = (_made(Path(folder) / name) for name in ("answers", "contributions"))
-        at_once = min(_PIECES_AT_ONCE, len(parts.tables))
-        keep = partial(_keep_piece, job, scorer, answers, contributions, pl.thread_pool_size() // at_once)
-        mine = (asked.filter(place == number) for number in range(len(parts.tables)))
-        with ThreadPoolExecutor(at_once) as pool:
-            _watched(pool.map(keep, count(), parts.tables, mine), len(parts.tables))
-        moments = [moment for moment in parts.span if moment is not None]
-        why = None if job.explain is None else _scanned(contributions)
-        yield Scored(_scanned(answers), why, asked.height, moments)
+        keep_piece = partial(_keep_piece, job, scorer, answers, contributions)
+        count, moments = in_pieces(job, scorer, keep_piece, rows_at_once)
+        why = None if job.explain is None else kept(contributions)
+        yield Scored(kept(answers), why, count, moments)
 
 
-def _keep_piece(
-    job: Job,
-    scorer: Scorer,
-    answers: Path,
-    contributions: Path,
-    threads: int,
-    number: int,
-    transactions: pl.LazyFrame,
-    asked: pl.DataFrame,
-) -> None:
+def _keep_piece(job: Job, scorer: Scorer, answers: Path, contributions: Path, piece: Piece) -> None:
     """Write the answers of the decisions of a piece, and what explains them where a job asks for it."""
-    judged = _judged(scorer, asked.drop(_PLACE), job.moment)
-    history = scorer.history(tidy_table(transactions.collect()), judged)
-    answer = _answers(scorer, history, judged, max(threads, 1), what_would_help=job.what_would_help)
-    _keep(answer.with_columns(asked[_PLACE]), answers / f"{number:06}.parquet")
+    history = scorer.history(piece.transactions, piece.decisions)
+    answer = _answers(scorer, history, piece.decisions, piece.threads, what_would_help=job.what_would_help)
+    keep(answer.with_columns(piece.places), answers, piece.number)
     if job.explain is not None:
-        rows = contributions_in_points(scorer, history, judged, answer)
-        numbered = rows.with_columns(asked[_PLACE].gather(rows["row"]).alias("row"))
-        _keep(numbered, contributions / f"{number:06}.parquet")
+        rows = contributions_in_points(scorer, history, piece.decisions, answer)
+        keep(rows.with_columns(piece.places.gather(rows["row"]).alias("row")), contributions, piece.number)
 
 
 def _made(folder: Path) -> Path:
@@ -163,7 +207,8 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _scanned(folder: Path) -> pl.LazyFrame:
+def kept(folder: Path) -> pl.LazyFrame:
+    """What ``keep`` wrote into a folder."""
     return pl.scan_parquet(sorted(folder.iterdir()), glob=False)
 
 
@@ -189,11 +234,11 @@ def _renumbered(rows: pl.DataFrame, start: int) -> pl.DataFrame:
     return rows.with_columns(pl.col("decision") - pl.lit(start, pl.UInt32))
 
 
-def _decisions(job: Job, scorer: Scorer) -> pl.DataFrame | None:
-    return None if job.decisions is None else job.read_decisions(job.decisions, scorer, ("CustomerId",))
+def _decisions(job: Job, reading: Reading) -> pl.DataFrame | None:
+    return None if job.decisions is None else job.read_decisions(job.decisions, reading, ("CustomerId",))
 
 
-def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datetime, datetime]:
+def _window(job: Job, plan: FeaturePlan, asked: pl.DataFrame | None) -> tuple[datetime, datetime]:
     """What decisions read: all observation windows, and where a balance is counted, everything before them."""
     moments = pl.Series([job.moment])
     if asked is not None and "as_of" in asked.columns:
@@ -202,13 +247,15 @@ def _window(job: Job, scorer: Scorer, asked: pl.DataFrame | None) -> tuple[datet
     first, last = moments.min(), moments.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return job.moment, job.moment
-    if scorer.plan.needs_opening:
+    if plan.needs_opening:
         return EARLIEST, last
-    return first - timedelta(days=scorer.catalogue.history_days), last
+    return first - timedelta(days=plan.catalogue.history_days), last
 
 
-def _keep(answer: pl.DataFrame, path: Path) -> None:
-    answer.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
+def keep(rows: pl.DataFrame, folder: Path, number: int) -> None:
+    """Write the rows of a piece into a folder of temporary files."""
+    path = folder / f"{number:06}.parquet"
+    rows.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
 
 
 def _watched(pieces: Iterable[None], count: int) -> None:

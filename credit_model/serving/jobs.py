@@ -26,7 +26,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from credit_model.data.date_formats import ISO
 from credit_model.data.iso_time import read_iso
@@ -35,6 +35,8 @@ from credit_model.settings.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
+    from credit_model.data.formats import Formats
+    from credit_model.features.plan import FeaturePlan
     from credit_model.scoring.scorer import Scorer
 
 PROTOCOL = 5
@@ -44,10 +46,31 @@ MANIFEST: Mapping[str, Any] = {
         "score": "credit_model.serving.batch",
         "monitor": "credit_model.serving.monitor",
         "replay": "credit_model.serving.replay",
+        "features": "credit_model.serving.features",
     },
 }
 _FLAT_MODULES = {"score": "credit_model.batch", "monitor": "credit_model.monitoring"}
 _BAD_INPUT, FINDING, _INTERRUPTED, _TERMINATED = 2, 3, 130, 143
+
+
+class Reading(Protocol):
+    """What the files of a job are read for, and how: a scorer, or every feature of a catalogue."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Contract name -> column name of the files."""
+
+    @property
+    def formats(self) -> "Formats":
+        """How cells of the files are written."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the numbers that are read of a decision."""
+
+    @property
+    def plan(self) -> "FeaturePlan":
+        """The features that are computed."""
 
 
 class Finding(str):
@@ -111,6 +134,27 @@ class Job:
             )
         return cls(**{item.name: stored[item.name] for item in fields(cls) if item.name in stored})
 
+    @classmethod
+    def of(cls, settings: Settings, scorer: str = "", decided: str | None = None) -> "Job":
+        """The job that the settings of a command ask for."""
+        return cls(
+            scorer,
+            settings.transactions,
+            settings.decisions,
+            settings.outcomes,
+            settings.columns,
+            (settings.as_of or datetime.now(UTC)).isoformat(),
+            settings.output,
+            settings.date_format,
+            settings.decimal,
+            list(settings.bad_values),
+            explain=settings.explain,
+            what_would_help=settings.what_would_help,
+            log=settings.log,
+            decision=settings.decision,
+            decided=decided,
+        )
+
     @property
     def moment(self) -> datetime:
         """``as_of`` as a datetime in UTC."""
@@ -121,7 +165,7 @@ class Job:
             )
         return moment
 
-    def scan(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.LazyFrame":
+    def scan(self, path: str, reading: Reading, needed: Collection[str]) -> "pl.LazyFrame":
         """Open a table with the contract's column names.
 
         Columns are renamed as the job says, which must then exist, and else as the model's training was told.
@@ -136,11 +180,11 @@ class Job:
         columns = {*needed, *COLUMNS} if transactions else set(needed)
         every = dict.fromkeys([*needed, *(ours for ours in self.columns if ours in columns)])
         only = COLUMNS if transactions else None
-        said = scorer.formats.said(self.date_format, self.decimal)
-        formats = said if transactions else said.of_numbers(scorer.numbers)
-        return files.scan(path, {**scorer.columns, **self.columns}, every, only, formats)
+        said = reading.formats.said(self.date_format, self.decimal)
+        formats = said if transactions else said.of_numbers(reading.numbers)
+        return files.scan(path, {**reading.columns, **self.columns}, every, only, formats)
 
-    def read_decisions(self, path: str, scorer: "Scorer", needed: Collection[str]) -> "pl.DataFrame":
+    def read_decisions(self, path: str, reading: Reading, needed: Collection[str]) -> "pl.DataFrame":
         """Read a table of decisions into memory; arguments as in ``scan``. Doubtful cells are reported by a warning.
 
         Raises:
@@ -149,11 +193,11 @@ class Job:
         from credit_model.data import doubts, files
 
         with files.reading(path):
-            table = files.filled(self.scan(path, scorer, needed).collect(), path)
-        doubts.warn(table, scorer.numbers, files.place(path))
+            table = files.filled(self.scan(path, reading, needed).collect(), path)
+        doubts.warn(table, reading.numbers, files.place(path))
         return table
 
-    def scan_transactions(self, scorer: "Scorer") -> "pl.LazyFrame":
+    def scan_transactions(self, reading: Reading) -> "pl.LazyFrame":
         """Open the transactions; without rows where the job names none."""
         import polars as pl
 
@@ -161,7 +205,7 @@ class Job:
 
         if self.transactions is None:
             return pl.LazyFrame(schema=SCHEMA)
-        return self.scan(self.transactions, scorer, REQUIRED)
+        return self.scan(self.transactions, reading, REQUIRED)
 
 
 def submit(
@@ -170,7 +214,7 @@ def submit(
     """Submit a job to a model's own code, and wait for it; returns the exit code.
 
     Args:
-        command: ``score``, ``monitor`` or ``replay``.
+        command: ``score``, ``monitor``, ``replay`` or ``features``.
         settings: settings of the command.
         model: folder of the model.
         out: where the job prints, such as ``subprocess.DEVNULL``; None is where this process prints.
@@ -179,23 +223,8 @@ def submit(
     Raises:
         ValueError: the model is too old for one of the settings, or has no code for the command.
     """
-    job = Job(
-        str((model / "artifacts" / "scorer").resolve()),
-        settings.transactions,
-        settings.decisions,
-        settings.outcomes,
-        settings.columns,
-        (settings.as_of or datetime.now(UTC)).isoformat(),
-        settings.output,
-        settings.date_format,
-        settings.decimal,
-        list(settings.bad_values),
-        explain=settings.explain,
-        what_would_help=settings.what_would_help,
-        log=settings.log,
-        decision=settings.decision,
-        decided=None if decided is None else str(decided),
-    )
+    scorer = str((model / "artifacts" / "scorer").resolve())
+    job = Job.of(settings, scorer, None if decided is None else str(decided))
     protocol, modules = spoken(Path(job.scorer))
     if command not in modules:
         raise ValueError(f"the code of the model {settings.model} knows no {command}; train the model again")

@@ -30,17 +30,19 @@ from credit_model.settings.kinds import (
 )
 
 COMMANDS = (
-    *("generate", "explore", "train", "promote", "approve", "score", "score_spark", "monitor"),
-    *("retrain", "verify", "replay", "review", "override", "erase", "metrics"),
+    *("generate", "explore", "features", "train", "promote", "approve", "score", "score_spark", "monitor"),
+    *("export", "retrain", "verify", "replay", "review", "override", "erase", "metrics"),
 )
 CONFIG = "YAML file of parameters; the command line beats it"
-_SCORING = "score score_spark monitor"
+_SCORING = "features score score_spark monitor"
 _FILES = f"explore train {_SCORING}"
 _PROMOTED = f"{_FILES} promote retrain"
 _LOGGED = "monitor retrain replay review override erase metrics"
 
 _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
+    "features": (("transactions", "decisions"), ("output",)),
+    "export": (("format",), ("output",)),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
     "monitor": (("transactions", "decisions", "outcomes", "log"),),
@@ -52,7 +54,14 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "metrics": (("log", "access"), ("output",)),
 }
 # What stands for the value in a remedy; a FILE for every other parameter.
-_WORDS = {"decision": "ID", "who": "NAME", "to": "DECISION", "reason": "TEXT", "customer": "ID"}
+_WORDS = {
+    "decision": "ID",
+    "format": "sql",
+    "who": "NAME",
+    "to": "DECISION",
+    "reason": "TEXT",
+    "customer": "ID",
+}
 
 
 _BANDING = ("bands", "threshold", "cost_false_negative", "cost_false_positive")
@@ -89,7 +98,7 @@ class Settings:
         TEXT,
         None,
         "train",
-        "features instead of transactions: a table that serving.spark.features.write left",
+        "features instead of transactions: a table that the command features wrote, or serving.spark.features.write",
     )
     columns: dict[str, str] = _parameter(
         COLUMN_NAMES, dict, _PROMOTED, "your names of the files' columns: CustomerId=client,Amount=value"
@@ -113,7 +122,10 @@ class Settings:
         "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
     )
     attributes: tuple[str, ...] = _parameter(
-        NAMES, (), "train", "columns of the outcomes that are features too: loan_amount,income"
+        NAMES,
+        (),
+        "features train",
+        "columns of the outcomes, for features of the decisions, that are features too: loan_amount,income",
     )
     ratios: tuple[str, ...] = _parameter(
         NAMES,
@@ -128,7 +140,10 @@ class Settings:
         "the target: auto is observed where outcomes are given, else rfm_proxy",
     )
     history_days: int | None = _parameter(
-        whole(auto=True), None, "train", "days of transactions before a decision that count"
+        whole(auto=True),
+        None,
+        "features train",
+        "days of transactions before a decision that count; for features instead of a model",
     )
     outcome_days: int | None = _parameter(
         whole(auto=True), None, "train", "days after a decision in which its outcome shows"
@@ -261,7 +276,7 @@ class Settings:
     model: str = _parameter(
         TEXT,
         "models:/credit-risk@champion",
-        f"{_SCORING} verify replay",
+        f"{_SCORING} verify replay export",
         "an MLflow URI, or the folder of a model",
     )
     as_of: datetime | None = _parameter(
@@ -285,9 +300,18 @@ class Settings:
     output: str | None = _parameter(
         TEXT,
         None,
-        f"generate explore {_SCORING} review metrics",
+        f"generate explore {_SCORING} review metrics export",
         "file to write: CSV or Parquet; folder/ for several Parquet files; a folder on Spark and for review; a page for "
-        "explore; text for metrics",
+        "explore; text for metrics and SQL",
+    )
+    format: str | None = _parameter(
+        choice("sql", "dictionary"),
+        None,
+        "export",
+        "what to export: sql, a scorecard that scores a table of features; dictionary, what every feature means",
+    )
+    dialect: str = _parameter(
+        choice("duckdb", "postgres", "spark"), "duckdb", "export", "the SQL of duckdb, postgres or spark"
     )
     explain: str | None = _parameter(
         TEXT,
@@ -471,6 +495,18 @@ def _check_log(command: str, settings: Settings) -> None:
         raise ValueError(f"log: its decisions were made already; leave --{made[0]} out, or --log")
 
 
+def _check_features(settings: Settings) -> None:
+    """Features are those of a model's catalogue, or of a length of history."""
+    if settings.history_days is not None and settings.model != Settings().model:
+        raise ValueError("history_days: it is the model's own; leave it out, or leave out the model")
+    if settings.attributes and settings.history_days is None:
+        raise ValueError(
+            "attributes: they are the model's own; leave them out, or give --history_days for features without a model"
+        )
+    if settings.attributes and settings.decisions is None:
+        raise ValueError("attributes: they are columns of the decisions; give --decisions FILE")
+
+
 def _check_outcomes(settings: Settings) -> None:
     """What is of real outcomes is given with them."""
     if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
@@ -501,6 +537,8 @@ def _check(command: str, settings: Settings) -> None:
         )
     if command == "promote":
         _check_promotion(settings)
+    if command == "features":
+        _check_features(settings)
     if command in {"monitor", "retrain"}:
         _check_log(command, settings)
     if settings.customers_table is None and settings.snapshot is not None:

@@ -32,6 +32,7 @@ from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
 from credit_model.settings.settings import Settings, texts
 from credit_model.tracking import described, integrity, provenance, training_tables
+from credit_model.tracking.primary import PRIMARY_SCORECARD
 from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.candidates import CrossValidation
 from credit_model.training.cross_validation import PRIMARY
@@ -203,7 +204,7 @@ def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
         return None
     _, parts = _saved(trained.primary, {"scorer": str(folder / "primary")}, code)
     with _without_example():
-        return str(mlflow.pyfunc.log_model(name="primary_scorecard", **parts).model_uri)
+        return str(mlflow.pyfunc.log_model(name=PRIMARY_SCORECARD, **parts).model_uri)
 
 
 def _identity(settings: Settings, version: str, primary: str | None) -> Identity:

@@ -12,6 +12,7 @@ import polars as pl
 from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.models.binning import Binning
+from credit_model.models.logistic import Linear
 from credit_model.models.scorecard import Scorecard
 from credit_model.scoring.calibrator import LOWEST, Calibrator
 from credit_model.scoring.scale import Scale
@@ -101,12 +102,12 @@ def points_of_bins(card: Scorecard, calibrator: Calibrator, scale: Scale) -> lis
     return [share + per_margin * w * np.array(b.evidence) for w, b in _weighted(card)]
 
 
-def shares(card: Scorecard, calibrator: Calibrator, scale: Scale) -> tuple[float, float]:
-    """The base's points for each characteristic, and the points per unit of margin."""
+def shares(card: Scorecard | Linear, calibrator: Calibrator, scale: Scale) -> tuple[float, float]:
+    """The base's points for each input, and the points per unit of margin."""
     per_unit = scale.points_per_unit
     log_odds = calibrator.intercept + calibrator.slope * card.neutral
     base = scale.base_score - per_unit * (float(np.log(scale.base_odds)) + log_odds)
-    return base / len(card.binnings), per_unit * calibrator.slope
+    return base / len(card.inputs), per_unit * calibrator.slope
 
 
 def _weighted(card: Scorecard) -> list[tuple[float, Binning]]:

@@ -77,6 +77,7 @@ def submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_manifest_names_the_module(submitted: Any) -> None:
     assert submitted({"jobs": MANIFEST}, Settings())[0] == "credit_model.serving.batch"
     assert submitted({"jobs": MANIFEST}, Settings(), "monitor")[0] == "credit_model.serving.monitor"
+    assert submitted({"jobs": MANIFEST}, Settings(), "features")[0] == "credit_model.serving.features"
     elsewhere = {"protocol": PROTOCOL + 3, "modules": {"score": "credit_model.rooms.score"}}
     assert submitted({"jobs": elsewhere}, Settings())[0] == "credit_model.rooms.score"
     with pytest.raises(ValueError, match="knows no monitor; train the model again"):

@@ -14,7 +14,10 @@ from credit_model.data.decisions import Attribute
 from credit_model.features import offline_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.plan import customer_features
+from credit_model.serving import features
 from credit_model.serving.batch import score_tables
+from credit_model.serving.features import AllFeatures
+from credit_model.serving.jobs import Job
 from credit_model.settings.settings import Settings, resolve
 from credit_model.training import feature_table, workflow
 from credit_model.training.baselines import OWN
@@ -84,11 +87,11 @@ def test_features_of_either_kind_of_file_are_read_alike(original: TrainingResult
 
 
 def test_a_model_from_features_is_the_model_from_transactions(original: TrainingResult, folder: Path) -> None:
-    """Of Parquet; those of CSV are read alike."""
+    """Of what the command ``features`` writes; tables of CSV are read alike."""
     catalogue, path = original.trained.dataset.catalogue, str(folder / "features.parquet")
-    table = table_of(outcomes().sample(fraction=1, shuffle=True, seed=1), catalogue)
-    table.write_parquet(path)
-    offline_table.write_catalogue(catalogue, path)
+    outcomes().sample(fraction=1, shuffle=True, seed=1).write_parquet(folder / "d.parquet")
+    job = Job("", str(folder / "t.parquet"), str(folder / "d.parquet"), as_of="2019-02-01", output=path)
+    features.write(job, AllFeatures(catalogue))
     given = {"features": path, "outcomes": str(folder / "o.parquet"), "candidate": "scorecard"}
     again = workflow.run(resolve("train", given))
     asked = outcomes().head(200).with_columns(pl.col("as_of") + timedelta(days=3))

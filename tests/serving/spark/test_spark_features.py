@@ -19,12 +19,15 @@ from credit_model.data.decisions import Attribute
 from credit_model.data.transactions import tidy_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.plan import customer_features
+from credit_model.models.scorecard import Scorecard
+from credit_model.reporting.export.sql import scorecard_sql
 from credit_model.serving.batch import score_tables
 from credit_model.serving.spark import features
 from credit_model.serving.spark.rows import decision_rows, of_asked
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import workflow
+from scorers import small_scorer
 
 pytestmark = pytest.mark.slow
 
@@ -318,3 +321,33 @@ def test_names_that_spark_does_not_tell_apart(session: SparkSession) -> None:
         assert features.customer_features(transactions, decisions, cases).count() == 0
     finally:
         session.conf.set("spark.sql.caseSensitive", "false")
+
+
+def test_a_scorecard_as_sql_scores_as_the_model_does(session: SparkSession) -> None:
+    """With levels whose letters Spark reads in a way of its own."""
+    odd = pl.Series(["it's", "\\n ${x}", "tv"])
+    raw = generate.transactions(customers=60, seed=5)
+    raw = raw.with_columns(ProductCategory=odd.gather(pl.int_range(raw.height, eager=True) % 3))
+    decisions = raw.select("CustomerId", as_of=pl.lit(AS_OF)).unique().sort("CustomerId")
+    scorer = replace(small_scorer(), no_history_probability=0.3)
+    card = scorer.classifier
+    assert isinstance(card, Scorecard)
+    levels = replace(card.binnings[3], levels=(("it's",), ("\\n ${x}",)))
+    assert len(levels.evidence) == 4
+    scorer = replace(scorer, classifier=replace(card, binnings=(*card.binnings[:3], levels)))
+    found = features.customer_features(on_spark(session, raw), on_spark(session, decisions), scorer.catalogue)
+    found.createOrReplaceTempView("features")
+    scored = pl.DataFrame(session.sql(scorecard_sql(scorer, "spark")).toArrow()).sort("CustomerId")
+    answer = score_tables(scorer, tidy_table(raw), decisions, AS_OF)
+    columns = [
+        "CustomerId",
+        "as_of",
+        "status",
+        "probability",
+        "score",
+        "prediction",
+        "risk_level",
+        "decision",
+    ]
+    assert {"scored", "no_history"} == set(answer["status"])
+    assert_frame_equal(scored.select(columns), answer.select(columns), rel_tol=1e-9, abs_tol=1e-9)
