@@ -71,8 +71,8 @@ STAND_INS = {
     "deploy/webhook.py": "tests/deploy/test_webhook.py::test_what_promote_makes_champion_restarts_the_server_once",
     "create_webhook": "tests/deploy/test_webhook.py::test_what_promote_makes_champion_restarts_the_server_once",
     "--history_days 60 --output": "tests/serving/test_feature_files.py::test_without_a_model_and_without_decisions",
-    "--format dictionary": "tests/operations/test_export.py::test_the_primary_scorecard_of_a_run_scores_in_duckdb",
-    "--format sql": "tests/operations/test_export.py::test_the_primary_scorecard_of_a_run_scores_in_duckdb",
+    "--format dictionary": "tests/operations/test_export.py::test_the_dictionary_is_a_file",
+    "--format sql": "tests/operations/test_export.py::test_a_model_scores_in_duckdb_and_its_primary_is_found",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
 }

@@ -202,7 +202,7 @@ def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
     """Keep the primary scorecard as a model of the run, not registered; its URI, or None where it is the winner."""
     if trained.winner == PRIMARY:
         return None
-    _, parts = _saved(trained.primary, {"scorer": str(folder / "primary")}, code)
+    _, parts = _saved(trained.primary, {"scorer": str(folder / "primary" / "scorer")}, code)
     with _without_example():
         return str(mlflow.pyfunc.log_model(name=PRIMARY_SCORECARD, **parts).model_uri)
 

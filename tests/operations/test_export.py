@@ -1,44 +1,90 @@
-"""The command ``export``: the scorecard that SQL scores as ``score`` does, and the dictionary; other models are refused."""
+"""The command ``export``: the SQL scores as ``score`` does, and the dictionary; what is no sum is refused, with a way out."""
 
-import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from processes import TrainedModel, commanded
+from credit_model.models.blend import Blend
+from credit_model.models.scorecard import Scorecard
+from credit_model.operations.export import export
+from credit_model.scoring.scorer import Scorer
+from credit_model.settings.settings import resolve
+from credit_model.tracking.model_folder import model_folder
+from processes import TrainedModel, at_desk, commanded
+from scorers import small_scorer
 
 AS_OF = "2019-01-20T00:00:00Z"
 
 
 @pytest.mark.slow
-def test_the_primary_scorecard_of_a_run_scores_in_duckdb(trained_model: TrainedModel, tmp_path: Path) -> None:
-    def done(command: str, *words: str) -> str:
-        given = ["--transactions", str(trained_model.transactions), "--as_of", AS_OF]
-        given = [] if command == "export" else given
-        ran = commanded([command, *given, *words], trained_model.environment, tmp_path)
-        return ran.stderr if ran.returncode else ran.stdout
+def test_a_model_scores_in_duckdb_and_its_primary_is_found(
+    trained_model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def done(command: str, **given: str) -> str:
+        words = [word for name, value in given.items() for word in (f"--{name}", value)]
+        ran = commanded([command, *words], trained_model.environment, tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
 
-    said = done("export", "--model", trained_model.uri, "--format", "sql", "--output", "card.sql")
-    named = re.search(r"no sum of its inputs.* instead: --model (models:/m-\w+)", said)
-    assert named, said
+    asked = {"transactions": str(trained_model.transactions), "as_of": AS_OF}
+    with at_desk(trained_model.environment, tmp_path):
+        served = Scorer.load(model_folder(trained_model.uri) / "artifacts" / "scorer")
+        other = replace(served, classifier=Blend((served.classifier,), (1.0,)))
+        with monkeypatch.context() as patched:
+            patched.setattr(Scorer, "load", lambda _: other)
+            words = {"model": trained_model.uri, "format": "sql", "output": "card.sql"}
+            with pytest.raises(
+                ValueError, match="of the kind blend, which is no sum of its inputs"
+            ) as refused:
+                export(resolve("export", words))
+        uri = str(refused.value).rpartition("--model ")[2]
+        primary = Scorer.load(model_folder(uri) / "artifacts" / "scorer")
+    assert isinstance(primary.classifier, Scorecard)
     assert not (tmp_path / "card.sql").exists()
-    model = ["--model", named[1]]
-    assert "characteristics written to card.sql" in done(
-        "export", *model, "--format", "sql", "--output", "card.sql"
-    )
-    done("features", *model, "--output", "features.parquet")
-    done("score", *model, "--output", "answers.parquet")
+    assert "characteristics written to card.sql" in done("export", model=uri, format="sql", output="card.sql")
+    done("features", **asked, model=uri, output="features.parquet")
+    done("score", **asked, model=uri, output="answers.parquet")
     with duckdb.connect() as database:
         database.execute(f"CREATE VIEW features AS SELECT * FROM '{tmp_path / 'features.parquet'}'")
         found = database.sql((tmp_path / "card.sql").read_text()).pl()
     answer = pl.read_parquet(tmp_path / "answers.parquet")
-    columns = ["status", "probability", "score", "prediction", "risk_level", "decision"]
-    both = [table.sort("CustomerId").select("CustomerId", *columns) for table in (found, answer)]
+    columns = ["CustomerId", "status", "probability", "score", "prediction", "risk_level", "decision"]
+    both = [table.select(columns).sort("CustomerId") for table in (found, answer)]
     assert_frame_equal(*both, rel_tol=1e-9, abs_tol=1e-9)
-    assert "features described in d.csv" in done(
-        "export", *model, "--format", "dictionary", "--output", "d.csv"
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The folder of a small model, whose files are not checked."""
+    monkeypatch.setattr("credit_model.operations.export.verified_folder", Path)
+    monkeypatch.setattr("credit_model.operations.export.primary_of", lambda _: None)
+    monkeypatch.chdir(tmp_path)
+
+    def saved(scorer: Scorer) -> str:
+        scorer.save(tmp_path / "artifacts" / "scorer")
+        return str(tmp_path)
+
+    return saved
+
+
+def test_the_dictionary_is_a_file(model: Any) -> None:
+    said = export(
+        resolve("export", {"model": model(small_scorer()), "format": "dictionary", "output": "d.csv"})
     )
-    assert pl.read_csv(tmp_path / "d.csv").filter("used")["feature"].len() > 1
+    table = pl.read_csv("d.csv")
+    assert said == f"{table.height} features described in d.csv"
+    assert set(table.filter("used")["feature"]) == set(small_scorer().classifier.inputs)
+
+
+def test_without_a_known_primary_the_model_document_is_named(model: Any) -> None:
+    scorer = small_scorer()
+    blend = replace(scorer, classifier=Blend((scorer.classifier,), (1.0,)))
+    given = {"model": model(blend), "format": "sql", "output": "card.sql"}
+    with pytest.raises(ValueError, match="instead: its model document names it under Scorecard"):
+        export(resolve("export", given))
+    assert not Path("card.sql").exists()
