@@ -1,7 +1,7 @@
 """The candidate classifiers, their parameters, and how they are compared.
 
 Cross-validation is grouped by customer. The blend wins, unless another candidate is clearly better, or a simpler one loses no
-more than a tolerance with a standard error to spare: the highest of several means is mostly luck where cases are few. The
+more than a tolerance with 95 % confidence: the highest of several means is mostly luck where cases are few. The
 error of a few folds is luck too, so that these errors are made by resampling customers.
 """
 
@@ -27,6 +27,7 @@ Advance = Callable[[], object]
 
 RANDOM_TRIALS = 12
 BLEND = "blend"
+SURE = 1.645  # standard errors, for 95 % confidence on one side
 
 
 @dataclass(frozen=True)
@@ -243,8 +244,8 @@ def choose(
 ) -> str:
     """Name of the candidate to serve: the blend, unless another is clearly better or a simpler one is as good.
 
-    Clearly better is one that gains more than a standard error. As good is a simpler one whose loss, with a standard error added,
-    is within the tolerance.
+    Clearly better is one that gains more than a standard error. As good is a simpler one that is not inferior: its loss is within
+    the tolerance with 95 % confidence, one-sided.
 
     Args:
         results: of every candidate, on the same folds.
@@ -255,7 +256,7 @@ def choose(
     usual = results.get(BLEND, best)
     served = best if usual.loss_to(best)[0] > error(usual, best) else usual
     simpler = [each for each in results.values() if each.candidate.rank < served.candidate.rank]
-    good = [each for each in simpler if each.loss_to(served)[0] + error(each, served) <= tolerance]
+    good = [each for each in simpler if each.loss_to(served)[0] + SURE * error(each, served) <= tolerance]
     return min([*good, served], key=lambda result: result.candidate.rank).candidate.name
 
 
