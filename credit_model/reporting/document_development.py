@@ -9,7 +9,6 @@ from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import protected
-from credit_model.training.candidates import ERRORS, LEAST_GAIN
 from credit_model.training.characteristics import STRONG
 from credit_model.training.cross_validation import FOLDS
 from credit_model.training.dataset import PARTS
@@ -215,9 +214,8 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     """Section on the candidates and the baselines."""
     trained = result.trained
     won = (
-        f"The blend is served, unless another gains more than {LEAST_GAIN:g} AUC on it and more than {ERRORS:g} standard errors "
-        "of that gain, fold by fold, or a simpler one loses, with a standard error added, at most "
-        f"{result.sample.recipe.tolerance:g}"
+        "The blend is served, unless another gains more AUC on it than a standard error of that gain, or a simpler one loses at "
+        f"most {result.sample.recipe.tolerance:g} with 95 % confidence, customers resampled"
     )
     if not trained.choosable:
         won = "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"

@@ -193,7 +193,7 @@ class Settings:
         number(below=1.0),
         0.002,
         "train",
-        "the most AUC, with a standard error added, that a simpler candidate may lose to the blend",
+        "the most AUC that a simpler candidate may lose to the blend, with 95 % confidence",
     )
     search: str = _parameter(
         choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"

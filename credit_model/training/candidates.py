@@ -1,7 +1,8 @@
 """The candidate classifiers, their parameters, and how they are compared.
 
 Cross-validation is grouped by customer. The blend wins, unless another candidate is clearly better, or a simpler one loses no
-more than a tolerance with a standard error to spare: the highest of several means is mostly luck where cases are few.
+more than a tolerance with 95 % confidence: the highest of several means is mostly luck where cases are few. The
+error of a few folds is luck too, so that these errors are made by resampling customers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ Advance = Callable[[], object]
 
 RANDOM_TRIALS = 12
 BLEND = "blend"
-ERRORS, LEAST_GAIN = 2.0, 0.005  # of several candidates on a few folds, one gains two errors by chance
+SURE = 1.645  # standard errors, for 95 % confidence on one side
 
 
 @dataclass(frozen=True)
@@ -236,19 +237,26 @@ def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:
     return trials[0] if _as_good(trials[0], best) else best
 
 
-def choose(results: Mapping[str, CrossValidation], tolerance: float) -> str:
+def choose(
+    results: Mapping[str, CrossValidation],
+    tolerance: float,
+    error: Callable[[CrossValidation, CrossValidation], float],
+) -> str:
     """Name of the candidate to serve: the blend, unless another is clearly better or a simpler one is as good.
 
-    Clearly better gains 0.005 of AUC and more than two standard errors. As good is a simpler candidate whose loss, with one
-    standard error added, is within the tolerance. All were scored on the same folds, so each error is that of the difference,
-    fold by fold: a fold that is hard for every candidate does not count against any of them.
+    Clearly better is one that gains more than a standard error. As good is a simpler one that is not inferior: its loss is within
+    the tolerance with 95 % confidence, one-sided.
+
+    Args:
+        results: of every candidate, on the same folds.
+        tolerance: the most AUC that a simpler candidate may lose.
+        error: the standard error of the difference between two candidates.
     """
     best = max(results.values(), key=lambda result: result.mean)
     usual = results.get(BLEND, best)
-    gain, error = usual.loss_to(best)
-    served = best if gain > max(ERRORS * error, LEAST_GAIN) else usual
+    served = best if usual.loss_to(best)[0] > error(usual, best) else usual
     simpler = [each for each in results.values() if each.candidate.rank < served.candidate.rank]
-    good = [each for each in simpler if sum(each.loss_to(served)) <= tolerance]
+    good = [each for each in simpler if each.loss_to(served)[0] + SURE * error(each, served) <= tolerance]
     return min([*good, served], key=lambda result: result.candidate.rank).candidate.name
 
 

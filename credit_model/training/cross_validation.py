@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from credit_model import metrics
 from credit_model.arrays import BadArray
 from credit_model.models.classifier import Classifier
 from credit_model.training.candidates import (
@@ -27,6 +28,7 @@ from credit_model.training.yardstick import YARDSTICK
 
 FOLDS = 5
 FEW, REPEATS = 200, 3
+RESAMPLES, INTERVAL = 200, 2 * 1.96  # a 95 % interval is so many standard errors wide
 PRIMARY, DEFAULT = "scorecard", YARDSTICK
 
 Advance = Callable[[str], object]
@@ -130,6 +132,19 @@ def cross_validated(
         parameters,
         lambda: advance(name),
     )
+
+
+def paired_error(cases: Cases, seed: int) -> Callable[[CrossValidation, CrossValidation], float]:
+    """What gives the standard error of the AUC out of fold of two candidates, one less the other, customers resampled."""
+
+    def error(one: CrossValidation, other: CrossValidation) -> float:
+        margins = (one.margin, other.margin)
+        low, high = metrics.paired_interval(
+            metrics.roc_auc, cases.bad, margins, cases.customers, seed, RESAMPLES
+        )
+        return (high - low) / INTERVAL
+
+    return error
 
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:

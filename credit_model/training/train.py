@@ -26,6 +26,7 @@ from credit_model.training.cross_validation import (
     cross_validated,
     fit,
     names,
+    paired_error,
     rarer,
     search,
 )
@@ -114,7 +115,7 @@ def train(
     comparison = {
         name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }
-    winner = _winner(comparison, recipe, choosable=choosable)
+    winner = _winner(comparison, train_cases, recipe, choosable=choosable)
     best = comparison[winner]
     yardstick = comparison[YARDSTICK]
     fold = all_cases.fold(recipe.seed)
@@ -171,11 +172,13 @@ def _of_the_choice(best: CrossValidation, train_cases: Cases) -> dict[str, float
     }
 
 
-def _winner(comparison: Mapping[str, CrossValidation], recipe: Recipe, *, choosable: bool) -> str:
+def _winner(
+    comparison: Mapping[str, CrossValidation], cases: Cases, recipe: Recipe, *, choosable: bool
+) -> str:
     """The candidate asked for; else the best, or the default where the training part is too small to choose on it alone."""
     if recipe.candidate != "auto":
         return recipe.candidate
-    return choose(comparison, recipe.tolerance) if choosable else DEFAULT
+    return choose(comparison, recipe.tolerance, paired_error(cases, recipe.seed)) if choosable else DEFAULT
 
 
 def _attribute_weights(
