@@ -217,6 +217,7 @@ class Scorecard(_OfBinnedInputs, ClassifierMixin, BaseEstimator):  # type: ignor
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The more probable class of each case, shape (n,)."""
+        check_is_fitted(self)
         bad: npt.NDArray[Any] = self.classes_[(self.decision_function(X) > 0).astype(np.intp)]
         return bad
 

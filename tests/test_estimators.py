@@ -122,11 +122,11 @@ def test_what_cannot_be_fitted_is_said() -> None:
         ("polars", "pandas", pd.DataFrame),
     ],
 )
-def test_features_come_in_the_kind_that_is_asked_for(given: str, told: Any, kind: type) -> None:
+def test_features_come_in_the_kind_that_is_asked_for(given: str, told: Any, kind: Any) -> None:
     raw, decisions = loans.transactions().frame, loans.outcomes().head(5)
     asked = decisions.to_pandas().set_index(pd.Index(list("edcba"))) if given == "pandas" else decisions
     features = TransactionFeatures(raw, history_days=30).fit(asked).set_output(transform=told)
-    table = features.transform(asked)
+    table: Any = features.transform(asked)
     assert isinstance(table, kind)
     assert list(table.columns) == features.get_feature_names_out().tolist()
     if given == "pandas" and kind is pd.DataFrame:
