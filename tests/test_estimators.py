@@ -1,6 +1,6 @@
 """The estimators are those of scikit-learn, and what they fit and compute is what ``train`` fits and computes."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -110,7 +110,7 @@ def test_what_cannot_be_fitted_is_said() -> None:
     ):
         TransactionFeatures().fit(loans.outcomes())
     with pytest.raises(TypeError, match="X is a ndarray; give a DataFrame"):
-        TransactionFeatures(loans.transactions().frame).fit(loans.outcomes().to_numpy())
+        TransactionFeatures(loans.transactions().frame).fit(cast("Any", loans.outcomes().to_numpy()))
 
 
 @pytest.mark.parametrize(
