@@ -30,6 +30,7 @@ _KINDS: Mapping[str, pl.DataType] = {
     "points": pl.Float64(),
 }
 FIELDS = tuple(_KINDS)
+_HEADS = dict.fromkeys(("code", "feature", "typical"), pl.String)
 _TEXTS = {"text": pl.String, "value": pl.String}
 FIELDS_OF_FORMAT_1 = ("code", "text")
 
@@ -225,7 +226,7 @@ class Reasons:
         fixed = [
             (own, told.feature, told.typical) for own, told in zip(self._codes, self.inputs, strict=True)
         ]
-        heads = pl.DataFrame(fixed, schema=["code", "feature", "typical"], orient="row")
+        heads = pl.DataFrame(fixed, schema=_HEADS, orient="row")
         return texts[place].hstack(heads[named.leads]).with_columns(points=points).select(self.fields)
 
     def _said(self, named: _Named, reason: int) -> tuple[str, str | None]:

@@ -147,9 +147,8 @@ CANDIDATES = {
             fit_blend,
             {
                 "plain_xgboost": _PLAIN,
-                "xgboost": _BOOSTED | {"inputs": 60},
-                "deep_xgboost": _DEEPER | {"inputs": 60},
-                "forest": _FOREST | {"inputs": 40},
+                "xgboost": _BOOSTED | {"inputs": 120},
+                "deep_xgboost": _DEEPER,
                 "deep_from": 2_000,
             },
             {},

@@ -1,6 +1,6 @@
-"""Fitting a blend: two boosters and a forest, each weighted by what its margin says of cases that it has not seen."""
+"""Fitting a blend: two boosters, each weighted by what its margin says of cases that it has not seen."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,9 @@ from credit_model.models.blend import Blend
 from credit_model.models.classifier import Classifier
 from credit_model.scoring.calibrator import Calibrator
 from credit_model.training.calibration import fit_calibrator
-from credit_model.training.fit_trees import fit_forest, fit_untuned_xgboost, fit_xgboost
+from credit_model.training.fit_trees import fit_untuned_xgboost, fit_xgboost
 
-_FITS = {
-    "plain_xgboost": fit_untuned_xgboost,
-    "xgboost": fit_xgboost,
-    "deep_xgboost": fit_xgboost,
-    "forest": fit_forest,
-}
+_FITS = {"plain_xgboost": fit_untuned_xgboost, "xgboost": fit_xgboost, "deep_xgboost": fit_xgboost}
 
 
 def fit_blend(
@@ -29,31 +24,21 @@ def fit_blend(
     params: Mapping[str, Any],
     plain: Collection[str] = (),
 ) -> Blend:
-    """The mean of two boosters and a forest on the scale of log-odds.
+    """The mean of two boosters on the scale of log-odds.
 
-    One booster reads the features in ``plain`` alone, or all where none of those varies. The other's trees are deeper from
-    ``deep_from`` bads on, as fewer do not tell what three features together mean. The forest reads what the boosters
-    read, so that it asks for no feature of its own. Margins of each are brought to log-odds by Platt's sigmoid, fitted on one
-    half of the cases by the fit on the other, so that all count alike however much they have learned by heart.
+    One reads the features in ``plain`` alone, or all where none of those varies. The other's trees are deeper from ``deep_from``
+    bads on, as fewer do not tell what three features together mean. Margins of each are brought to log-odds by Platt's sigmoid,
+    fitted on one half of the cases by the fit on the other, so that both count alike however much they have learned by heart.
     """
-    booster = "deep_xgboost" if bad.sum() >= params["deep_from"] else "xgboost"
+    some = [name for name in table.columns if name in plain] or table.columns
+    other = "deep_xgboost" if bad.sum() >= params["deep_from"] else "xgboost"
     parts: list[Classifier] = []
     scales = []
-    for name in ("plain_xgboost", booster, "forest"):
-        mine = _offered(name, table, plain, parts)
-        parts.append(_FITS[name](mine, bad, seed, directions, params[name]))
-        scales.append(_unseen_scale(name, mine, bad, seed, directions, params[name]))
+    for name, offered in (("plain_xgboost", table.select(some)), (other, table)):
+        parts.append(_FITS[name](offered, bad, seed, directions, params[name]))
+        scales.append(_unseen_scale(name, offered, bad, seed, directions, params[name]))
     weights = tuple(scale.slope / len(parts) for scale in scales)
     return Blend(tuple(parts), weights, sum(scale.intercept for scale in scales) / len(parts))
-
-
-def _offered(
-    name: str, table: pl.DataFrame, plain: Collection[str], parts: Sequence[Classifier]
-) -> pl.DataFrame:
-    """The features that a part may read."""
-    kept = {"plain_xgboost": set(plain), "forest": {each for part in parts for each in part.inputs}}
-    names = [each for each in table.columns if each in kept.get(name, ())]
-    return table.select(names) if names else table
 
 
 def _unseen_scale(
