@@ -175,7 +175,7 @@ def _of_the_choice(best: CrossValidation, train_cases: Cases) -> dict[str, float
 def _winner(
     comparison: Mapping[str, CrossValidation], cases: Cases, recipe: Recipe, *, choosable: bool
 ) -> str:
-    """The candidate asked for; else the best, or the default where the training part is too small to choose on it alone."""
+    """The candidate asked for; else the chosen one, or the default where the training part is too small to choose on it alone."""
     if recipe.candidate != "auto":
         return recipe.candidate
     return choose(comparison, recipe.tolerance, paired_error(cases, recipe.seed)) if choosable else DEFAULT

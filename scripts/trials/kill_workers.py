@@ -21,7 +21,7 @@ from random import Random
 from statistics import median
 from typing import NamedTuple
 
-from load import broken
+from load import broken, load_parser
 from load_clients import LOST, RIGHT, Load, under_load
 from load_requests import known_requests, logging_to
 from stock_server import Server, running
@@ -117,15 +117,10 @@ def summary(kills: list[Kill]) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", required=True, help="a registered model's URI or a folder")
+    parser = load_parser(__doc__ or "")
     parser.add_argument("--kills", type=int, default=50, help="how many")
     parser.add_argument("--minutes", type=float, default=120, help="no kill after so many")
     parser.add_argument("--seconds", type=float, default=5, help="most until the next right reply")
-    parser.add_argument("--clients", type=int, default=16, help="connections at once")
-    parser.add_argument("--workers", type=int, default=2, help="MLflow's own option; two or more")
-    parser.add_argument("--bodies", type=int, default=500, help="different requests")
-    parser.add_argument("--seed", type=int, default=1, help="what they are made from")
     return parser.parse_args()
 
 

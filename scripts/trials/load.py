@@ -130,14 +130,20 @@ def watched(server: Server) -> Iterator[Memory]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", required=True, help="a registered model's URI or a folder")
+    parser = load_parser(__doc__ or "")
     parser.add_argument("--minutes", type=float, default=10, help="how long")
+    return parser.parse_args()
+
+
+def load_parser(about: str) -> argparse.ArgumentParser:
+    """The options that every trial under load takes."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", required=True, help="a registered model's URI or a folder")
     parser.add_argument("--clients", type=int, default=16, help="connections at once")
     parser.add_argument("--workers", type=int, default=2, help="MLflow's own option; two or more")
     parser.add_argument("--bodies", type=int, default=500, help="different requests")
     parser.add_argument("--seed", type=int, default=1, help="what they are made from")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
