@@ -214,8 +214,8 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     """Section on the candidates and the baselines."""
     trained = result.trained
     won = (
-        "The blend is served, unless another gains more AUC on it than a standard error of that gain, or a simpler one loses at "
-        f"most {result.sample.recipe.tolerance:g} with 95 % confidence, customers resampled"
+        "The blend is served, unless another gains AUC on it with 95 % confidence, or a simpler one loses at most "
+        f"{result.sample.recipe.tolerance:g} with 95 % confidence, customers resampled"
     )
     if not trained.choosable:
         won = "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"

@@ -243,8 +243,8 @@ def choose(
 ) -> str:
     """Name of the candidate to serve: the blend, unless another is clearly better or a simpler one is as good.
 
-    Clearly better is one that gains more than a standard error. As good is a simpler one that is not inferior: its loss is within
-    the tolerance with 95 % confidence, one-sided.
+    Clearly better is one that gains, as good a simpler one whose loss is within the tolerance, each with 95 % confidence,
+    one-sided.
 
     Args:
         results: of every candidate, on the same folds.
@@ -253,7 +253,7 @@ def choose(
     """
     best = max(results.values(), key=lambda result: result.mean)
     usual = results.get(BLEND, best)
-    served = best if usual.loss_to(best)[0] > error(usual, best) else usual
+    served = best if usual.loss_to(best)[0] > SURE * error(usual, best) else usual
     simpler = [each for each in results.values() if each.candidate.rank < served.candidate.rank]
     good = [each for each in simpler if each.loss_to(served)[0] + SURE * error(each, served) <= tolerance]
     return min([*good, served], key=lambda result: result.candidate.rank).candidate.name
