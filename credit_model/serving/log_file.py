@@ -18,11 +18,13 @@ from pathlib import Path
 from shutil import copymode
 from typing import Any
 
+import orjson
+
 FIRST = b'{"time":"'  # how every line begins; its time follows
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _BLOCK = 1 << 16
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False, default=float)
+_ESCAPED = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=float)
 _MODE = 0o600  # of new files: what they hold is of customers
 
 
@@ -33,7 +35,10 @@ def now_text() -> str:
 
 def line(entry: dict[str, Any]) -> bytes:
     """An entry as one line of a log; its first field must be ``time``."""
-    return _ENCODER.encode(entry).encode() + b"\n"
+    try:
+        return orjson.dumps(entry, default=float, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # text that UTF-8 has no bytes for: half of a surrogate pair
+        return _ESCAPED.encode(entry).encode() + b"\n"
 
 
 @dataclass(frozen=True)

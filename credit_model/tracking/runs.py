@@ -39,7 +39,7 @@ from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 
-_SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "pandas", "polars", "pyarrow", "pyyaml")
+_SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "orjson", "pandas", "polars", "pyarrow", "pyyaml")
 _PACKAGE = Path(credit_model.__file__).parent
 CARRIED = (
     "__init__.py",

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from credit_model.serving.decision_log import DAYS, KEY, MEGABYTES, SWITCH, keyed_hash
 from credit_model.serving.fast.answer import SWITCH as FAST
-from credit_model.serving.log_file import FIRST, LogFile
+from credit_model.serving.log_file import FIRST, LogFile, line, read_line
 from documents import command
 from logged import EVERY, HASH_KEY, SCORED, ask, entries, loaded
 from processes import ROOT, execute
@@ -94,6 +96,14 @@ def test_no_line_holds_an_id_or_a_transaction(tmp_path: Path, log: Path) -> None
     text = log.read_text()
     secret = {decision["CustomerId"] for decision in EVERY} | {"2019-02-20", "-120.25", "much"}
     assert not [word for word in secret if word in text]
+
+
+@given(st.dictionaries(st.text(), st.none() | st.text() | st.floats(allow_nan=False, allow_infinity=False)))
+def test_a_line_is_read_as_it_was_written_to_the_last_digit(cells: dict[str, str | float | None]) -> None:
+    entry = {"time": "2026-11-22T01:13:58.000000Z", "cells": cells, "text": "half of a pair: \ud800"}
+    for each in (entry, entry | {"text": "whole"}):
+        assert read_line(line(each)) == each
+        assert line(each).index(b"\n") == len(line(each)) - 1
 
 
 def test_the_hash_is_that_of_the_document() -> None:
