@@ -9,6 +9,7 @@ from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import protected
+from credit_model.training.candidates import usual_candidate
 from credit_model.training.characteristics import STRONG
 from credit_model.training.cross_validation import FOLDS
 from credit_model.training.dataset import PARTS
@@ -210,19 +211,26 @@ def _balance(scorer: Scorer) -> list[str]:
     return [need]
 
 
+def _chosen_by(result: TrainingResult) -> str:
+    """How it came that the winner won, as the beginning of a sentence."""
+    trained, recipe = result.trained, result.sample.recipe
+    if recipe.candidate != "auto":
+        return "The one that was asked for is served"
+    if not trained.choosable:
+        return "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"
+    bads = trained.figures["train_bads"]
+    return (
+        f"With {bads:.0f} bads to learn from, {usual_candidate(bads)} is served, unless another gains AUC on it with 95 % "
+        f"confidence, or a simpler one loses at most {recipe.tolerance:g} with 95 % confidence, customers resampled"
+    )
+
+
 def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section:
     """Section on the candidates and the baselines."""
     trained = result.trained
-    won = (
-        "The blend is served, unless another gains AUC on it with 95 % confidence, or a simpler one loses at most "
-        f"{result.sample.recipe.tolerance:g} with 95 % confidence, customers resampled"
-    )
-    if not trained.choosable:
-        won = "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"
-    if result.sample.recipe.candidate != "auto":
-        won = "The one that was asked for is served"
     text = (
-        f"Every candidate was compared on the same {_folds(trained)}, grouped by customer. {won}: {trained.winner}, called the "
+        f"Every candidate was compared on the same {_folds(trained)}, grouped by customer. "
+        f"{_chosen_by(result)}: {trained.winner}, called the "
         "winner in this document. The scorecard is the interpretable primary, reported whatever wins. The yardstick is "
         f"{YARDSTICK}, an untuned booster on the plain features alone{_against(trained)}"
     )

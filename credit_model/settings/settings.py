@@ -187,13 +187,13 @@ class Settings:
         ),
         "auto",
         "train",
-        "the model to serve: auto is the blend, or one that is clearly better, or a simpler one that is as good",
+        "the model to serve: auto is blend, with 2,000 bads deep_xgboost, or a clearly better or simpler one that is as good",
     )
     tolerance: float = _parameter(
         number(below=1.0),
         0.002,
         "train",
-        "the most AUC that a simpler candidate may lose to the blend, with 95 % confidence",
+        "the most AUC that a simpler candidate may lose, with 95 % confidence",
     )
     search: str = _parameter(
         choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"

@@ -1,8 +1,8 @@
 """The candidate classifiers, their parameters, and how they are compared.
 
-Cross-validation is grouped by customer. The blend wins, unless another candidate is clearly better, or a simpler one loses no
-more than a tolerance with 95 % confidence: the highest of several means is mostly luck where cases are few. The
-error of a few folds is luck too, so that these errors are made by resampling customers.
+Cross-validation is grouped by customer. The candidate for so many bads wins (``usual_candidate``), unless another is clearly
+better, or a simpler one loses no more than a tolerance, each with 95 % confidence: the highest of several means is mostly luck
+where cases are few. The error of a few folds is luck too, so that these errors are made by resampling customers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,8 @@ Fit = Callable[..., Classifier]  # of a table, bad, seed, directions and paramet
 Advance = Callable[[], object]
 
 RANDOM_TRIALS = 12
-BLEND = "blend"
+BLEND, DEEP = "blend", "deep_xgboost"
+DEEP_FROM = 2_000  # bads: fewer do not tell what three features together mean
 SURE = 1.645  # standard errors, for 95 % confidence on one side
 
 
@@ -128,7 +129,7 @@ CANDIDATES = {
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(
-            "deep_xgboost",
+            DEEP,
             4,
             fit_xgboost,
             _DEEPER,
@@ -148,8 +149,6 @@ CANDIDATES = {
             {
                 "plain_xgboost": _PLAIN,
                 "xgboost": _BOOSTED | {"inputs": 120},
-                "deep_xgboost": _DEEPER,
-                "deep_from": 2_000,
             },
             {},
             plain_part=True,
@@ -236,24 +235,31 @@ def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:
     return trials[0] if _as_good(trials[0], best) else best
 
 
+def usual_candidate(bads: float) -> str:
+    """What is served unless the comparison says otherwise, by the number of bads to learn from."""
+    return DEEP if bads >= DEEP_FROM else BLEND
+
+
 def choose(
     results: Mapping[str, CrossValidation],
+    usual: str,
     tolerance: float,
     error: Callable[[CrossValidation, CrossValidation], float],
 ) -> str:
-    """Name of the candidate to serve: the blend, unless another is clearly better or a simpler one is as good.
+    """Name of the candidate to serve: the usual one, unless another is clearly better or a simpler one is as good.
 
     Clearly better is one that gains, as good a simpler one whose loss is within the tolerance, each with 95 % confidence,
     one-sided.
 
     Args:
         results: of every candidate, on the same folds.
+        usual: the name of one of them.
         tolerance: the most AUC that a simpler candidate may lose.
         error: the standard error of the difference between two candidates.
     """
     best = max(results.values(), key=lambda result: result.mean)
-    usual = results.get(BLEND, best)
-    served = best if usual.loss_to(best)[0] > SURE * error(usual, best) else usual
+    first = results[usual]
+    served = best if first.loss_to(best)[0] > SURE * error(first, best) else first
     simpler = [each for each in results.values() if each.candidate.rank < served.candidate.rank]
     good = [each for each in simpler if each.loss_to(served)[0] + SURE * error(each, served) <= tolerance]
     return min([*good, served], key=lambda result: result.candidate.rank).candidate.name

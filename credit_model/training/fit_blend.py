@@ -13,7 +13,7 @@ from credit_model.scoring.calibrator import Calibrator
 from credit_model.training.calibration import fit_calibrator
 from credit_model.training.fit_trees import fit_untuned_xgboost, fit_xgboost
 
-_FITS = {"plain_xgboost": fit_untuned_xgboost, "xgboost": fit_xgboost, "deep_xgboost": fit_xgboost}
+_FITS = {"plain_xgboost": fit_untuned_xgboost, "xgboost": fit_xgboost}
 
 
 def fit_blend(
@@ -26,15 +26,14 @@ def fit_blend(
 ) -> Blend:
     """The mean of two boosters on the scale of log-odds.
 
-    One reads the features in ``plain`` alone, or all where none of those varies. The other's trees are deeper from ``deep_from``
-    bads on, as fewer do not tell what three features together mean. Margins of each are brought to log-odds by Platt's sigmoid,
-    fitted on one half of the cases by the fit on the other, so that both count alike however much they have learned by heart.
+    One reads the features in ``plain`` alone, or all where none of those varies. Margins of each are brought to log-odds by
+    Platt's sigmoid, fitted on one half of the cases by the fit on the other, so that both count alike however much they have
+    learned by heart.
     """
     some = [name for name in table.columns if name in plain] or table.columns
-    other = "deep_xgboost" if bad.sum() >= params["deep_from"] else "xgboost"
     parts: list[Classifier] = []
     scales = []
-    for name, offered in (("plain_xgboost", table.select(some)), (other, table)):
+    for name, offered in (("plain_xgboost", table.select(some)), ("xgboost", table)):
         parts.append(_FITS[name](offered, bad, seed, directions, params[name]))
         scales.append(_unseen_scale(name, offered, bad, seed, directions, params[name]))
     weights = tuple(scale.slope / len(parts) for scale in scales)

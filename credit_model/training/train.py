@@ -13,7 +13,7 @@ from credit_model.models.scorecard import Scorecard
 from credit_model.scoring.scorer import Scorer
 from credit_model.training import evaluation
 from credit_model.training.calibration import cross_fitted, fit_calibrator
-from credit_model.training.candidates import CrossValidation, choose
+from credit_model.training.candidates import CrossValidation, choose, usual_candidate
 from credit_model.training.cross_validation import (
     DEFAULT,
     FOLDS,
@@ -178,7 +178,10 @@ def _winner(
     """The candidate asked for; else the chosen one, or the default where the training part is too small to choose on it alone."""
     if recipe.candidate != "auto":
         return recipe.candidate
-    return choose(comparison, recipe.tolerance, paired_error(cases, recipe.seed)) if choosable else DEFAULT
+    if not choosable:
+        return DEFAULT
+    usual = usual_candidate(int(cases.bad.sum()))
+    return choose(comparison, usual, recipe.tolerance, paired_error(cases, recipe.seed))
 
 
 def _attribute_weights(
