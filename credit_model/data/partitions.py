@@ -14,10 +14,12 @@ import polars as pl
 from credit_model.data import files
 from credit_model.data.cells import read, texts, times
 from credit_model.data.doubts import Doubts
-from credit_model.data.transactions import COLUMNS
+from credit_model.data.temporary import TemporaryTables
+from credit_model.data.transactions import COLUMNS, ONLY_COMPARED
 
 ROWS_AT_ONCE = 1_000_000
 _BATCH = 500_000
+_MOST_SHORT = 10**12  # texts of twelve characters take the least room
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def pieces(
     rows_at_once: int = ROWS_AT_ONCE,
     window: tuple[datetime, datetime] | None = None,
 ) -> Iterator[Pieces]:
-    """Split transactions by a hash of the customer; pieces are kept on disk, unless all rows fit into one.
+    """Split transactions by a hash of the customer, unless all rows fit into one piece; what memory has no room for is on disk.
 
     Args:
         scanned: transactions with the contract's column names.
@@ -55,16 +57,15 @@ def pieces(
         window: keep only transactions in ``[start, end)``, and those whose time cannot be read.
 
     Yields:
-        The pieces; their files are removed at the end of the context.
+        The pieces; their files, if any, are removed at the end of the context.
 
     Raises:
         ValueError: a file cannot be read.
     """
-    columns = [name for name in scanned.collect_schema().names() if name in COLUMNS]
     with TemporaryDirectory(prefix="credit_model_") as folder:
         with files.reading(source), ThreadPoolExecutor(pl.thread_pool_size()) as pool:
             doubts = Doubts()
-            store = _Store(scanned.select(columns), Path(folder), rows_at_once, pool)
+            store = _Store(_narrow(scanned), TemporaryTables(Path(folder)), rows_at_once, pool)
             split = _split(store, window, doubts)
             doubts.warn(files.place(source))
         yield split
@@ -72,27 +73,27 @@ def pieces(
 
 @dataclass
 class _Store:
-    """Transactions in memory; once they are too many, in files by piece, written while the next are read."""
+    """Transactions as they are read; once they are too many for one piece, by piece, split while the next are read."""
 
     scanned: pl.LazyFrame
-    folder: Path
+    kept: TemporaryTables
     rows_at_once: int
     pool: ThreadPoolExecutor
-    writing: list[Future[None]] = field(default_factory=list)
+    splitting: list[Future[None]] = field(default_factory=list)
     held: list[pl.DataFrame] = field(default_factory=list)
-    written: int = 0
+    is_split: bool = False
 
     def add(self, batch: pl.DataFrame) -> None:
         self.held.append(batch)
         if sum(each.height for each in self.held) > self.rows_at_once:
-            self._write()
+            self._divide()
 
     def tables(self) -> tuple[pl.LazyFrame, ...]:
-        if not self.written:
+        if not self.is_split:
             return (self._together().lazy(),)
-        self._write()
+        self._divide()
         self._wait()
-        return tuple(self._table(piece) for piece in range(self._count))
+        return tuple(self._piece(number) for number in range(self._count))
 
     @cached_property
     def _count(self) -> int:
@@ -104,34 +105,26 @@ class _Store:
         self.held.clear()
         return table
 
-    def _write(self) -> None:
+    def _divide(self) -> None:
         table = self._together()
         place = _place(_customers(table), self._count)
         self._wait()
-        self.writing += [
-            self.pool.submit(
-                self._keep, table, place == piece, self.folder / f"{piece}-{self.written}.parquet"
-            )
-            for piece in range(self._count)
+        self.splitting += [
+            self.pool.submit(self._keep, piece, table, place == piece) for piece in range(self._count)
         ]
-        self.written += 1
+        self.is_split = True
 
     def _wait(self) -> None:
-        for each in self.writing:
+        for each in self.splitting:
             each.result()
-        self.writing.clear()
+        self.splitting.clear()
 
-    @staticmethod
-    def _keep(table: pl.DataFrame, mine: pl.Series, path: Path) -> None:
-        table.filter(mine).write_parquet(path, compression="lz4", statistics=False)
+    def _keep(self, piece: int, table: pl.DataFrame, mine: pl.Series) -> None:
+        self.kept.add(piece, table.filter(mine))
 
-    def _table(self, piece: int) -> pl.LazyFrame:
-        files = list(self.folder.glob(f"{piece}-*.parquet"))
-        return (
-            pl.scan_parquet(files, glob=False)
-            if files
-            else pl.LazyFrame(schema=self.scanned.collect_schema())
-        )
+    def _piece(self, number: int) -> pl.LazyFrame:
+        rows = self.kept.table(number)
+        return pl.LazyFrame(schema=self.scanned.collect_schema()) if rows is None else rows
 
 
 def _split(store: _Store, window: tuple[datetime, datetime] | None, doubts: Doubts) -> Pieces:
@@ -149,6 +142,17 @@ def _split(store: _Store, window: tuple[datetime, datetime] | None, doubts: Doub
         store.add(batch.filter(inside))
     first, last = _ends(pl.concat(spans))
     return Pieces(store.tables(), pl.concat(seen).unique(maintain_order=True), (first, last))
+
+
+def _narrow(scanned: pl.LazyFrame) -> pl.LazyFrame:
+    """The columns of the contract, with one number in place of the texts that are only compared: equal for equal ones."""
+    types = {name: dtype for name, dtype in scanned.collect_schema().items() if name in COLUMNS}
+    compared = [name for name in ONLY_COMPARED if types.get(name) == pl.String]
+    if not compared:
+        return scanned.select(*types)
+    cells = (pl.when(pl.col(name) != "").then(pl.col(name)) for name in compared)
+    number = (pl.struct(*cells).hash(seed=0) % _MOST_SHORT).cast(pl.Int64)
+    return scanned.select(*(name for name in types if name not in compared), number.alias(compared[0]))
 
 
 def _ends(moments: pl.Series) -> pl.Series:

@@ -36,6 +36,11 @@ SCHEMA: dict[str, pl.DataType] = {
     "Balance": pl.Float64(),
 }
 COLUMNS = tuple(SCHEMA)
+ONLY_COMPARED = (
+    "BatchId",
+    "AccountId",
+    "SubscriptionId",
+)  # no feature reads them; copies that differ in them conflict
 
 ROW_FAULTS: dict[str, pl.DataType] = {"row": pl.UInt32(), "field": pl.String(), "problem": pl.String()}
 

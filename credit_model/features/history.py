@@ -14,15 +14,14 @@ import polars as pl
 
 from credit_model.data.decisions import OPENING_BALANCE
 from credit_model.data.faults import NO_FAULTS, tally, together
-from credit_model.data.transactions import COLUMNS, REQUIRED, Tidy
+from credit_model.data.transactions import COLUMNS, ONLY_COMPARED, REQUIRED, Tidy
 
 _TIME, _IDENTITY = "TransactionStartTime", ["decision", "TransactionId"]
+_FIRST = ("decision", _TIME, "TransactionId", "Amount")
 ORDER = (
-    "decision",
-    _TIME,
-    "TransactionId",
-    "Amount",
-    *(c for c in COLUMNS if c not in {"CustomerId", _TIME, "TransactionId", "Amount"}),
+    *_FIRST,
+    *(name for name in COLUMNS if name not in {"CustomerId", *_FIRST, *ONLY_COMPARED}),
+    *ONLY_COMPARED,
 )
 
 _SUMMED = (_TIME, "TransactionId", "Amount", "CurrencyCode")  # of a transaction before the window

@@ -22,6 +22,7 @@ from credit_model.data.cells import read, texts
 from credit_model.data.decisions import Attribute, Decisions, read_decisions
 from credit_model.data.iso_time import EARLIEST
 from credit_model.data.partitions import ROWS_AT_ONCE, pieces
+from credit_model.data.temporary import TemporaryTables
 from credit_model.data.transactions import Tidy, tidy_table
 from credit_model.features.history import History
 from credit_model.features.plan import FeaturePlan
@@ -81,7 +82,7 @@ def in_parts(
 
 @dataclass(frozen=True)
 class Scored:
-    """Answers in temporary files.
+    """Answers, kept for the time of a job.
 
     Attributes:
         answers: the answers, each with the number of its decision, in any order.
@@ -185,31 +186,30 @@ def scored(job: Job, scorer: Scorer, rows_at_once: int = ROWS_AT_ONCE) -> Iterat
         ValueError: a file cannot be read, or has no rows.
     """
     with TemporaryDirectory(prefix="credit_model_") as folder:
-        answers, contributions = (_made(Path(folder) / name) for name in ("answers", "contributions"))
+        answers, contributions = (
+            TemporaryTables(_made(Path(folder) / name)) for name in ("answers", "contributions")
+        )
         keep_piece = partial(_keep_piece, job, scorer, answers, contributions)
         count, moments = in_pieces(job, scorer, keep_piece, rows_at_once)
-        why = None if job.explain is None else kept(contributions)
-        yield Scored(kept(answers), why, count, moments)
+        why = None if job.explain is None else contributions.all()
+        yield Scored(answers.all(), why, count, moments)
 
 
-def _keep_piece(job: Job, scorer: Scorer, answers: Path, contributions: Path, piece: Piece) -> None:
-    """Write the answers of the decisions of a piece, and what explains them where a job asks for it."""
+def _keep_piece(
+    job: Job, scorer: Scorer, answers: TemporaryTables, contributions: TemporaryTables, piece: Piece
+) -> None:
+    """Keep the answers of the decisions of a piece, and what explains them where a job asks for it."""
     history = scorer.history(piece.transactions, piece.decisions)
     answer = _answers(scorer, history, piece.decisions, piece.threads, what_would_help=job.what_would_help)
-    keep(answer.with_columns(piece.places), answers, piece.number)
+    answers.add(piece.number, answer.with_columns(piece.places))
     if job.explain is not None:
         rows = contributions_in_points(scorer, history, piece.decisions, answer)
-        keep(rows.with_columns(piece.places.gather(rows["row"]).alias("row")), contributions, piece.number)
+        contributions.add(piece.number, rows.with_columns(piece.places.gather(rows["row"]).alias("row")))
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def kept(folder: Path) -> pl.LazyFrame:
-    """What ``keep`` wrote into a folder."""
-    return pl.scan_parquet(sorted(folder.iterdir()), glob=False)
 
 
 def _parts(history: History, decisions: Decisions, threads: int) -> Iterator[tuple[History, Decisions]]:
@@ -250,12 +250,6 @@ def _window(job: Job, plan: FeaturePlan, asked: pl.DataFrame | None) -> tuple[da
     if plan.needs_opening:
         return EARLIEST, last
     return first - timedelta(days=plan.catalogue.history_days), last
-
-
-def keep(rows: pl.DataFrame, folder: Path, number: int) -> None:
-    """Write the rows of a piece into a folder of temporary files."""
-    path = folder / f"{number:06}.parquet"
-    rows.write_parquet(path, compression="lz4", row_group_size=_ANSWERS_AT_ONCE // 10)
 
 
 def _watched(pieces: Iterable[None], count: int) -> None:

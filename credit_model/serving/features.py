@@ -17,13 +17,14 @@ from credit_model.data import files, formats
 from credit_model.data.decisions import Attribute, learn_attributes
 from credit_model.data.formats import AS_READ, Formats
 from credit_model.data.partitions import ROWS_AT_ONCE
+from credit_model.data.temporary import TemporaryTables
 from credit_model.features import offline_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.history import history
 from credit_model.features.plan import FeaturePlan
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
-from credit_model.serving.batch import PLACE, Piece, in_order, in_parts, in_pieces, keep, kept
+from credit_model.serving.batch import PLACE, Piece, in_order, in_parts, in_pieces
 from credit_model.serving.jobs import Job
 
 _ROWS_AT_ONCE = 20_000  # decisions
@@ -96,18 +97,19 @@ def tables(
 ) -> Iterator[Iterator[pl.DataFrame]]:
     """Compute the table of a job, piece by piece, in frames of bounded size in the order of the decisions."""
     with TemporaryDirectory(prefix="credit_model_") as folder:
-        count, _ = in_pieces(job, asked, partial(_keep_piece, asked.plan, Path(folder)), rows_at_once)
-        rows = in_order(kept(Path(folder)), PLACE, count, _ROWS_AT_ONCE)
+        kept = TemporaryTables(Path(folder))
+        count, _ = in_pieces(job, asked, partial(_keep_piece, asked.plan, kept), rows_at_once)
+        rows = in_order(kept.all(), PLACE, count, _ROWS_AT_ONCE)
         yield (frame.drop(PLACE) for frame in rows)
 
 
-def _keep_piece(plan: FeaturePlan, folder: Path, piece: Piece) -> None:
-    """Write the features of the decisions of a piece."""
+def _keep_piece(plan: FeaturePlan, kept: TemporaryTables, piece: Piece) -> None:
+    """Keep the features of the decisions of a piece."""
     compute = partial(offline_table.of_history, plan=plan)
     days, opening = plan.catalogue.history_days, plan.needs_opening
     past = history(piece.transactions, piece.decisions.frame, days, opening=opening)
     parts = in_parts(past, piece.decisions, piece.threads, compute) or [compute(past, piece.decisions)]
-    keep(pl.concat(parts).with_columns(piece.places), folder, piece.number)
+    kept.add(piece.number, pl.concat(parts).with_columns(piece.places))
 
 
 def _of_model(job: Job, scorer: Scorer) -> str:

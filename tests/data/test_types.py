@@ -16,7 +16,16 @@ from credit_model.data import files
 from credit_model.data.decisions import learn_attributes
 from credit_model.data.outcomes import observed
 from credit_model.data.partitions import pieces
-from credit_model.data.transactions import COLUMNS, REQUIRED, ROW_FAULTS, SCHEMA, Tidy, tidy, tidy_table
+from credit_model.data.transactions import (
+    COLUMNS,
+    ONLY_COMPARED,
+    REQUIRED,
+    ROW_FAULTS,
+    SCHEMA,
+    Tidy,
+    tidy,
+    tidy_table,
+)
 from credit_model.serving.request import read_request
 
 NOW = datetime(2019, 3, 1)
@@ -69,7 +78,8 @@ DOORS: tuple[Door, ...] = (by_polars, by_file, by_folder, by_pandas, by_pandas_o
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("dtype", READABLE)
 def test_a_readable_type_is_read_as_it_is(dtype: pl.DataType, door: Door, tmp_path: Path) -> None:
-    names = [name for name in COLUMNS if SCHEMA[name] == dtype]
+    hidden = ONLY_COMPARED if door in (by_file, by_folder) else ()  # one number stands for these texts
+    names = [name for name in COLUMNS if SCHEMA[name] == dtype and name not in hidden]
     for place, (kind, array) in enumerate(READABLE[dtype].items()):
         (folder := tmp_path / str(place)).mkdir()
         found = door(with_columns(names, array), folder)

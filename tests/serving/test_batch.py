@@ -11,8 +11,10 @@ from pathlib import Path
 import mlflow
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from credit_model.data import files
+from credit_model.data import files, temporary
 from credit_model.data.formats import Formats
 from credit_model.data.partitions import ROWS_AT_ONCE, pieces
 from credit_model.data.transactions import tidy_table
@@ -55,8 +57,12 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 @pytest.mark.parametrize("rows_at_once", [100, 1500])
-def test_pieces_change_no_answer(job: Job, scorer: Scorer, rows_at_once: int) -> None:
+@pytest.mark.parametrize("room", [0, 100_000, temporary.MOST_IN_MEMORY])
+def test_pieces_change_no_answer(
+    job: Job, scorer: Scorer, rows_at_once: int, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, _ = score_files(job, scorer)
+    monkeypatch.setattr(temporary, "MOST_IN_MEMORY", room)
     cut, _ = score_files(job, scorer, rows_at_once)
     assert cut.equals(whole)
     assert set(whole["status"]) == {"scored", "no_history", "invalid"}
@@ -97,6 +103,52 @@ def test_rows_that_no_decision_can_see_are_left_out_unseen(
     assert found.equals(batch.score_tables(scorer, tidy_table(table), asked, job.moment))
     assert {"scored", "invalid"} <= set(found["status"])
     assert span[0] < datetime(2018, 11, 16) < datetime(2019, 2, 12) < span[1]
+
+
+def test_copies_that_differ_in_what_no_feature_reads_conflict_in_files_too(
+    job: Job, scorer: Scorer, tmp_path: Path
+) -> None:
+    table = files.read(job.transactions or "").drop_nulls("CustomerId").tail(40)
+    table = table.with_columns(
+        CustomerId=pl.format("C-{}", pl.int_range(pl.len()) % 4), TransactionStartTime=datetime(2019, 2, 1)
+    )
+    twice = [
+        table.filter(CustomerId="C-1").head(1).with_columns(AccountId=pl.lit("another")),
+        table.filter(CustomerId="C-2").head(1).with_columns(BatchId=pl.lit("another")),
+        table.filter(CustomerId="C-3").head(1),
+    ]
+    both = pl.concat([table, *twice])
+    both.write_parquet(tmp_path / "t.parquet")
+    found, _ = score_files(replace(job, transactions=str(tmp_path / "t.parquet")), scorer)
+    people = both.select("CustomerId").unique(maintain_order=True)
+    assert found.equals(batch.score_tables(scorer, tidy_table(both), people, job.moment))
+    assert dict(found.select("CustomerId", "status").rows()) == {
+        "C-0": "scored",
+        "C-1": "invalid",
+        "C-2": "invalid",
+        "C-3": "scored",
+    }
+
+
+@given(
+    parts=st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-9, 9), max_size=5)), min_size=1),
+    room=st.integers(0, 200),
+)
+def test_what_memory_has_no_room_for_is_kept_in_files(
+    parts: list[tuple[int, list[int]]], room: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("kept")
+    kept = temporary.TemporaryTables(folder, room)
+    for number, cells in parts:
+        kept.add(number, pl.DataFrame({"cell": cells}, {"cell": pl.Int64}))
+    for number in range(4):
+        cells = [cell for each, part in parts if each == number for cell in part]
+        rows = kept.table(number)
+        assert (rows is None and not cells) or (
+            rows is not None and rows.collect()["cell"].to_list() == cells
+        )
+    assert kept.all().collect().height == sum(len(part) for _, part in parts)
+    assert any(folder.iterdir()) == (8 * kept.all().collect().height > room)
 
 
 def test_answers_are_gathered_in_order_some_at_a_time(
@@ -178,9 +230,9 @@ def test_the_models_own_formats_are_applied_and_an_order_goes_before_them(
     expected, _ = score_files(replace(job, transactions=str(plain)), scorer)
     told = replace(job, transactions=str(foreign), date_format=WRITTEN.date_format, decimal="comma")
     knowing = replace(scorer, formats=WRITTEN)
-    for given, by in ((told, scorer), (replace(job, transactions=str(foreign)), knowing)):
-        assert score_files(given, by, 500)[0].equals(expected)
-        assert score_files(replace(given, decisions=str(tmp_path / "d.csv")), by)[0].equals(expected)
+    for order, by in ((told, scorer), (replace(job, transactions=str(foreign)), knowing)):
+        assert score_files(order, by, 500)[0].equals(expected)
+        assert score_files(replace(order, decisions=str(tmp_path / "d.csv")), by)[0].equals(expected)
     iso = replace(job, transactions=str(plain), date_format="iso", decimal="point")
     assert score_files(iso, knowing)[0].equals(expected)
 
