@@ -95,13 +95,21 @@ def _wanted(settings: Settings, champion: ModelVersion) -> _Wanted:
     found, alarms = _watched(settings, champion)
     age = datetime.now(UTC) - datetime.fromtimestamp(champion.creation_timestamp / 1000, UTC)
     reasons = ["an alarm"] if alarms else []
-    days = f"It was trained {age / timedelta(days=1):.1f} days ago"
+    days = told_age(age)
     if settings.max_age_days is None:
         said = f"{found} {days}."
     else:
         said = f"{found} {days}; the limit is {settings.max_age_days:g}."
         reasons += ["its age"] if age > timedelta(days=settings.max_age_days) else []
     return _Wanted(said, tuple(reasons), bool(alarms))
+
+
+def told_age(age: timedelta) -> str:
+    """How long ago the champion was trained, by this clock; the beginning of a sentence."""
+    days = age / timedelta(days=1)
+    if days < 0:
+        return f"It was trained {-days:.1f} days from now, so that this clock or the registry's is wrong"
+    return f"It was trained {days:.1f} days ago"
 
 
 def _watched(settings: Settings, champion: ModelVersion) -> tuple[str, list[str]]:

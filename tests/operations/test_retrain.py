@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from polars.testing import assert_frame_equal
 
 from credit_model.operations.erase import erase
-from credit_model.operations.retrain import retrain
+from credit_model.operations.retrain import retrain, told_age
 from credit_model.operations.train import tracked, train
 from credit_model.serving.decision_log import KEY, keyed_hash
 from credit_model.serving.jobs import Finding
@@ -187,3 +187,9 @@ def test_a_killed_process_leaves_no_lock() -> None:
 def test_without_a_champion_it_says_so(lender: Lender) -> None:
     with pytest.raises(ValueError, match="there is no model other in"):
         retrain(replace(lender.settings, name="other"))
+
+
+def test_a_clock_that_jumped_is_told_instead_of_a_negative_age() -> None:
+    assert told_age(timedelta(hours=36)) == "It was trained 1.5 days ago"
+    jumped = told_age(timedelta(hours=-36))
+    assert jumped == "It was trained 1.5 days from now, so that this clock or the registry's is wrong"
