@@ -37,7 +37,8 @@ def train(
     Args:
         transactions: a frame, or the path of a file, a folder or a pattern; synthetic ones where neither they nor outcomes
             are given.
-        outcomes: real outcomes: ``CustomerId``, ``as_of``, ``defaulted`` and attributes; without them the label is a proxy.
+        outcomes: real outcomes: ``CustomerId``, ``as_of``, ``defaulted`` and attributes, or days past due with ``bad_days``;
+            without them the label is a proxy.
         track: keep the run in MLflow and register the model, as the command does; else nothing is kept.
         **parameters: those of ``python -m credit_model train --help``: texts as there, or Python's own values, such as
             ``history_days=60``, ``attributes=["income"]``, ``columns={"Amount": "value"}``.
@@ -69,19 +70,21 @@ def explore(
     Args:
         transactions: a frame, or the path of a file, a folder or a pattern; synthetic ones where neither they nor outcomes
             are given.
-        outcomes: real outcomes: ``CustomerId``, ``as_of``, ``defaulted``.
+        outcomes: real outcomes: ``CustomerId``, ``as_of``, ``defaulted``; or days past due: ``CustomerId``, ``as_of``,
+            ``observed_at``, ``days_past_due``.
         **parameters: those of ``python -m credit_model explore --help``, but ``output``.
 
     Returns:
-        Small Polars tables: ``quality``, ``amounts``, ``levels``, ``days``, ``customers`` and others.
+        Small Polars tables: ``quality``, ``amounts``, ``levels``, ``days``, ``customers`` and others; of days past due
+            ``bad_definition``, with ``rolls``, ``vintages``, ``choices`` and others.
 
     Raises:
         TypeError: a table is neither a frame nor a path.
         ValueError: a parameter or the data cannot be read.
     """
     settings = _settings("explore", transactions, outcomes, parameters)
-    table, labelled = workflow.read(settings)
-    return analysis.explore(tidy_table(table), labelled, settings.seed, table.columns)
+    asked = workflow.read(settings)
+    return analysis.explored(asked, tidy_table(asked.transactions), settings)
 
 
 def _settings(

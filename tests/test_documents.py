@@ -29,6 +29,7 @@ LINKING = (
 STAND_INS = {
     "scripts/quickstart.py": "tests/test_environments.py::test_the_first_command_ends_in_a_decision",
     "mlflow run . -e train --env-manager uv": "tests/test_environments.py::test_train_under_uv",
+    "--bad_days": "tests/reporting/test_exploration.py::test_the_command_logs_the_page",
     "outcomes=loans.csv": "tests/test_document_alone.py::test_your_own_data_with_real_outcomes",
     "mlflow models serve -m models:/credit-risk@champion": "tests/test_document_commands.py::test_every_command_runs",
     "pip wheel --wheel-dir": "tests/test_workflows.py::test_the_wheel_has_the_package_and_its_version",

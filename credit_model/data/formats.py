@@ -15,7 +15,7 @@ from credit_model.data.date_formats import ISO, chrono, pattern
 from credit_model.data.iso_time import EARLIEST, LATEST
 
 POINT, COMMA = "point", "comma"
-MOMENTS = ("TransactionStartTime", "as_of", "outcome_known_at")
+MOMENTS = ("TransactionStartTime", "as_of", "outcome_known_at", "observed_at", "repaid_at")
 NUMBERS = ("Amount", "Value", "FraudResult", "Balance")
 SAY_DATE_FORMAT = "say how they are written, such as date_format=%d.%m.%Y"
 SAY_COMMA = "say decimal=comma"

@@ -69,12 +69,12 @@ def observed(
             "name the columns that hold them, for example columns=CustomerId=client,defaulted=bad"
         )
     table = outcomes.with_columns(
-        _whole(outcomes["CustomerId"], texts, place),
-        _whole(outcomes["as_of"], times, place),
+        whole_column(outcomes["CustomerId"], texts, place),
+        whole_column(outcomes["as_of"], times, place),
         bad=_named_bad(outcomes["defaulted"], bad_values)
         if bad_values
         else _bad(outcomes["defaulted"], place),
-        known_at=_known_at(outcomes, place),
+        known_at=optional_times(outcomes, KNOWN_AT, place),
     )
     table = table.with_columns(pl.col("known_at").fill_null(pl.col("as_of") + timedelta(days=outcome_days)))
     early = table["known_at"] < table["as_of"]
@@ -129,15 +129,25 @@ def _bad(defaulted: pl.Series, place: Place) -> pl.Series:
     return values.cast(pl.Int8)
 
 
-def _known_at(outcomes: pl.DataFrame, place: Place) -> pl.Series:
-    if KNOWN_AT not in outcomes.columns:
-        return pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, outcomes.height)
-    moments, _, unreadable = read(outcomes[KNOWN_AT], times)
-    refuse(KNOWN_AT, unreadable, *_UNREADABLE_TIMES, place)
+def optional_times(table: pl.DataFrame, name: str, place: Place) -> pl.Series:
+    """The times of a column, null where they are missing; all null where the table lacks it.
+
+    Raises:
+        ValueError: a cell cannot be read.
+    """
+    if name not in table.columns:
+        return pl.Series([None], dtype=pl.Datetime("us")).new_from_index(0, table.height)
+    moments, _, unreadable = read(table[name], times)
+    refuse(name, unreadable, *_UNREADABLE_TIMES, place)
     return moments
 
 
-def _whole(cells: pl.Series, reader: Reader, place: Place) -> pl.Series:
+def whole_column(cells: pl.Series, reader: Reader, place: Place) -> pl.Series:
+    """A column whose every cell must be there, read.
+
+    Raises:
+        ValueError: a cell is missing or cannot be read.
+    """
     values, missing, unreadable = read(cells, reader)
     refuse(cells.name, missing, "missing in the outcomes", _CORRECT, place)
     problem = _UNREADABLE_TIMES if reader is times else ("unreadable in the outcomes", _CORRECT)

@@ -24,6 +24,7 @@ from credit_model.settings.settings import Settings
 from credit_model.tracking.model_folder import verified_folder
 from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL
 from credit_model.training.gate import Gate, not_assessed
+from credit_model.training.outcome_table import plain_outcomes
 
 NOT_WORSE, LATENCY, SIZE = f"not worse than the {CHAMPION}", "time of a request", "size of the artifact"
 REQUESTS = 200
@@ -114,6 +115,11 @@ def _difference(both: pl.DataFrame, seed: int, said: str) -> Gate:
 
 def _judged(settings: Settings, folders: dict[str, Path]) -> pl.DataFrame:
     """The labelled decisions, with the probability of each of the two."""
+    with plain_outcomes(settings) as plain:
+        return _judged_plain(plain, folders)
+
+
+def _judged_plain(settings: Settings, folders: dict[str, Path]) -> pl.DataFrame:
     path = settings.outcomes or ""
     answers = {role: _answers(settings, folder, role) for role, folder in folders.items()}
     became = files.filled(files.read(path, settings.columns, OUTCOME_COLUMNS), path).drop(

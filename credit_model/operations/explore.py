@@ -4,6 +4,7 @@ from credit_model.data.paths import check_place
 from credit_model.data.transactions import tidy_table
 from credit_model.data.writers import write_text
 from credit_model.reporting.exploration import analysis
+from credit_model.reporting.exploration.bad_definition import readings
 from credit_model.reporting.exploration.notes import notes
 from credit_model.reporting.exploration.page import document, pictures
 from credit_model.settings.settings import Settings, texts
@@ -23,12 +24,14 @@ def explore(settings: Settings) -> str:
     if settings.output is not None:
         check_place(settings.output)
     with store.run(store.EXPERIMENT, texts("explore", settings)):
-        table, outcomes = workflow.read(settings)
-        transactions = tidy_table(table)
-        exploration = analysis.explore(transactions, outcomes, settings.seed, table.columns)
+        asked = workflow.read(settings)
+        transactions = tidy_table(asked.transactions)
+        exploration = analysis.explored(asked, transactions, settings)
         drawn = pictures(exploration, transactions)
         page = document(exploration, transactions, drawn)
         lines = notes(exploration)
+        if exploration.bad_definition is not None:
+            lines += readings(exploration.bad_definition)
         if settings.output is not None:
             write_text(page, settings.output)
             lines.append(f"page written to {settings.output}")

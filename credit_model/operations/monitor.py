@@ -26,6 +26,7 @@ from credit_model.serving.monitor_window import Window, lines, window_of
 from credit_model.serving.replay import Replay
 from credit_model.settings.settings import Settings
 from credit_model.tracking.model_folder import verified_folder
+from credit_model.training.outcome_table import plain_outcomes
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -65,7 +66,8 @@ def monitored(settings: Settings) -> Monitored:
     folder = verified_folder(
         settings.model if version is None else f"models:/{version.name}/{version.version}"
     )
-    window, scorer = _seen(settings, folder)
+    with plain_outcomes(settings) as plain:
+        window, scorer = _seen(plain, folder)
     if version is None:
         page = _page(settings.model, [window], scorer) if settings.page is not None else ""
         _write(settings, window, page)

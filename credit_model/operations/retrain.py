@@ -19,9 +19,8 @@ from mlflow.entities.model_registry import ModelVersion
 from credit_model import metrics
 from credit_model.data import files
 from credit_model.data.cells import read, times
-from credit_model.data.formats import AS_READ
 from credit_model.data.iso_time import read_iso
-from credit_model.data.outcomes import OUTCOME_COLUMNS, observed
+from credit_model.data.outcomes import observed
 from credit_model.operations import promote
 from credit_model.operations.monitor import monitored
 from credit_model.operations.train import tracked
@@ -32,9 +31,19 @@ from credit_model.tracking import ledger, provenance, registry, retrainings, sto
 from credit_model.tracking.lock import alone
 from credit_model.tracking.registry import CHAMPION, LEARNED_UNTIL
 from credit_model.tracking.retrainings import Retraining
+from credit_model.training.outcome_table import outcome_table, raw
 
 KEPT_BACK = (0.3, 0.5, 0.7)  # shares of the unseen outcomes, the first that are enough to compare on
-_NEW = ("transactions", "outcomes", "columns", "date_format", "decimal", "bad_values")
+_NEW = (
+    "transactions",
+    "outcomes",
+    "columns",
+    "date_format",
+    "decimal",
+    "bad_values",
+    "bad_days",
+    "outcome_days",
+)
 
 
 def retrain(settings: Settings) -> str:
@@ -120,11 +129,17 @@ def _watched(settings: Settings, champion: ModelVersion) -> tuple[str, list[str]
         if settings.log is not None:
             asked = replace(asked, transactions=None)
         elif settings.outcomes is not None:
-            unseen = _unseen(_like_champion(settings, champion), champion)
+            like = _like_champion(settings, champion)
+            unseen = _unseen(like, champion)
             if not unseen.height:
                 return f"No decision is later than those of {named}, so that it was not monitored.", []
             unseen.write_parquet(f"{folder}/unseen.parquet")
-            asked = replace(asked, outcomes=f"{folder}/unseen.parquet")
+            asked = replace(
+                asked,
+                outcomes=f"{folder}/unseen.parquet",
+                bad_days=like.bad_days,
+                outcome_days=like.outcome_days,
+            )
         try:
             window = monitored(asked).window
         except NoDecisionsError:
@@ -140,7 +155,7 @@ def _unseen(settings: Settings, champion: ModelVersion) -> pl.DataFrame:
     rows = files.read(settings.outcomes or "", {}, ())
     if learned is None:
         return rows
-    return rows.filter((read(_outcomes(settings)["as_of"], times)[0] > learned).fill_null(value=True))
+    return rows.filter((read(raw(settings)["as_of"], times)[0] > learned).fill_null(value=True))
 
 
 def _anew(settings: Settings, champion: ModelVersion) -> Settings:
@@ -165,19 +180,15 @@ def _until(anew: Settings, champion: ModelVersion) -> datetime | None:
     learned = read_iso(champion.tags.get(LEARNED_UNTIL, ""))
     if learned is None:
         return None
-    became = observed(_outcomes(anew), 0, anew.bad_values, files.place(anew.outcomes or "")).decisions
+    became = observed(
+        outcome_table(anew).frame, 0, anew.bad_values, files.place(anew.outcomes or "")
+    ).decisions
     unseen = became.filter(pl.col("as_of") > learned).sort("as_of")
     for share in KEPT_BACK if unseen.height else ():
         start: datetime = unseen["as_of"][round((1 - share) * (unseen.height - 1))]
         if metrics.estimable(unseen.filter(pl.col("as_of") >= start)["bad"].to_numpy()):
             return start
     return None
-
-
-def _outcomes(settings: Settings) -> pl.DataFrame:
-    path = settings.outcomes or ""
-    formats = AS_READ.said(settings.date_format, settings.decimal).of_numbers(())
-    return files.filled(files.read(path, settings.columns, OUTCOME_COLUMNS, formats=formats), path)
 
 
 def _digest(anew: Settings) -> str:
@@ -233,6 +244,8 @@ def _promoted(settings: Settings, anew: Settings, version: ModelVersion) -> tupl
         outcomes=anew.outcomes,
         columns=anew.columns,
         bad_values=anew.bad_values,
+        bad_days=anew.bad_days,
+        outcome_days=None if anew.bad_days is None else anew.outcome_days,
         date_format=anew.date_format,
         decimal=anew.decimal,
         reason=None,

@@ -92,7 +92,8 @@ class Settings:
         TEXT,
         None,
         "generate explore train monitor promote retrain",
-        "real outcomes: a table of CustomerId, as_of, defaulted and attributes; generate writes one of past loans",
+        "real outcomes: a table of CustomerId, as_of, defaulted and attributes, or of days past due, with bad_days; generate "
+        "writes one of past loans",
     )
     features: str | None = _parameter(
         TEXT,
@@ -121,6 +122,12 @@ class Settings:
         "explore train monitor promote retrain",
         "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
     )
+    bad_days: int | None = _parameter(
+        whole(),
+        None,
+        "explore train monitor promote retrain",
+        "outcomes are a table of days past due: bad is who reaches so many within outcome_days; explore helps to choose",
+    )
     attributes: tuple[str, ...] = _parameter(
         NAMES,
         (),
@@ -146,7 +153,10 @@ class Settings:
         "days of transactions before a decision that count; for features instead of a model",
     )
     outcome_days: int | None = _parameter(
-        whole(auto=True), None, "train", "days after a decision in which its outcome shows"
+        whole(auto=True),
+        None,
+        "explore train monitor promote retrain",
+        "days after a decision in which its outcome shows; other commands than train take it for days past due",
     )
     split: str = _parameter(
         choice("time", "random"), "time", "train", "how the test part is set apart: the latest, or by lot"
@@ -453,9 +463,12 @@ def _check_columns(settings: Settings) -> None:
     """A name that differs from one of the contract in case alone was meant to be it."""
     if not settings.columns:
         return
+    from credit_model.data.outcomes import KNOWN_AT, OUTCOME_COLUMNS
+    from credit_model.data.past_due import LOAN, PAST_DUE_COLUMNS, REPAID_AT
     from credit_model.data.transactions import COLUMNS as CONTRACT
 
-    names = {name.lower(): name for name in (*CONTRACT, "as_of", "defaulted", "outcome_known_at")}
+    ours = (*CONTRACT, *OUTCOME_COLUMNS, KNOWN_AT, *PAST_DUE_COLUMNS, LOAN, REPAID_AT)
+    names = {name.lower(): name for name in ours}
     for name in settings.columns:
         meant = names.get(name.lower(), name)
         if meant != name:
@@ -521,6 +534,31 @@ def _check_outcomes(settings: Settings) -> None:
         raise ValueError("bad_values: they are values of outcomes; give --outcomes FILE")
 
 
+def _check_bad_days(command: str, settings: Settings) -> None:
+    """Days past due make a bad together with a performance window in which they can be reached."""
+    days, window = settings.bad_days, settings.outcome_days
+    if days is None:
+        if window is not None and command in {"monitor", "promote"}:
+            raise ValueError(
+                "outcome_days: it is of days past due here; give --bad_days DAYS too, or leave it out"
+            )
+        return
+    if settings.outcomes is None:
+        raise ValueError("bad_days: they are of a table of days past due; give --outcomes FILE")
+    if settings.bad_values:
+        raise ValueError("bad_days: they say what is bad, and so does bad_values; give one of them")
+    if window is None:
+        raise ValueError(
+            "bad_days: a bad reaches them within a performance window; give --outcome_days DAYS, such as 365; explore shows how "
+            "many bads a window reaches"
+        )
+    if window < days:
+        raise ValueError(
+            f"outcome_days: within {window} days of its decision no loan is {days} days past due; give {days} or more, or fewer "
+            "bad_days"
+        )
+
+
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
         if all(getattr(settings, name) is None for name in choices):
@@ -549,3 +587,4 @@ def _check(command: str, settings: Settings) -> None:
             "leave it out, or give --label rfm_proxy"
         )
     _check_outcomes(settings)
+    _check_bad_days(command, settings)

@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from credit_model import metrics
 from credit_model.data import files, outcomes
-from credit_model.data.decisions import OPENING_BALANCE
+from credit_model.data.decisions import Attribute
 from credit_model.data.doubts import refuse_doubtful
-from credit_model.data.formats import AS_READ, attributes
+from credit_model.data.formats import AS_READ
+from credit_model.data.past_due import PastDue
 from credit_model.data.transactions import COLUMNS, REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
@@ -36,6 +37,7 @@ from credit_model.training.dataset import PARTS, Dataset, build_dataset
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.gate import Gate
+from credit_model.training.outcome_table import OutcomeTable, days_past_due, outcome_table
 from credit_model.training.sample import Sample, check_confirmed, groups, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
@@ -116,8 +118,23 @@ def run(settings: Settings) -> TrainingResult:
     return result if customers is None else _written(result, customers, settings.customers_table or "")
 
 
-def read(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """The transactions that the settings name, or the synthetic ones, and the labelled decisions where outcomes are named.
+@dataclass(frozen=True)
+class Explored:
+    """What there is to explore.
+
+    Attributes:
+        transactions: as their files have them.
+        decisions: labelled; None where no outcomes are named, or days past due without what is bad.
+        past_due: what was seen of loans; None where the outcomes are no table of days past due.
+    """
+
+    transactions: pl.DataFrame
+    decisions: pl.DataFrame | None = None
+    past_due: PastDue | None = None
+
+
+def read(settings: Settings) -> Explored:
+    """The transactions that the settings name, or the synthetic ones, and what is known of decisions where outcomes are named.
 
     Raises:
         ValueError: a file cannot be read.
@@ -126,9 +143,13 @@ def read(settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     if settings.transactions is not None:
         files.filled(transactions, settings.transactions)
     if settings.outcomes is None:
-        return transactions, None
+        return Explored(transactions)
+    seen = days_past_due(settings)
+    if seen is not None and settings.bad_days is None:
+        return Explored(transactions, past_due=seen)
     place = files.place(settings.outcomes)
-    return transactions, outcomes.observed(_outcomes(settings), 0, settings.bad_values, place).decisions
+    became = outcome_table(settings).frame
+    return Explored(transactions, outcomes.observed(became, 0, settings.bad_values, place).decisions, seen)
 
 
 def _told(result: TrainingResult, settings: Settings, check: RankCheck | None) -> TrainingResult:
@@ -244,28 +265,24 @@ def _sample(settings: Settings, transactions: Tidy) -> Sample:
         raise ValueError(
             "label=observed needs real outcomes; give outcomes, a table of CustomerId, as_of, defaulted"
         )
-    return observed_sample(settings, _outcomes(settings))
+    return _observed(settings, outcome_table(settings))
+
+
+def _observed(settings: Settings, became: OutcomeTable, both: tuple[Attribute, ...] | None = None) -> Sample:
+    """Decisions with real outcomes, and how these follow from days past due where they do."""
+    sample = observed_sample(settings, became.frame, both)
+    return replace(sample, lines=(*sample.lines, *became.lines))
 
 
 def _tabled_sample(settings: Settings, table: FeatureTable) -> Sample:
     """Decisions with real outcomes, to be matched with a table of features by the attributes that both have."""
     adopted, catalogue = table.adopted(settings), table.catalogue
-    became = _outcomes(adopted)
-    both = tuple(attribute for attribute in catalogue.attributes if attribute.name in became.columns)
+    became = outcome_table(adopted)
+    both = tuple(attribute for attribute in catalogue.attributes if attribute.name in became.frame.columns)
     protected.refuse_computed(adopted)
-    sample = observed_sample(adopted, became, both)
+    sample = _observed(adopted, became, both)
     line = f"features: {table.frame.height} decisions of {settings.features}, {len(catalogue.features)} features each"
     return replace(sample, lines=(line, *sample.lines))
-
-
-def _outcomes(settings: Settings) -> pl.DataFrame:
-    path, formats = (
-        settings.outcomes or "",
-        AS_READ.said(settings.date_format, settings.decimal).of_numbers(()),
-    )
-    table = files.filled(files.read(path, settings.columns, outcomes.OUTCOME_COLUMNS, formats=formats), path)
-    numbers = (*settings.attributes, OPENING_BALANCE.name)
-    return attributes(table, numbers, settings.decimal, files.place(path))
 
 
 def _used(sample: Sample, trained: Trained) -> dict[str, object]:

@@ -16,6 +16,7 @@ from credit_model.reporting.exploration.analysis import LEAST_CUSTOMERS, RARE, E
 from credit_model.reporting.exploration.notes import notes
 from credit_model.reporting.exploration.page import document, pictures
 from credit_model.synthetic import generate
+from past_due import late_loans
 from processes import commanded
 
 
@@ -183,10 +184,14 @@ def test_an_unknown_outcome_counts_in_no_month() -> None:
 @pytest.mark.slow
 def test_the_command_logs_the_page(tmp_path: Path) -> None:
     data().frame.drop("BatchId").write_parquet(tmp_path / "t.parquet")
+    late_loans().write_csv(tmp_path / "late.csv")
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-    done = commanded(["explore", "--transactions", "t.parquet", "--output", "page.html"], store, tmp_path)
+    words = ["--transactions", "t.parquet", "--outcomes", "late.csv", "--output", "page.html"]
+    done = commanded(["explore", *words], store, tmp_path)
     assert done.returncode == 0, done.stderr
     written = (tmp_path / "page.html").read_text()
     assert next(tmp_path.rglob("exploration.html")).read_text() == written
-    assert len(list(tmp_path.rglob("pictures/*.png"))) >= 7
+    assert "Bad definition</h2>" in written
+    assert "Nothing is chosen here" in done.stdout
+    assert len(list(tmp_path.rglob("pictures/*.png"))) >= 10
     assert "Optional columns that are absent: BatchId." in done.stdout

@@ -5,13 +5,16 @@ The tables hold aggregates only: a level of fewer than five customers is counted
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from credit_model.data.transactions import COLUMNS, REQUIRED, ROW_FAULTS, SCHEMA, Tidy
+from credit_model.settings.settings import Settings
+from credit_model.training.bad_definition import BadDefinition, bad_definition
 from credit_model.training.rfm import rfm
 from credit_model.training.rfm_clusters import fit_labeller
+from credit_model.training.workflow import Explored
 
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 RFM_DAYS = 90
@@ -38,6 +41,7 @@ class Exploration:
         rfm: recency, frequency and monetary value of every customer at the end, without their names.
         outcomes: one row per month of real outcomes: decisions whose outcome is known, bads, bad rate; empty without
             outcomes.
+        bad_definition: what days past due say of when a loan should count as bad; None without such a table.
     """
 
     absent: tuple[str, ...]
@@ -53,6 +57,15 @@ class Exploration:
     clusters: pl.DataFrame
     rfm: pl.DataFrame
     outcomes: pl.DataFrame
+    bad_definition: BadDefinition | None = None
+
+
+def explored(asked: Explored, transactions: Tidy, settings: Settings) -> Exploration:
+    """Describe what the settings of ``explore`` name; arguments and errors as in ``explore``."""
+    found = explore(transactions, asked.decisions, settings.seed, asked.transactions.columns)
+    if asked.past_due is None:
+        return found
+    return replace(found, bad_definition=bad_definition(asked.past_due, settings.outcome_days))
 
 
 def explore(

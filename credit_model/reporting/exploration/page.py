@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from credit_model.data.transactions import Tidy
+from credit_model.reporting.exploration import bad_definition
 from credit_model.reporting.exploration.analysis import Exploration
 from credit_model.reporting.exploration.notes import notes
 from credit_model.reporting.page import Block, Note, Picture, Section, Table, page
@@ -35,6 +36,8 @@ def pictures(exploration: Exploration, transactions: Tidy) -> Mapping[str, Figur
         made["categories.png"] = _categories(exploration.levels)
     if exploration.outcomes.height:
         made["outcomes.png"] = _outcomes(exploration.outcomes)
+    if exploration.bad_definition is not None:
+        made |= bad_definition.pictures(exploration.bad_definition)
     return made
 
 
@@ -55,6 +58,8 @@ def document(exploration: Exploration, transactions: Tidy, drawn: Mapping[str, F
     ]
     if exploration.outcomes.height:
         sections.append(Section("Outcomes", _outcome_blocks(exploration, drawn)))
+    if exploration.bad_definition is not None:
+        sections.append(bad_definition.section(exploration.bad_definition, drawn))
     return page("Exploration of transactions", subtitle, sections)
 
 
