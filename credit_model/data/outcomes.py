@@ -29,7 +29,7 @@ class Labels:
 
 
 OUTCOME_COLUMNS = ("CustomerId", "as_of", "defaulted")
-KNOWN_AT = "outcome_known_at"
+KNOWN_AT, APPROVED = "outcome_known_at", "approved"
 _WORDS = {"true": "1", "false": "0"}
 _CORRECT = "correct or remove those rows"
 _UNREADABLE_TIMES = (
@@ -88,6 +88,31 @@ def observed(
     return Labels(decisions, "observed_default", left_out=left_out)
 
 
+def declined(outcomes: pl.DataFrame, place: Place = row) -> pl.Series:
+    """Which rows are of declined applicants, by the column ``approved``: 0 or false; none where the table lacks it.
+
+    Args:
+        outcomes: as in ``observed``.
+        place: from a row number to its name in an error.
+
+    Raises:
+        ValueError: a cell of ``approved`` is neither 1 nor 0, or a declined applicant has an outcome.
+    """
+    if APPROVED not in outcomes.columns:
+        return pl.Series([False]).new_from_index(0, outcomes.height)
+    remedy = "write 1 for approved, 0 for declined, nothing where it is not known, or rename what means something else"
+    turned_down = (_flags(outcomes[APPROVED], remedy, place) == 0).fill_null(value=False)
+    told = ~read(outcomes["defaulted"], texts)[1]
+    refuse(
+        APPROVED,
+        turned_down & told,
+        "of declined applicants and have an outcome",
+        "nobody knows what would have become of them: leave defaulted empty, or write 1 for who got the loan",
+        place,
+    )
+    return turned_down
+
+
 def counted(defaulted: pl.Series, bad_values: Sequence[str]) -> dict[str, int]:
     """How many cells hold each of the values that mean bad; case and spaces around them are ignored.
 
@@ -116,16 +141,20 @@ def _lowered(defaulted: pl.Series) -> pl.Series:
 
 
 def _bad(defaulted: pl.Series, place: Place) -> pl.Series:
-    defaulted = decoded(defaulted)
-    if defaulted.dtype == pl.Boolean:
-        defaulted = defaulted.cast(pl.Int8)
-    if defaulted.dtype == pl.String:
-        plain = defaulted.str.strip_chars().str.to_lowercase()
-        defaulted = plain.replace(_WORDS)
-    values, _, unreadable = read(defaulted, numbers)
-    wrong = unreadable | ~values.is_in([0.0, 1.0]).fill_null(value=True)
     remedy = "write 1 for a default, 0 for none, nothing for undecided, or say which values are bad: bad_values=yes,charged off"
-    refuse("defaulted", wrong, "neither 0 nor 1", remedy, place)
+    return _flags(defaulted, remedy, place)
+
+
+def _flags(cells: pl.Series, remedy: str, place: Place) -> pl.Series:
+    """1 or 0, in numbers or words; null where missing."""
+    name, cells = cells.name, decoded(cells)
+    if cells.dtype == pl.Boolean:
+        cells = cells.cast(pl.Int8)
+    if cells.dtype == pl.String:
+        cells = cells.str.strip_chars().str.to_lowercase().replace(_WORDS)
+    values, _, unreadable = read(cells, numbers)
+    wrong = unreadable | ~values.is_in([0.0, 1.0]).fill_null(value=True)
+    refuse(name, wrong, "neither 0 nor 1", remedy, place)
     return values.cast(pl.Int8)
 
 

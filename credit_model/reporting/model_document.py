@@ -13,6 +13,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from credit_model.reporting import (
+    document_declined,
     document_development,
     document_results,
     document_scorecard,
@@ -55,6 +56,7 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
         document_scorecard.scorecard(result, pictures, identity.primary),
         document_results.reasons(result, pictures),
         document_strategy.decisions(result, pictures),
+        *_declined(result),
         document_results.fairness(result),
         document_results.gates(result),
         monitoring_plan(result),
@@ -65,6 +67,12 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
         f"version {identity.model_version}, target {result.sample.recipe.target}, {result.trained.winner}"
     )
     return page(f"Model document: {identity.name}", subtitle, sections)
+
+
+def _declined(result: TrainingResult) -> list[Section]:
+    """The section on declined applicants, where there are any."""
+    found = result.declined
+    return [] if found is None else [document_declined.declined(found, result.trained.winner)]
 
 
 def _purpose(result: TrainingResult, identity: Identity) -> Section:

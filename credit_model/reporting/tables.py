@@ -50,6 +50,9 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
         texts["coefficients.csv"] = csv_text(coefficients(trained.scorer.classifier))
     if trained.attributes:
         texts["attributes.csv"] = csv_text(attributes(result))
+    if result.declined is not None:
+        texts["declined.csv"] = csv_text(result.declined.figures)
+        texts["declined_by_band.csv"] = csv_text(result.declined.bands)
     if compared := result.fairness.items():
         texts["fairness.csv"] = csv_text(_by_column({name: each.table for name, each in compared}))
         texts["disparities.csv"] = csv_text(_by_column({name: each.disparities for name, each in compared}))

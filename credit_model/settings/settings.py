@@ -463,11 +463,11 @@ def _check_columns(settings: Settings) -> None:
     """A name that differs from one of the contract in case alone was meant to be it."""
     if not settings.columns:
         return
-    from credit_model.data.outcomes import KNOWN_AT, OUTCOME_COLUMNS
+    from credit_model.data.outcomes import APPROVED, KNOWN_AT, OUTCOME_COLUMNS
     from credit_model.data.past_due import LOAN, PAST_DUE_COLUMNS, REPAID_AT
     from credit_model.data.transactions import COLUMNS as CONTRACT
 
-    ours = (*CONTRACT, *OUTCOME_COLUMNS, KNOWN_AT, *PAST_DUE_COLUMNS, LOAN, REPAID_AT)
+    ours = (*CONTRACT, *OUTCOME_COLUMNS, KNOWN_AT, APPROVED, *PAST_DUE_COLUMNS, LOAN, REPAID_AT)
     names = {name.lower(): name for name in ours}
     for name in settings.columns:
         meant = names.get(name.lower(), name)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from credit_model.arrays import BoolArray
 from credit_model.data import cells, files
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.offline_table import HEAD, INVALID, read_catalogue, schema
@@ -68,9 +69,23 @@ class FeatureTable:
             active_days=pl.col("active_days").clip(1 + (between > 0), between + 1).fill_null(0.0),
         )
 
+    def of_known(self, decisions: pl.DataFrame) -> tuple[pl.DataFrame, BoolArray]:
+        """The features of decisions, in their order, and for whom the table has them; null for the others."""
+        named = decisions.select(self._key(decisions)).with_row_index("decision")
+        there = named.join(
+            self.frame, on=self._key(decisions), how="semi", nulls_equal=True, maintain_order="left"
+        )
+        rows = self._of(there).with_columns(there["decision"])
+        features = named.select("decision").join(rows, on="decision", how="left", maintain_order="left")
+        valid = features["status"].is_not_null() & (features["status"] != INVALID)
+        return features.select(list(self.catalogue.features)), valid.fill_null(value=False).to_numpy()
+
+    def _key(self, decisions: pl.DataFrame) -> list[str]:
+        return [*_KEY, *(a.name for a in self.catalogue.attributes if a.name in decisions.columns)]
+
     def _of(self, decisions: pl.DataFrame) -> pl.DataFrame:
         """The rows of decisions, in their order; where decisions have attributes, these tell them apart too."""
-        key = [*_KEY, *(a.name for a in self.catalogue.attributes if a.name in decisions.columns)]
+        key = self._key(decisions)
         rows = decisions.select(key).join(
             self.frame.unique(), on=key, how="left", nulls_equal=True, maintain_order="left"
         )

@@ -9,7 +9,7 @@ import polars as pl
 from credit_model.data import cells, files
 from credit_model.data.decisions import OPENING_BALANCE, Attribute, learn_attributes, read_decisions
 from credit_model.data.formats import AS_READ, Formats, row
-from credit_model.data.outcomes import KNOWN_AT, counted, observed
+from credit_model.data.outcomes import KNOWN_AT, counted, declined, observed
 from credit_model.data.suggest import suggest
 from credit_model.data.transactions import Tidy
 from credit_model.scoring.policy import Bands
@@ -91,6 +91,8 @@ class Sample:
         proxy: the proxy label; None with real outcomes.
         lines: lines about them for the training's summary.
         left_out: how many rows of the outcomes are no decision to learn from, by reason.
+        declined: declined applicants: ``CustomerId``, ``as_of``, attributes, ``opening_balance`` where it is given; never
+            learned from.
     """
 
     decisions: pl.DataFrame
@@ -99,6 +101,7 @@ class Sample:
     proxy: rfm_proxy.Proxy | None
     lines: tuple[str, ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
+    declined: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def proxy_sample(settings: Settings, transactions: Tidy) -> Sample:
@@ -154,6 +157,7 @@ def observed_sample(
     at_once = untold and _spans_less_than(labels.decisions["as_of"], 3 * OBSERVED_OUTCOME)
     if at_once:
         labels = observed(outcomes, 0, settings.bad_values, source)
+    turned_down = outcomes.filter(declined(outcomes, source))
     table = labels.decisions
     if settings.until is not None:
         table = table.filter(pl.col("as_of") < settings.until)
@@ -168,7 +172,8 @@ def observed_sample(
         _recipe(settings, settings.history_days or OBSERVED_HISTORY, labels.target), attributes=attributes
     )
     parted, apart = _observed_parts(settings, decisions)
-    left_out = {**labels.left_out, **splits.exclusions(parted)}
+    unlearned = _without_declined(labels.left_out, turned_down.height)
+    left_out = {**unlearned, **splits.exclusions(parted)}
     lag = decisions.select((pl.col("known_at") - pl.col("as_of")).dt.total_days().mean()).item()
     waiting = f"outcomes known after {lag:.0f} days on average"
     if KNOWN_AT not in outcomes.columns:
@@ -182,7 +187,27 @@ def observed_sample(
         *_bad_lines(outcomes, settings),
         *protected.warnings(settings),
     )
-    return Sample(parted, replace(recipe, apart=apart), wait, None, lines, labels.left_out)
+    applicants = _applicants(turned_down, scalars, settings)
+    return Sample(parted, replace(recipe, apart=apart), wait, None, lines, unlearned, applicants)
+
+
+def _without_declined(left_out: Mapping[str, int], count: int) -> dict[str, int]:
+    """What was left out, with the declined apart from those of undecided outcome; as it is where nobody was declined."""
+    apart = {"declined": count} if count else {}
+    return {**left_out, "indeterminate": left_out["indeterminate"] - count, **apart}
+
+
+def _applicants(
+    turned_down: pl.DataFrame, scalars: tuple[Attribute, ...], settings: Settings
+) -> pl.DataFrame:
+    """The declined with their attributes, those before ``until``, each once; without whom cannot be read."""
+    if turned_down.is_empty():
+        return pl.DataFrame()
+    read = read_decisions({c: turned_down[c] for c in turned_down.columns}, turned_down.height, scalars)
+    known = read.frame.filter(~pl.int_range(pl.len()).is_in(read.faults["decision"].implode()))
+    if settings.until is not None:
+        known = known.filter(pl.col("as_of") < settings.until)
+    return known.unique(maintain_order=True)
 
 
 def _check_attributes(faults: pl.DataFrame) -> None:

@@ -34,6 +34,7 @@ from credit_model.training.candidate_figures import candidate_figures
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
 from credit_model.training.dataset import PARTS, Dataset, build_dataset
+from credit_model.training.declined import Declined, declined
 from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.gate import Gate
@@ -61,6 +62,7 @@ class TrainingResult:
         validation: tables for who validates the model.
         candidates: metrics of each candidate, by its name; those of the winner are among ``figures`` too.
         whole_points: how the card with whole points ranks; None where points are exact.
+        declined: what declined applicants leave open; None without any.
         registered: number of the version that the model was registered as; None where it was not.
     """
 
@@ -75,6 +77,7 @@ class TrainingResult:
     validation: Validation
     candidates: Mapping[str, Mapping[str, float]]
     whole_points: RankCheck | None = None
+    declined: Declined | None = None
     registered: int | None = None
 
     @property
@@ -115,6 +118,7 @@ def run(settings: Settings) -> TrainingResult:
     beaten = _baselines(transactions, table, sample, trained)
     result = _result(transactions, sample, trained, beaten, validated)
     result = _told(result, settings, check)
+    result = _with_declined(result, declined(transactions, table, sample, trained))
     return result if customers is None else _written(result, customers, settings.customers_table or "")
 
 
@@ -157,6 +161,11 @@ def _told(result: TrainingResult, settings: Settings, check: RankCheck | None) -
     lines = [*strategy.lines(result.trained, settings), *([] if check is None else [check.sentence])]
     used = {**result.used, "bands": strategy.made_by(settings)}
     return replace(result, summary=(*result.summary, *lines), used=used, whole_points=check)
+
+
+def _with_declined(result: TrainingResult, found: Declined | None) -> TrainingResult:
+    """The same, with what declined applicants leave open where there are any."""
+    return result if found is None else replace(result, declined=found, summary=(*result.summary, found.line))
 
 
 def _result(

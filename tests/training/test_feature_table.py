@@ -158,6 +158,18 @@ def test_invalid_decisions_are_left_out_and_counted() -> None:
     assert prepared.decisions["CustomerId"].to_list() == decisions["CustomerId"].to_list()[2:]
 
 
+def test_of_declined_applicants_those_are_known_whom_the_table_has() -> None:
+    decisions = outcomes().head(12)
+    table = _table(decisions.head(9), Catalogue(40))
+    status = pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("invalid")).otherwise("status")
+    features, valid = FeatureTable(table.frame.with_columns(status=status), table.catalogue).of_known(
+        decisions.reverse()
+    )
+    assert valid.tolist() == [False] * 3 + [True] * 7 + [False] * 2
+    own = table.frame.reverse().select(features.columns)
+    assert_frame_equal(features.filter(pl.Series(valid)), own.head(7))
+
+
 def test_what_a_table_of_features_cannot_be_used_for() -> None:
     decisions, recipe = outcomes().head(9), Recipe(40, "observed_default")
     table = _table(decisions, Catalogue(40))
