@@ -113,9 +113,7 @@ def figures(bad: BadArray, approved: FloatArray, declined: FloatArray) -> pl.Dat
     low, high = roc_auc_bounds(bad, approved, declined)
     zeros, ones = np.zeros(len(declined)), np.ones(len(declined))
     supposed = {ALL_GOOD: zeros} | {
-        f"{multiple:g} times as often bad as the model says of their scores": np.minimum(
-            multiple * declined, 1.0
-        )
+        f"the model's own rate, times {multiple:g}": np.minimum(multiple * declined, 1.0)
         for multiple in MULTIPLES
     }
     supposed |= {ALL_BAD: ones}
