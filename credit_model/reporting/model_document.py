@@ -56,7 +56,7 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
         document_scorecard.scorecard(result, pictures, identity.primary),
         document_results.reasons(result, pictures),
         document_strategy.decisions(result, pictures),
-        *_declined(result),
+        *declined(result),
         document_results.fairness(result),
         document_results.gates(result),
         monitoring_plan(result),
@@ -69,7 +69,7 @@ def model_document(result: TrainingResult, pictures: Mapping[str, Figure], ident
     return page(f"Model document: {identity.name}", subtitle, sections)
 
 
-def _declined(result: TrainingResult) -> list[Section]:
+def declined(result: TrainingResult) -> list[Section]:
     """The section on declined applicants, where there are any."""
     found = result.declined
     return [] if found is None else [document_declined.declined(found, result.trained.winner)]

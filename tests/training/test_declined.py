@@ -12,6 +12,7 @@ from sklearn import metrics as oracle
 
 from applications import applications
 from credit_model.data.outcomes import declined as turned_down
+from credit_model.reporting import model_document, tables
 from credit_model.reporting.document_declined import declined as section
 from credit_model.reporting.page import Note
 from credit_model.settings.settings import Settings
@@ -75,6 +76,17 @@ def test_they_are_counted_and_scored(both: tuple[TrainingResult, TrainingResult]
     assert found.bands["declined"].sum() == DECLINED
     assert found.bands["approved"].sum() == ROWS
     assert among.summary[-1] == found.line
+
+
+def test_without_declined_applicants_there_is_nothing_of_them(
+    both: tuple[TrainingResult, TrainingResult],
+) -> None:
+    alone, among = both
+    assert [shown.title for shown in model_document.declined(among)] == ["Declined applicants"]
+    assert model_document.declined(alone) == []
+    told = [{name for name in tables.documents(each) if "declined" in name} for each in both]
+    assert told == [set(), {"declined.csv", "declined_by_band.csv"}]
+    assert "declined" not in " ".join(alone.summary)
 
 
 cases = st.lists(
