@@ -253,12 +253,12 @@ def choose(
 
     Args:
         results: of every candidate, on the same folds.
-        usual: the name of one of them.
+        usual: the name of the usual one; the best stands for it where it was not compared.
         tolerance: the most AUC that a simpler candidate may lose.
         error: the standard error of the difference between two candidates.
     """
     best = max(results.values(), key=lambda result: result.mean)
-    first = results[usual]
+    first = results.get(usual, best)
     served = best if first.loss_to(best)[0] > SURE * error(first, best) else first
     simpler = [each for each in results.values() if each.candidate.rank < served.candidate.rank]
     good = [each for each in simpler if each.loss_to(served)[0] + SURE * error(each, served) <= tolerance]
