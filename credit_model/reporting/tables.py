@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -16,7 +15,7 @@ from credit_model.models.scorecard import Scorecard
 from credit_model.reporting.page import Section, Table, page
 from credit_model.scoring import scale
 from credit_model.scoring.policy import DECISIONS, Bands
-from credit_model.training import costs
+from credit_model.training import bins_file, costs
 from credit_model.training.evaluation import by_period
 from credit_model.training.train import Trained
 from credit_model.training.whole_points import points_of_bins
@@ -33,6 +32,7 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
         tables
         | {
             "summary.txt": "\n".join(result.summary) + "\n",
+            bins_file.NAME: result.bins,
             "features.csv": csv_text(features(trained)),
             "comparison.csv": csv_text(comparison(trained)),
             "gates.csv": csv_text(gates(result)),
@@ -198,7 +198,7 @@ def binning_table(binning: Binning) -> pl.DataFrame:
     columns = {
         "feature": [binning.feature] * len(goods),
         "bin": range(len(goods)),
-        "range": [*_ranges(binning), "missing", "unseen"],
+        "range": [*binning.ranges, "missing", "unseen"],
         "count": goods + bads,
         "goods": goods,
         "bads": bads,
@@ -207,19 +207,6 @@ def binning_table(binning: Binning) -> pl.DataFrame:
         "iv": binning.information,
     }
     return pl.DataFrame(columns).with_columns(pl.when(pl.col("count") > 0).then("bad_rate").alias("bad_rate"))
-
-
-def _ranges(binning: Binning) -> list[str]:
-    if binning.kind == "categorical":
-        return [", ".join(group) for group in binning.levels]
-    if not binning.edges:
-        return ["any value"]
-    texts = [f"{edge:.6g}" for edge in binning.edges]
-    return [
-        f"below {texts[0]}",
-        *(f"{low} to {high}" for low, high in pairwise(texts)),
-        f"{texts[-1]} and above",
-    ]
 
 
 def decided(trained: Trained) -> pl.DataFrame:

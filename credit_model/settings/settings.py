@@ -240,6 +240,12 @@ class Settings:
     bad_rate: float | None = _parameter(
         number(below=1.0), None, "train", "the most bads among the approved: sets the bands instead of costs"
     )
+    bins: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "YAML file of the scorecard's bins as you want them; every training writes one, bins.yaml, to start from",
+    )
     points: str = _parameter(
         choice("exact", "integer"),
         "exact",

@@ -44,6 +44,7 @@ class Candidate:
         on_request: whether it is compared only where the parameter ``candidate`` names it.
         plain: whether it is offered the plain features alone.
         plain_part: whether a part of it is; its ``fit`` then also takes their names.
+        binned: whether its ``fit`` also takes the bins that a person decided.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Candidate:
     on_request: bool = False
     plain: bool = False
     plain_part: bool = False
+    binned: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ CANDIDATES = {
             fit_scorecard,
             {"characteristics": 15, "correlation": 0.7, "c": 0.5},
             {"characteristics": (10, 15, 25), "correlation": (0.5, 0.7, 0.85), "c": (0.05, 0.5)},
+            binned=True,
         ),
         Candidate(
             "logistic",

@@ -21,6 +21,7 @@ from credit_model.training.candidates import (
     points,
 )
 from credit_model.training.dataset import Dataset
+from credit_model.training.own_bins import OwnBins
 from credit_model.training.plain import plain_features
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import customer_folds
@@ -64,13 +65,11 @@ class Cases:
         plain = [name for name in self.table.columns if name in self.plain]
         return self.table.select(plain) if candidate.plain and plain else self.table
 
-    def informed(self, candidate: Candidate) -> Candidate:
-        """A candidate whose ``fit`` knows the plain features where a part of it is offered these alone."""
-        return (
-            replace(candidate, fit=partial(candidate.fit, plain=self.plain))
-            if candidate.plain_part
-            else candidate
-        )
+    def informed(self, candidate: Candidate, bins: OwnBins) -> Candidate:
+        """A candidate whose ``fit`` knows what else it takes: the plain features, or the bins that a person decided."""
+        told: dict[str, Any] = {"plain": self.plain} if candidate.plain_part else {}
+        told |= {"bins": bins} if candidate.binned else {}
+        return replace(candidate, fit=partial(candidate.fit, **told)) if told else candidate
 
     def fold(self, seed: int) -> npt.NDArray[np.int64]:
         """The fold of each case, shape (n,); all cases of a customer share one."""
@@ -123,7 +122,7 @@ def cross_validated(
 ) -> CrossValidation:
     """Cross-validation of a candidate on given folds, shape (n,)."""
     return cross_validate(
-        cases.informed(CANDIDATES[name]),
+        cases.informed(CANDIDATES[name], recipe.bins),
         cases.offered(CANDIDATES[name]),
         cases.bad,
         fold,
@@ -149,7 +148,7 @@ def paired_error(cases: Cases, seed: int) -> Callable[[CrossValidation, CrossVal
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
     """Fit a candidate on cases."""
-    candidate = cases.informed(CANDIDATES[name])
+    candidate = cases.informed(CANDIDATES[name], recipe.bins)
     return candidate.fit(cases.offered(candidate), cases.bad, recipe.seed, cases.directions, parameters)
 
 

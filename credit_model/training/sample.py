@@ -19,6 +19,7 @@ from credit_model.training import protected, rfm_proxy, splits
 from credit_model.training.costs import cost_bands, cost_threshold
 from credit_model.training.language import Language, english, read_language
 from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
+from credit_model.training.own_bins import AS_TRAINED, OwnBins, read_bins
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Recipe:
         costs_given: whether costs, a threshold or bands were asked for.
         confirmed: attributes that look like a leak and that a person has confirmed.
         language: what applicants are told.
+        bins: what a person asks of the scorecard's bins.
     """
 
     history_days: int
@@ -64,6 +66,7 @@ class Recipe:
     costs_given: bool = False
     confirmed: tuple[str, ...] = ()
     language: Language = field(default_factory=english)
+    bins: OwnBins = AS_TRAINED
 
     @property
     def tested(self) -> str:
@@ -245,6 +248,7 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         costs_given=_costs_given(settings),
         confirmed=settings.confirm,
         language=read_language(settings.language, settings.reasons),
+        bins=read_bins(settings.bins),
     )
 
 
