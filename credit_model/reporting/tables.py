@@ -17,6 +17,7 @@ from credit_model.scoring import scale
 from credit_model.scoring.policy import DECISIONS, Bands
 from credit_model.training import bins_file, costs
 from credit_model.training.evaluation import by_period
+from credit_model.training.own_candidates import changes
 from credit_model.training.train import Trained
 from credit_model.training.whole_points import points_of_bins
 from credit_model.training.workflow import TrainingResult
@@ -36,6 +37,7 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
             "features.csv": csv_text(features(trained)),
             "comparison.csv": csv_text(comparison(trained)),
             "gates.csv": csv_text(gates(result)),
+            "parameters.csv": csv_text(parameters(trained)),
             "calibration_by_period.csv": csv_text(
                 by_period(trained.dataset, trained.probability, trained.ranked)
             ),
@@ -89,6 +91,24 @@ def comparison(trained: Trained) -> pl.DataFrame:
     ]
     table = pl.DataFrame(rows, schema_overrides={"auc_test": pl.Float64})
     return table.sort("auc", descending=True, maintain_order=True)
+
+
+def parameters(trained: Trained) -> pl.DataFrame:
+    """One row per parameter of a compared candidate that is not the default one: default, used, and who chose it."""
+    rows = [
+        (name, key, str(usual), str(used), _chosen_by(name, key, trained))
+        for name, result in trained.comparison.items()
+        for key, usual, used in changes(name, result.parameters)
+    ]
+    schema = dict.fromkeys(("candidate", "parameter", "default", "used", "by"), pl.String)
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _chosen_by(name: str, key: str, trained: Trained) -> str:
+    """Who chose a parameter: the first point of a search is what it was without one."""
+    result = trained.comparison[name]
+    first = trained.trials[name][0].parameters if trained.trials[name] else result.parameters
+    return "asked for" if first.get(key) == result.parameters.get(key) else "search"
 
 
 def gates(result: TrainingResult) -> pl.DataFrame:

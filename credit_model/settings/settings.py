@@ -14,6 +14,7 @@ import yaml
 
 from credit_model.data.suggest import suggest
 from credit_model.settings.kinds import (
+    CANDIDATE_PARAMETERS,
     COLUMN_NAMES,
     DATE_FORMAT,
     FLAG,
@@ -21,9 +22,11 @@ from credit_model.settings.kinds import (
     MEMORY,
     MOMENT,
     NAMES,
+    SEARCH,
     TEXT,
     Kind,
     Levels,
+    Search,
     choice,
     number,
     whole,
@@ -205,8 +208,17 @@ class Settings:
         "train",
         "the most AUC that a simpler candidate may lose, with 95 % confidence",
     )
-    search: str = _parameter(
-        choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"
+    candidates: dict[str, Any] = _parameter(
+        CANDIDATE_PARAMETERS,
+        dict,
+        "train",
+        "parameters of the candidates, where not the default ones: {xgboost: {depth: 3, trees: 200}}",
+    )
+    search: Search = _parameter(
+        SEARCH,
+        Search,
+        "train",
+        "how the candidates' parameters are chosen: none, grid, random, or {trials: 30, folds: 5, metric: roc_auc}",
     )
     confirm: tuple[str, ...] = _parameter(
         NAMES, (), "train", "attributes that look like a leak and are known at the decision all the same"

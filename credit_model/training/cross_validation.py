@@ -22,6 +22,7 @@ from credit_model.training.candidates import (
 )
 from credit_model.training.dataset import Dataset
 from credit_model.training.own_bins import OwnBins
+from credit_model.training.own_candidates import asked_of
 from credit_model.training.plain import plain_features
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import customer_folds
@@ -71,9 +72,9 @@ class Cases:
         told |= {"bins": bins} if candidate.binned else {}
         return replace(candidate, fit=partial(candidate.fit, **told)) if told else candidate
 
-    def fold(self, seed: int) -> npt.NDArray[np.int64]:
+    def fold(self, seed: int, folds: int = FOLDS) -> npt.NDArray[np.int64]:
         """The fold of each case, shape (n,); all cases of a customer share one."""
-        return customer_folds(pl.Series(self.customers), FOLDS, seed).to_numpy()
+        return customer_folds(pl.Series(self.customers), folds, seed).to_numpy()
 
 
 def names(recipe: Recipe) -> list[str]:
@@ -83,33 +84,52 @@ def names(recipe: Recipe) -> list[str]:
     return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
 
 
+def asked(name: str, recipe: Recipe) -> Candidate:
+    """A candidate with the parameters and the search space that a person gave it."""
+    return asked_of(CANDIDATES[name], recipe.parameters, recipe.spaces)
+
+
 def search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[CrossValidation, ...]:
     """Cross-validation of every point that a search tries, on other folds than the comparison uses, so that it stays fair."""
-    tried = points(CANDIDATES[name], recipe.search, recipe.seed)
+    tried = points(asked(name, recipe), recipe.search, recipe.seed)
     if len(tried) == 1:
         return ()
-    return tuple(compare(name, cases, point, recipe, advance, recipe.seed + 1) for point in tried)
+    how = (recipe, advance, _seeds(cases, recipe.seed + 1), recipe.search.folds, recipe.search.metric)
+    return tuple(repeated(name, cases, point, *how) for point in tried)
 
 
 def compare(
     name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seed: int
 ) -> CrossValidation:
     """Cross-validation of a candidate, repeated on other folds where the rarer class has fewer than 200 cases."""
-    seeds = [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
-    return repeated(name, cases, parameters, recipe, advance, seeds)
+    return repeated(name, cases, parameters, recipe, advance, _seeds(cases, seed))
+
+
+def _seeds(cases: Cases, seed: int) -> list[int]:
+    return [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
 
 
 def repeated(
-    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seeds: Sequence[int]
+    name: str,
+    cases: Cases,
+    parameters: Parameters,
+    recipe: Recipe,
+    advance: Advance,
+    seeds: Sequence[int],
+    folds: int = FOLDS,
+    metric: str = "roc_auc",
 ) -> CrossValidation:
-    """Cross-validation of a candidate on the folds of each seed: the margins of the first, the AUC of every fold of all."""
-    results = [cross_validated(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
-    return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
+    """Cross-validation of a candidate on the folds of each seed: the margins of the first, the metric of every fold of all."""
+    results = []
+    for fold in (cases.fold(seed, folds) for seed in seeds):
+        result = cross_validated(name, cases, parameters, fold, recipe, advance)
+        results.append(result if metric == result.metric else result.by(metric, cases.bad, fold))
+    return replace(results[0], fold_auc=tuple(each for result in results for each in result.fold_auc))
 
 
-def best_parameters(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
-    """The parameters that a search chose, or the default parameters where none was made."""
-    return best_point(trials).parameters if trials else CANDIDATES[name].default_parameters
+def best_parameters(name: str, trials: tuple[CrossValidation, ...], recipe: Recipe) -> Parameters:
+    """The parameters that a search chose, or the candidate's own where none was made."""
+    return best_point(trials).parameters if trials else asked(name, recipe).default_parameters
 
 
 def cross_validated(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -14,12 +15,14 @@ from credit_model.data.suggest import suggest
 from credit_model.data.transactions import Tidy
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.scale import Scale
+from credit_model.settings.kinds import Search
 from credit_model.settings.settings import Settings
 from credit_model.training import protected, rfm_proxy, splits
 from credit_model.training.costs import cost_bands, cost_threshold
 from credit_model.training.language import Language, english, read_language
 from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
 from credit_model.training.own_bins import AS_TRAINED, OwnBins, read_bins
+from credit_model.training.own_candidates import own_parameters, own_spaces
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Recipe:
         candidate: the candidate to serve, or ``auto``, which chooses it.
         tolerance: the most AUC that a simpler candidate may lose to the best.
         apart: how the test part was set apart: ``time`` or ``customer``.
-        search: ``none``, ``grid`` or ``random``: how each candidate's parameters are chosen.
+        search: how each candidate's parameters are chosen.
+        parameters: of the candidates that a person gave some, by name; the others have their default ones.
+        spaces: for each candidate that a person gave some, the values that a search tries.
         scale: between probability and points.
         costs: of a false negative (a bad approved) and of a false positive (a good rejected).
         bands: risk levels and decisions.
@@ -54,7 +59,9 @@ class Recipe:
     ratios: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
     candidate: str = "auto"
-    search: str = "none"
+    search: Search = field(default_factory=Search)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    spaces: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     tolerance: float = 0.002
     apart: str = "time"
     scale: Scale = field(default_factory=Scale)
@@ -238,6 +245,8 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         include=settings.include,
         candidate=settings.candidate,
         search=settings.search,
+        parameters=own_parameters(settings.candidates),
+        spaces=own_spaces(settings.search),
         tolerance=settings.tolerance,
         scale=scale,
         costs=costs,

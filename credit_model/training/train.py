@@ -111,7 +111,7 @@ def train(
     choosable = metrics.estimable(train_cases.bad)
     compared = train_cases if choosable else all_cases
     trials = {name: search(name, compared, recipe, advance) for name in names(recipe)}
-    chosen = {name: best_parameters(name, tried) for name, tried in trials.items()}
+    chosen = {name: best_parameters(name, tried, recipe) for name, tried in trials.items()}
     comparison = {
         name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }

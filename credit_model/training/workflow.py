@@ -42,6 +42,7 @@ from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.gate import Gate
 from credit_model.training.outcome_table import OutcomeTable, days_past_due, outcome_table
+from credit_model.training.own_candidates import changes
 from credit_model.training.sample import Sample, check_confirmed, groups, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
@@ -316,10 +317,17 @@ def _used(sample: Sample, trained: Trained) -> dict[str, object]:
         "outcome_days": days if waited else f"{days}, by the baseline customer base alone",
         "target": sample.recipe.target,
         "candidate": trained.winner,
+        "parameters": _parameters(trained),
         "currency": dataset.currency,
         "features": dataset.table(dataset.modelled).width,
         "inputs": len(trained.scorer.classifier.inputs),
     }
+
+
+def _parameters(trained: Trained) -> str:
+    """The winner's parameters that are not the default ones, in words."""
+    changed = changes(trained.winner, trained.comparison[trained.winner].parameters)
+    return ", ".join(f"{name}={used}" for name, _, used in changed) or "the default ones"
 
 
 def _lifts(beaten: tuple[Baseline, ...]) -> dict[str, float]:

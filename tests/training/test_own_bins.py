@@ -1,7 +1,6 @@
 """Bins of a person's own: what a training wrote changes nothing when handed back, what is changed holds, no word is guessed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,12 @@ from credit_model.models.binning import Binning
 from credit_model.reporting.document_scorecard import scorecard
 from credit_model.reporting.page import Note, Section
 from credit_model.reporting.tables import documents
-from credit_model.training import cross_validation
 from credit_model.training.bins_file import _bins, _quoted
-from credit_model.training.candidates import CANDIDATES
 from credit_model.training.fit_linear import fit_scorecard
 from credit_model.training.monotone_binning import fit_binning, given_edges, given_levels
 from credit_model.training.own_bins import AS_TRAINED, OwnBin, OwnBins, read_bins
 from credit_model.training.workflow import TrainingResult
-from credit_model.training.yardstick import YARDSTICK
+from quick import quick_yardstick
 from small_table import BAD, ROWS, TABLE
 
 PARAMETERS = {"characteristics": 15, "correlation": 0.7, "c": 0.5}
@@ -34,12 +31,7 @@ FEATURES = dict.fromkeys([*TABLE.columns, "recency"])
 
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
-    """The yardstick, which every training fits, with few trees."""
-    known = CANDIDATES
-    few = {**known[YARDSTICK].default_parameters, "trees": 5}
-    fewer = replace(known[YARDSTICK], default_parameters=few)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cross_validation, "CANDIDATES", known | {YARDSTICK: fewer})
+    with quick_yardstick():
         yield
 
 
