@@ -15,6 +15,7 @@ from credit_model.training.characteristics import STRONG
 from credit_model.training.cross_validation import FOLDS
 from credit_model.training.dataset import PARTS
 from credit_model.training.population import known_after
+from credit_model.training.segment_cards import SEGMENTED
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 from credit_model.training.yardstick import YARDSTICK
@@ -215,6 +216,8 @@ def _balance(scorer: Scorer) -> list[str]:
 def _chosen_by(result: TrainingResult) -> str:
     """How it came that the winner won, as the beginning of a sentence."""
     trained, recipe = result.trained, result.sample.recipe
+    if trained.winner == SEGMENTED and recipe.candidate != "auto":
+        return "The scorecard was asked for, and scorecards by segment rank better beyond the error"
     if recipe.candidate != "auto":
         return "The one that was asked for is served"
     if not trained.choosable:
@@ -277,7 +280,7 @@ def _parameters(result: TrainingResult) -> list[Block]:
     blocks: list[Block] = [*_searched(trained, search)]
     if changed.is_empty():
         return [*blocks, "Every candidate has its default parameters."]
-    caption = "Parameters that are not the default ones, of the candidates that were compared; no parameter of the data"
+    caption = "Parameters that are not the default ones, of the candidates that were compared"
     return [*blocks, Table(changed, caption)]
 
 

@@ -11,6 +11,7 @@ from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.training import bins_file
 from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.monotone_binning import DEFAULT_RULES
+from credit_model.training.segment_cards import LEAST, SEGMENTED
 from credit_model.training.whole_points import MOST_DIFFERENCE
 from credit_model.training.workflow import TrainingResult
 
@@ -55,7 +56,7 @@ def scorecard(result: TrainingResult, pictures: Mapping[str, Figure], uri: str |
     blocks.append(
         Picture(pictures["binnings.png"], f"Weight of evidence, at most 12 characteristics: {whose}", shown)
     )
-    return Section("Scorecard", [*blocks, *_coefficients(result)])
+    return Section("Scorecard", [*blocks, *_segments(result), *_coefficients(result)])
 
 
 def _kept(result: TrainingResult, uri: str | None) -> list[str]:
@@ -63,6 +64,11 @@ def _kept(result: TrainingResult, uri: str | None) -> list[str]:
     if result.trained.winner == PRIMARY:
         return ["The scorecard is the winner: what follows is the served model itself."]
     said = f"The scorecard is not served; the winner is {result.trained.winner}. It is the interpretable model beside it"
+    if result.trained.winner == SEGMENTED:
+        said = (
+            "Scorecards by segment are served; their points are at the end of this section. What follows is the common one, "
+            "calibrated as if it judged every decision"
+        )
     kept = f", and kept with the run, to load or serve: {uri}" if uri else ""
     return [f"{said}{kept}."]
 
@@ -131,9 +137,10 @@ def _own(result: TrainingResult) -> list[Block]:
         f"What the file {own.source} asks, and what differs from the card of training alone; bins are without those of missing "
         f"and unseen values, a weight that is null means not in the card: {captions.primary(result.trained)}"
     )
+    tested = f"; test part: {captions.tested_on(result.trained)}" if own.ranks.height > 1 else ""
     ranked = (
-        "AUC of the scorecard as asked and as training makes it alone, on the same decisions; 95 % interval of the difference, "
-        "customers resampled; out of fold on the decisions of the comparison, and on the test part where it can be judged"
+        "AUC of the scorecard as asked and as training makes it alone, all folds together, and the difference with its 95 % "
+        f"interval, customers resampled: out of fold, {captions.compared_on(result.trained)}{tested}"
     )
     return [
         f"A person decided part of this scorecard by the file {own.source}. {start}",
@@ -159,10 +166,32 @@ def _without_weight(result: TrainingResult) -> list[Note]:
     ]
 
 
+def _segments(result: TrainingResult) -> list[Block]:
+    """Scorecards by segment beside the common one, and their points where they are served."""
+    trained = result.trained
+    segments, points = trained.segments, tables.segment_points(trained)
+    if segments is None:
+        return []
+    levels = (
+        f"Segments: levels of {segments.column}, whether a card of their own can be fitted ({LEAST} of each class), and the AUC "
+        "of scorecards by segment and of the common one within each level, empty with fewer than 20 of a class: "
+        f"out of fold, {captions.compared_on(trained)}"
+    )
+    sentence = f"{segments.sentence[:1].upper()}{segments.sentence[1:]}."
+    blocks: list[Block] = [sentence, Table(segments.levels, levels)]
+    if points is None:
+        return [*blocks, f"Scorecards by segment are not served; the winner is {trained.winner}."]
+    caption = (
+        "Points of every bin by segment, after calibration; those of a case's bins in the card of its level add up to its score; "
+        f"whole in scorecard/segments.csv: {captions.fitted(trained)}"
+    )
+    return [*blocks, Table(points, caption)]
+
+
 def _coefficients(result: TrainingResult) -> list[Block]:
     """The coefficients of a logistic winner; those of a scorecard are its weights."""
     trained, model = result.trained, result.trained.scorer.classifier
-    if trained.winner == PRIMARY:
+    if trained.winner in {PRIMARY, SEGMENTED}:
         return []
     if not isinstance(model, Linear):
         said = f"The winner, {trained.winner}, is not linear and has no coefficients"

@@ -12,6 +12,7 @@ from credit_model.data.writers import csv_text
 from credit_model.models.binning import Binning
 from credit_model.models.logistic import Linear, Term
 from credit_model.models.scorecard import Scorecard
+from credit_model.models.segmented import Segmented
 from credit_model.reporting.page import Section, Table, page
 from credit_model.scoring import scale
 from credit_model.scoring.policy import DECISIONS, Bands
@@ -50,6 +51,9 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
     )
     if isinstance(trained.scorer.classifier, Linear):
         texts["coefficients.csv"] = csv_text(coefficients(trained.scorer.classifier))
+    by_segment = segment_points(trained)
+    if by_segment is not None:
+        texts["scorecard/segments.csv"] = csv_text(by_segment)
     if trained.attributes:
         texts["attributes.csv"] = csv_text(attributes(result))
     if result.declined is not None:
@@ -147,6 +151,26 @@ def points(trained: Trained) -> pl.DataFrame:
         )
         for binning, own in zip(card.binnings, added, strict=True)
     ]
+    return pl.concat(parts)
+
+
+def segment_points(trained: Trained) -> pl.DataFrame | None:
+    """Points of every bin of every card where scorecards by segment are served, those of other levels first; else None.
+
+    The points of a case's bins in the card of its level add up to its score.
+    """
+    scorer, model = trained.scorer, trained.scorer.classifier
+    if not isinstance(model, Segmented):
+        return None
+    parts = []
+    for level, card in [("any other, or missing", model.common), *model.cards.items()]:
+        added = points_of_bins(card, scorer.calibrator, scorer.scale)
+        for binning, own in zip(card.binnings, added, strict=True):
+            table = binning_table(binning).select(
+                "feature", pl.col("range").alias("bin"), "count", "bad_rate", "woe"
+            )
+            segment = pl.lit(level).alias(model.column)
+            parts.append(table.select(segment, pl.all(), pl.Series("points", own)))
     return pl.concat(parts)
 
 

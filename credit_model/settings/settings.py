@@ -258,6 +258,12 @@ class Settings:
         "train",
         "YAML file of the scorecard's bins as you want them; every training writes one, bins.yaml, to start from",
     )
+    segment: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "an attribute or category whose levels get scorecards of their own, where these surely rank better than the common one",
+    )
     points: str = _parameter(
         choice("exact", "integer"),
         "exact",
@@ -538,6 +544,19 @@ def _check_features(settings: Settings) -> None:
         raise ValueError("attributes: they are columns of the decisions; give --decisions FILE")
 
 
+def _check_segment(settings: Settings) -> None:
+    """Segments are of the scorecard, with exact points."""
+    if settings.segment is None:
+        return
+    if settings.candidate not in {"auto", "scorecard"}:
+        raise ValueError(
+            f"segment: its cards are scorecards, and the candidate is {settings.candidate}; give candidate=scorecard or auto, or "
+            "leave segment out"
+        )
+    if settings.points == "integer":
+        raise ValueError("points: whole points are of one scorecard; leave segment out, or points")
+
+
 def _check_outcomes(settings: Settings) -> None:
     """What is of real outcomes is given with them."""
     if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
@@ -585,6 +604,7 @@ def _check(command: str, settings: Settings) -> None:
             )
     _check_columns(settings)
     _check_bands(settings)
+    _check_segment(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
     if settings.force and not (settings.reason or "").strip():

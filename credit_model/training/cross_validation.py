@@ -25,6 +25,7 @@ from credit_model.training.own_bins import OwnBins
 from credit_model.training.own_candidates import asked_of
 from credit_model.training.plain import plain_features
 from credit_model.training.sample import Recipe
+from credit_model.training.segment_cards import SEGMENTED, segmented
 from credit_model.training.splits import customer_folds
 from credit_model.training.yardstick import YARDSTICK
 
@@ -32,6 +33,7 @@ FOLDS = 5
 FEW, REPEATS = 200, 3
 RESAMPLES, INTERVAL = 200, 2 * 1.96  # a 95 % interval is so many standard errors wide
 PRIMARY, DEFAULT = "scorecard", YARDSTICK
+POINTS = frozenset({PRIMARY, SEGMENTED})  # whose calibration is linear in the margin, so that points add up
 
 Advance = Callable[[str], object]
 Parameters = Mapping[str, Any]
@@ -78,14 +80,20 @@ class Cases:
 
 
 def names(recipe: Recipe) -> list[str]:
-    """Names of the candidates to compare: all but those on request; or the requested one, the primary and the yardstick."""
+    """Names of the candidates to compare: all but those on request; or the requested one, the primary and the yardstick.
+
+    With segments, also the scorecards by segment.
+    """
+    own = [SEGMENTED] if recipe.segment is not None else []
     if recipe.candidate != "auto":
-        return list(dict.fromkeys((PRIMARY, YARDSTICK, recipe.candidate)))
-    return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
+        return list(dict.fromkeys((PRIMARY, *own, YARDSTICK, recipe.candidate)))
+    return [*(name for name, candidate in CANDIDATES.items() if not candidate.on_request), *own]
 
 
 def asked(name: str, recipe: Recipe) -> Candidate:
-    """A candidate with the parameters and the search space that a person gave it."""
+    """A candidate with the parameters and the search space that a person gave it; that of segments has those of the scorecard."""
+    if name == SEGMENTED:
+        return segmented(recipe.segment or "", asked(PRIMARY, recipe))
     return asked_of(CANDIDATES[name], recipe.parameters, recipe.spaces)
 
 
@@ -142,8 +150,8 @@ def cross_validated(
 ) -> CrossValidation:
     """Cross-validation of a candidate on given folds, shape (n,)."""
     return cross_validate(
-        cases.informed(CANDIDATES[name], recipe.bins),
-        cases.offered(CANDIDATES[name]),
+        cases.informed(asked(name, recipe), recipe.bins),
+        cases.offered(asked(name, recipe)),
         cases.bad,
         fold,
         recipe.seed,
@@ -168,7 +176,7 @@ def paired_error(cases: Cases, seed: int) -> Callable[[CrossValidation, CrossVal
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
     """Fit a candidate on cases."""
-    candidate = cases.informed(CANDIDATES[name], recipe.bins)
+    candidate = cases.informed(asked(name, recipe), recipe.bins)
     return candidate.fit(cases.offered(candidate), cases.bad, recipe.seed, cases.directions, parameters)
 
 

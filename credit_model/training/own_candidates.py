@@ -15,7 +15,6 @@ MOST_POINTS = 10_000
 _KINDS: Mapping[str, Kind] = {
     **dict.fromkeys(("trees", "inputs", "characteristics"), whole()),
     "depth": whole(most=12),
-    "deep_from": whole(0),
     **dict.fromkeys(("l2", "c"), number()),
     "leaf": number(below=0.5),
     **dict.fromkeys(("rate", "rows", "columns", "correlation"), share()),
@@ -90,8 +89,9 @@ def asked_of(
 
 def changes(name: str, used: Parameters) -> list[tuple[str, Any, Any]]:
     """The parameters of a candidate that are not the default ones: name, default and used value."""
-    usual, found = _flat(CANDIDATES[name].default_parameters), _flat(used)
-    return [(key, usual[key], value) for key, value in found.items() if value != usual[key]]
+    known = CANDIDATES.get(name, CANDIDATES["scorecard"])  # scorecards by segment are such
+    usual, found = _flat(known.default_parameters), _flat(used)
+    return [(key, usual[key], value) for key, value in found.items() if key in usual and value != usual[key]]
 
 
 def _flat(parameters: Parameters) -> dict[str, Any]:

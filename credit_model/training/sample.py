@@ -51,6 +51,7 @@ class Recipe:
         confirmed: attributes that look like a leak and that a person has confirmed.
         language: what applicants are told.
         bins: what a person asks of the scorecard's bins.
+        segment: the text whose levels may have scorecards of their own.
     """
 
     history_days: int
@@ -74,6 +75,7 @@ class Recipe:
     confirmed: tuple[str, ...] = ()
     language: Language = field(default_factory=english)
     bins: OwnBins = AS_TRAINED
+    segment: str | None = None
 
     @property
     def tested(self) -> str:
@@ -258,6 +260,7 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         confirmed=settings.confirm,
         language=read_language(settings.language, settings.reasons),
         bins=read_bins(settings.bins),
+        segment=settings.segment,
     )
 
 

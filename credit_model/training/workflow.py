@@ -172,7 +172,8 @@ def read(settings: Settings) -> Explored:
 def _told(result: TrainingResult, settings: Settings, check: RankCheck | None) -> TrainingResult:
     """The same, with the lines on what its bands do and how its whole points rank."""
     lines = [*strategy.lines(result.trained, settings), *([] if check is None else [check.sentence])]
-    lines += [] if result.own_bins is None else [result.own_bins.sentence]
+    told = (result.own_bins, result.trained.segments)
+    lines += [each.sentence for each in told if each is not None]
     used = {**result.used, "bands": strategy.made_by(settings)}
     return replace(result, summary=(*result.summary, *lines), used=used, whole_points=check)
 

@@ -59,12 +59,9 @@ def test_what_is_given_is_fitted_and_the_rest_stays() -> None:
 
 def test_the_blend_follows_its_parts_unless_it_names_others() -> None:
     usual = CANDIDATES["blend"].default_parameters
-    found = own_parameters(
-        {"xgboost": {"depth": "3"}, "blend": {"deep_from": "50", "plain_xgboost": {"trees": "9"}}}
-    )
+    found = own_parameters({"xgboost": {"depth": "3"}, "blend": {"plain_xgboost": {"trees": "9"}}})
     assert found["blend"]["xgboost"] == {**usual["xgboost"], "depth": 3}
     assert found["blend"]["plain_xgboost"] == {**usual["plain_xgboost"], "trees": 9}
-    assert (found["blend"]["deep_from"], found["blend"]["deep_xgboost"]) == (50, usual["deep_xgboost"])
     assert ("plain_xgboost.trees", 600, 9) in changes("blend", found["blend"])
     own = own_parameters({"xgboost": {"depth": "3"}, "blend": {"xgboost": {"depth": "4"}}})
     assert own["blend"]["xgboost"]["depth"] == 4
