@@ -13,8 +13,12 @@ import pytest
 from credit_model.data.decisions import Attribute
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.topics import TOPICS
-from credit_model.settings.settings import COMMANDS
+from credit_model.settings.settings import COMMANDS, resolve
+from credit_model.training.candidates import CANDIDATES
 from credit_model.training.language import read_language
+from credit_model.training.own_bins import read_bins
+from credit_model.training.own_candidates import own_parameters, own_spaces
+from credit_model.training.yardstick import YARDSTICK
 from documents import PROGRAMS_RUN_ALONE, RUN_ALONE, anchors, blocks, every_block, links, pages
 from processes import ROOT
 
@@ -74,6 +78,7 @@ STAND_INS = {
     "--history_days 60 --output": "tests/serving/test_feature_files.py::test_without_a_model_and_without_decisions",
     "--format dictionary": "tests/operations/test_export.py::test_the_dictionary_is_a_file",
     "--format sql": "tests/operations/test_export.py::test_a_model_scores_in_duckdb_and_its_primary_is_found",
+    "--bins bins.yaml": "tests/training/test_own_bins.py::test_what_a_training_wrote_changes_nothing_when_handed_back",
     "--features features": "tests/serving/spark/test_spark_features.py::"
     "test_a_model_from_features_on_spark_is_the_model_from_transactions",
 }
@@ -118,10 +123,32 @@ def test_every_block_is_run_or_shown() -> None:
 
 
 def test_a_file_of_sentences_is_read(tmp_path: Path) -> None:
-    for block in blocks("yaml"):
+    for block in (each for each in blocks("yaml") if each.page == "docs/train.md"):
         (tmp_path / "own.yaml").write_text(block.text)
         language = read_language("en", str(tmp_path / "own.yaml"))
         language.check(Catalogue(30, {"ChannelId": ("web",)}, (Attribute("income", "number"),)), ["recency"])
+
+
+def test_a_file_of_bins_is_read(tmp_path: Path) -> None:
+    block, *_ = (each for each in blocks("yaml") if each.page == "docs/scorecard.md")
+    (tmp_path / "bins.yaml").write_text(block.text)
+    assert len(read_bins(str(tmp_path / "bins.yaml")).asked) == 5
+
+
+def test_a_file_of_parameters_is_read(tmp_path: Path) -> None:
+    *_, block = (each for each in blocks("yaml") if each.page == "docs/scorecard.md")
+    (tmp_path / "run.yaml").write_text(block.text)
+    found = resolve("train", {"config": str(tmp_path / "run.yaml")})
+    assert set(own_parameters(found.candidates)) == {"xgboost", "scorecard", "blend"}
+    assert set(own_spaces(found.search)) == {"xgboost"}
+
+
+def test_the_page_names_every_parameter_of_every_candidate() -> None:
+    page = (ROOT / "docs" / "scorecard.md").read_text()
+    rows = {name: row for row in page.splitlines() for name in CANDIDATES if row.startswith(f"| `{name}` | ")}
+    for name in {*CANDIDATES} - {YARDSTICK, "deep_xgboost", "lightgbm"}:
+        assert all(f"`{key}`" in rows[name] for key in CANDIDATES[name].default_parameters), name
+    assert all(f"`{key}`" in page for key in CANDIDATES[YARDSTICK].default_parameters)
 
 
 def test_a_test_stands_in_for_every_command_that_is_not_run() -> None:

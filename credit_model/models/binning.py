@@ -8,6 +8,7 @@ Its last two bins are those of missing values and of levels that training did no
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -50,6 +51,17 @@ class Binning:
     def unseen(self) -> int:
         """Index of the bin of levels that training did not see."""
         return len(self.evidence) - 1
+
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """What each bin holds, in words, without those of missing and unseen values."""
+        if self.kind == "categorical":
+            return tuple(", ".join(group) for group in self.levels)
+        if not self.edges:
+            return ("any value",)
+        texts = [f"{edge:.6g}" for edge in self.edges]
+        inner = (f"{low} to {high}" for low, high in pairwise(texts))
+        return (f"below {texts[0]}", *inner, f"{texts[-1]} and above")
 
     @property
     def information(self) -> FloatArray:

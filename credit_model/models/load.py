@@ -8,9 +8,10 @@ from credit_model.models.classifier import DESCRIPTION, Classifier
 from credit_model.models.lightgbm_trees import LightGbmTrees
 from credit_model.models.logistic import Linear
 from credit_model.models.scorecard import Scorecard
+from credit_model.models.segmented import Segmented
 from credit_model.models.xgboost_trees import Trees
 
-_KINDS = {kind.kind: kind for kind in (Scorecard, Linear, Trees, LightGbmTrees, Blend)}
+_KINDS = {kind.kind: kind for kind in (Scorecard, Segmented, Linear, Trees, LightGbmTrees, Blend)}
 
 
 def load_classifier(folder: Path) -> Classifier:

@@ -7,6 +7,7 @@ from credit_model.data.paths import check_output
 from credit_model.data.writers import write_text
 from credit_model.models.logistic import Linear
 from credit_model.models.scorecard import Scorecard
+from credit_model.models.segmented import Segmented
 from credit_model.reporting.export.dictionary import dictionary
 from credit_model.reporting.export.sql import scorecard_sql
 from credit_model.scoring.scorer import Scorer
@@ -40,7 +41,9 @@ def export(settings: Settings) -> str:
 def _refused(model: str, kind: str, folder: Path) -> str:
     primary = primary_of(folder)
     named = f"--model {primary}" if primary else "its model document names it under Scorecard"
+    why = "which is no sum of its inputs, as SQL needs"
+    if kind == Segmented.kind:
+        why = "a scorecard for each segment, and SQL holds one"
     return (
-        f"{model} is of the kind {kind}, which is no sum of its inputs, as SQL needs; export the primary scorecard of its "
-        f"training instead: {named}"
+        f"{model} is of the kind {kind}, {why}; export the primary scorecard of its training instead: {named}"
     )

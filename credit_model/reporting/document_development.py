@@ -8,12 +8,14 @@ from matplotlib.figure import Figure
 from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
 from credit_model.scoring.scorer import Scorer
+from credit_model.settings.kinds import Search
 from credit_model.training import protected
 from credit_model.training.candidates import usual_candidate
 from credit_model.training.characteristics import STRONG
 from credit_model.training.cross_validation import FOLDS
 from credit_model.training.dataset import PARTS
 from credit_model.training.population import known_after
+from credit_model.training.segment_cards import SEGMENTED
 from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 from credit_model.training.yardstick import YARDSTICK
@@ -214,6 +216,8 @@ def _balance(scorer: Scorer) -> list[str]:
 def _chosen_by(result: TrainingResult) -> str:
     """How it came that the winner won, as the beginning of a sentence."""
     trained, recipe = result.trained, result.sample.recipe
+    if trained.winner == SEGMENTED and recipe.candidate != "auto":
+        return "The scorecard was asked for, and scorecards by segment rank better beyond the error"
     if recipe.candidate != "auto":
         return "The one that was asked for is served"
     if not trained.choosable:
@@ -237,6 +241,7 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
     blocks: list[Block] = [
         text,
         Table(tables.comparison(trained), _compared(trained)),
+        *_parameters(result),
     ]
     blocks.append(
         Picture(
@@ -266,6 +271,28 @@ def candidates(result: TrainingResult, pictures: Mapping[str, Figure]) -> Sectio
             Note("Baselines: not assessed; the gates say why.", "warning"),
         )
     return Section("Candidates and baselines", blocks)
+
+
+def _parameters(result: TrainingResult) -> list[Block]:
+    """What was changed of the candidates' parameters, by a person or a search."""
+    trained, search = result.trained, result.sample.recipe.search
+    changed = tables.parameters(trained)
+    blocks: list[Block] = [*_searched(trained, search)]
+    if changed.is_empty():
+        return [*blocks, "Every candidate has its default parameters."]
+    caption = "Parameters that are not the default ones, of the candidates that were compared"
+    return [*blocks, Table(changed, caption)]
+
+
+def _searched(trained: Trained, search: Search) -> list[str]:
+    tried = {name: len(trials) for name, trials in trained.trials.items() if trials}
+    if not tried:
+        return []
+    counts = ", ".join(f"{count} points of {name}" for name, count in tried.items())
+    kept = "Parameters stay as they are without it, unless others are better by more than the standard error of the difference"
+    return [
+        f"A search ({search.method}) tried {counts} by {search.metric} on {search.folds} folds of its own. {kept} over them."
+    ]
 
 
 def _diamonds(trained: Trained) -> str:

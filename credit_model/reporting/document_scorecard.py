@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from credit_model.models.logistic import Linear
 from credit_model.reporting import captions, tables
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
+from credit_model.training import bins_file
 from credit_model.training.cross_validation import PRIMARY
 from credit_model.training.monotone_binning import DEFAULT_RULES
+from credit_model.training.segment_cards import LEAST, SEGMENTED
 from credit_model.training.whole_points import MOST_DIFFERENCE
 from credit_model.training.workflow import TrainingResult
 
@@ -17,9 +19,13 @@ MOST_TERMS = 20
 _EVIDENCE = (
     "WoE is ln(share of all goods in the bin / share of all bads in the bin), positive is safer, with {smoothing:g} cases at the "
     "base rate added to every bin. Missing values have a WoE of their own where at least {least} cases lack a value and differ "
-    "significantly from the rest, else 0; levels that training did not see have 0. From bin to bin, missing values apart, the "
-    "bad rate only rises or only falls. IV is the information value; CSI the stability index of the bins from the training to "
-    "the test part."
+    "significantly from the rest, else 0; levels that training did not see have 0. {order} IV is the information value; CSI the "
+    "stability index of the bins from the training to the test part."
+)
+_SEEN = (
+    "Whoever gave edges or levels may have seen the decisions of every fold and of the test part: there the figures flatter a "
+    "card with such bins, and those of a later test part will tell. What the file leaves as training finds it was found again "
+    "within each fold."
 )
 
 
@@ -32,9 +38,15 @@ def scorecard(result: TrainingResult, pictures: Mapping[str, Figure], uri: str |
         uri: where the primary can be loaded from; None where it is the winner, or was not kept.
     """
     whose = captions.primary(result.trained)
-    evidence = _EVIDENCE.format(smoothing=DEFAULT_RULES.smoothing, least=DEFAULT_RULES.min_cases)
+    evidence = _EVIDENCE.format(
+        smoothing=DEFAULT_RULES.smoothing, least=DEFAULT_RULES.min_cases, order=_order(result)
+    )
     blocks: list[Block] = [*_kept(result, uri), _scale(result), *_whole(result), evidence]
-    blocks += [Table(tables.characteristics(result), f"Characteristics: {whose}"), _moved(result)]
+    blocks += [
+        *_own(result),
+        Table(tables.characteristics(result), f"Characteristics: {whose}"),
+        _moved(result),
+    ]
     names = [binning.feature for binning in result.trained.scorecard.binnings]
     blocks += [
         Table(table, f"Bins of {name}: {whose}")
@@ -44,7 +56,7 @@ def scorecard(result: TrainingResult, pictures: Mapping[str, Figure], uri: str |
     blocks.append(
         Picture(pictures["binnings.png"], f"Weight of evidence, at most 12 characteristics: {whose}", shown)
     )
-    return Section("Scorecard", [*blocks, *_coefficients(result)])
+    return Section("Scorecard", [*blocks, *_segments(result), *_coefficients(result)])
 
 
 def _kept(result: TrainingResult, uri: str | None) -> list[str]:
@@ -52,6 +64,11 @@ def _kept(result: TrainingResult, uri: str | None) -> list[str]:
     if result.trained.winner == PRIMARY:
         return ["The scorecard is the winner: what follows is the served model itself."]
     said = f"The scorecard is not served; the winner is {result.trained.winner}. It is the interpretable model beside it"
+    if result.trained.winner == SEGMENTED:
+        said = (
+            "Scorecards by segment are served; their points are at the end of this section. What follows is the common one, "
+            "calibrated as if it judged every decision"
+        )
     kept = f", and kept with the run, to load or serve: {uri}" if uri else ""
     return [f"{said}{kept}."]
 
@@ -98,10 +115,83 @@ def _whole(result: TrainingResult) -> list[Block]:
     return [Note(f"{check.sentence[:1].upper()}{check.sentence[1:]}. {limit}", kind)]
 
 
+def _order(result: TrainingResult) -> str:
+    """How the bad rate moves along the bins."""
+    asked = result.sample.recipe.bins.asked.items()
+    free = [name for name, own in asked if own.edges is not None and own.direction == "none"]
+    but = f" (in any way, as asked, along those of {', '.join(free)})" if free else ""
+    return f"From bin to bin, missing values apart, the bad rate only rises or only falls{but}."
+
+
+def _own(result: TrainingResult) -> list[Block]:
+    """What a person decided of the bins, and what training would have made alone."""
+    own = result.own_bins
+    start = f"{bins_file.NAME} holds these bins, for a person to change and hand to the next training."
+    if own is None:
+        return [f"Training chose characteristics and bins alone. {start}"]
+    if own.characteristics.is_empty():
+        return [f"The file {own.source} asks for nothing that training would not do alone. {start}"]
+    asked = result.sample.recipe.bins.asked.values()
+    given = any(each.edges is not None or each.levels is not None for each in asked)
+    differ = (
+        f"What the file {own.source} asks, and what differs from the card of training alone; bins are without those of missing "
+        f"and unseen values, a weight that is null means not in the card: {captions.primary(result.trained)}"
+    )
+    tested = f"; test part: {captions.tested_on(result.trained)}" if own.ranks.height > 1 else ""
+    ranked = (
+        "AUC of the scorecard as asked and as training makes it alone, all folds together, and the difference with its 95 % "
+        f"interval, customers resampled: out of fold, {captions.compared_on(result.trained)}{tested}"
+    )
+    return [
+        f"A person decided part of this scorecard by the file {own.source}. {start}",
+        *([Note(_SEEN, "warning")] if given else []),
+        *_without_weight(result),
+        Table(own.characteristics, differ),
+        Table(own.ranks, ranked),
+    ]
+
+
+def _without_weight(result: TrainingResult) -> list[Note]:
+    """The required characteristics that add nothing."""
+    card, required = result.trained.scorecard, result.sample.recipe.bins.used("required")
+    weights = zip(card.inputs, card.weights, strict=True)
+    idle = [name for name, weight in weights if not weight and name in required]
+    if not idle:
+        return []
+    return [
+        Note(
+            f"Required, and without weight, as it would have the wrong sign beside the others: {', '.join(idle)}.",
+            "warning",
+        )
+    ]
+
+
+def _segments(result: TrainingResult) -> list[Block]:
+    """Scorecards by segment beside the common one, and their points where they are served."""
+    trained = result.trained
+    segments, points = trained.segments, tables.segment_points(trained)
+    if segments is None:
+        return []
+    levels = (
+        f"Segments: levels of {segments.column}, whether a card of their own can be fitted ({LEAST} of each class), and the AUC "
+        "of scorecards by segment and of the common one within each level, empty with fewer than 20 of a class: "
+        f"out of fold, {captions.compared_on(trained)}"
+    )
+    sentence = f"{segments.sentence[:1].upper()}{segments.sentence[1:]}."
+    blocks: list[Block] = [sentence, Table(segments.levels, levels)]
+    if points is None:
+        return [*blocks, f"Scorecards by segment are not served; the winner is {trained.winner}."]
+    caption = (
+        "Points of every bin by segment, after calibration; those of a case's bins in the card of its level add up to its score; "
+        f"whole in scorecard/segments.csv: {captions.fitted(trained)}"
+    )
+    return [*blocks, Table(points, caption)]
+
+
 def _coefficients(result: TrainingResult) -> list[Block]:
     """The coefficients of a logistic winner; those of a scorecard are its weights."""
     trained, model = result.trained, result.trained.scorer.classifier
-    if trained.winner == PRIMARY:
+    if trained.winner in {PRIMARY, SEGMENTED}:
         return []
     if not isinstance(model, Linear):
         said = f"The winner, {trained.winner}, is not linear and has no coefficients"

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -13,11 +12,13 @@ from credit_model.data.writers import csv_text
 from credit_model.models.binning import Binning
 from credit_model.models.logistic import Linear, Term
 from credit_model.models.scorecard import Scorecard
+from credit_model.models.segmented import Segmented
 from credit_model.reporting.page import Section, Table, page
 from credit_model.scoring import scale
 from credit_model.scoring.policy import DECISIONS, Bands
-from credit_model.training import costs
+from credit_model.training import bins_file, costs
 from credit_model.training.evaluation import by_period
+from credit_model.training.own_candidates import changes
 from credit_model.training.train import Trained
 from credit_model.training.whole_points import points_of_bins
 from credit_model.training.workflow import TrainingResult
@@ -33,9 +34,11 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
         tables
         | {
             "summary.txt": "\n".join(result.summary) + "\n",
+            bins_file.NAME: result.bins,
             "features.csv": csv_text(features(trained)),
             "comparison.csv": csv_text(comparison(trained)),
             "gates.csv": csv_text(gates(result)),
+            "parameters.csv": csv_text(parameters(trained)),
             "calibration_by_period.csv": csv_text(
                 by_period(trained.dataset, trained.probability, trained.ranked)
             ),
@@ -48,6 +51,9 @@ def documents(result: TrainingResult) -> Mapping[str, str]:
     )
     if isinstance(trained.scorer.classifier, Linear):
         texts["coefficients.csv"] = csv_text(coefficients(trained.scorer.classifier))
+    by_segment = segment_points(trained)
+    if by_segment is not None:
+        texts["scorecard/segments.csv"] = csv_text(by_segment)
     if trained.attributes:
         texts["attributes.csv"] = csv_text(attributes(result))
     if result.declined is not None:
@@ -91,6 +97,24 @@ def comparison(trained: Trained) -> pl.DataFrame:
     return table.sort("auc", descending=True, maintain_order=True)
 
 
+def parameters(trained: Trained) -> pl.DataFrame:
+    """One row per parameter of a compared candidate that is not the default one: default, used, and who chose it."""
+    rows = [
+        (name, key, str(usual), str(used), _chosen_by(name, key, trained))
+        for name, result in trained.comparison.items()
+        for key, usual, used in changes(name, result.parameters)
+    ]
+    schema = dict.fromkeys(("candidate", "parameter", "default", "used", "by"), pl.String)
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _chosen_by(name: str, key: str, trained: Trained) -> str:
+    """Who chose a parameter: the first point of a search is what it was without one."""
+    result = trained.comparison[name]
+    first = trained.trials[name][0].parameters if trained.trials[name] else result.parameters
+    return "asked for" if first.get(key) == result.parameters.get(key) else "search"
+
+
 def gates(result: TrainingResult) -> pl.DataFrame:
     """One row per gate: gate, state, figure, limit (null where there is none) and sentence."""
     rows = [(gate.name, gate.state, gate.figure, gate.limit, gate.sentence) for gate in result.gates]
@@ -127,6 +151,26 @@ def points(trained: Trained) -> pl.DataFrame:
         )
         for binning, own in zip(card.binnings, added, strict=True)
     ]
+    return pl.concat(parts)
+
+
+def segment_points(trained: Trained) -> pl.DataFrame | None:
+    """Points of every bin of every card where scorecards by segment are served, those of other levels first; else None.
+
+    The points of a case's bins in the card of its level add up to its score.
+    """
+    scorer, model = trained.scorer, trained.scorer.classifier
+    if not isinstance(model, Segmented):
+        return None
+    parts = []
+    for level, card in [("any other, or missing", model.common), *model.cards.items()]:
+        added = points_of_bins(card, scorer.calibrator, scorer.scale)
+        for binning, own in zip(card.binnings, added, strict=True):
+            table = binning_table(binning).select(
+                "feature", pl.col("range").alias("bin"), "count", "bad_rate", "woe"
+            )
+            segment = pl.lit(level).alias(model.column)
+            parts.append(table.select(segment, pl.all(), pl.Series("points", own)))
     return pl.concat(parts)
 
 
@@ -198,7 +242,7 @@ def binning_table(binning: Binning) -> pl.DataFrame:
     columns = {
         "feature": [binning.feature] * len(goods),
         "bin": range(len(goods)),
-        "range": [*_ranges(binning), "missing", "unseen"],
+        "range": [*binning.ranges, "missing", "unseen"],
         "count": goods + bads,
         "goods": goods,
         "bads": bads,
@@ -207,19 +251,6 @@ def binning_table(binning: Binning) -> pl.DataFrame:
         "iv": binning.information,
     }
     return pl.DataFrame(columns).with_columns(pl.when(pl.col("count") > 0).then("bad_rate").alias("bad_rate"))
-
-
-def _ranges(binning: Binning) -> list[str]:
-    if binning.kind == "categorical":
-        return [", ".join(group) for group in binning.levels]
-    if not binning.edges:
-        return ["any value"]
-    texts = [f"{edge:.6g}" for edge in binning.edges]
-    return [
-        f"below {texts[0]}",
-        *(f"{low} to {high}" for low, high in pairwise(texts)),
-        f"{texts[-1]} and above",
-    ]
 
 
 def decided(trained: Trained) -> pl.DataFrame:

@@ -4,12 +4,15 @@ A YAML file is read with every scalar as text, so that a kind reads the same fro
 texts.
 """
 
+import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from typing import Any, NamedTuple
+
+import yaml
 
 from credit_model.data.date_formats import read_date_format
 from credit_model.data.iso_time import read_iso
@@ -52,16 +55,37 @@ class Levels(NamedTuple):
     decisions: tuple[str, ...]
 
 
-def whole(least: int = 1, *, auto: bool = False) -> Kind:
-    """A whole number of at least ``least``; with ``auto`` the word auto is accepted too and becomes None."""
-    what = f"a whole number of at least {least}"
+@dataclass(frozen=True)
+class Search:
+    """How the candidates' parameters are searched.
+
+    Attributes:
+        method: ``none``, ``grid`` (every point) or ``random`` (so many ``trials``).
+        trials: points that a random search tries, the parameters without a search among them.
+        folds: of its cross-validation.
+        metric: what it compares points by, higher is better: a function of ``metrics``.
+        space: by candidate and parameter the values to try, as texts; a candidate's own where it has none.
+    """
+
+    method: str = "none"
+    trials: int = 12
+    folds: int = 5
+    metric: str = "roc_auc"
+    space: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
+
+
+def whole(least: int = 1, *, most: int | None = None, auto: bool = False) -> Kind:
+    """A whole number from ``least`` to ``most``; with ``auto`` the word auto is accepted too and becomes None."""
+    what = f"a whole number of at least {least}" + ("" if most is None else f" and at most {most}")
 
     def read(raw: Raw) -> int | None:
         if auto and raw == "auto":
             return None
         text = _text(raw, what)
-        if not re.fullmatch("[+-]?[0-9]{1,18}", text) or int(text) < least:
-            raise ValueError(f"{text!r} is not {what}; give a number such as 30{', or auto' if auto else ''}")
+        if not re.fullmatch("[+-]?[0-9]{1,18}", text) or not least <= int(text) <= (most or int(text)):
+            raise ValueError(
+                f"{text!r} is not {what}; give a number such as {most or 30}{', or auto' if auto else ''}"
+            )
         return int(text)
 
     return _numeric(read, auto=auto)
@@ -85,6 +109,22 @@ def number(above: float = 0.0, below: float = float("inf"), *, auto: bool = Fals
         return value
 
     return _numeric(read, auto=auto)
+
+
+def share() -> Kind:
+    """A number above 0 and at most 1."""
+
+    def read(raw: Raw) -> float:
+        text = _text(raw, "a number")
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= 1:
+            raise ValueError(f"{text!r} is no share; give a number above 0 and at most 1")
+        return value
+
+    return Kind(read)
 
 
 def choice(*options: str) -> Kind:
@@ -177,6 +217,87 @@ def _text(raw: Raw, what: str) -> str:
     return raw
 
 
+def _read_tree(raw: Raw) -> dict[str, Any]:
+    """A mapping of mappings whose values are texts, or its text in YAML."""
+    plain = _parsed(raw) if isinstance(raw, str) else raw
+    if not isinstance(plain, dict) or not all(isinstance(each, dict) for each in plain.values()):
+        raise ValueError(
+            "this is no mapping of mappings; give name: {parameter: value}, such as xgboost: {depth: 3}"
+        )
+    return {str(name): _as_texts(each) for name, each in plain.items()}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError:
+        raise ValueError("this cannot be read as YAML; write {name: {parameter: value}}") from None
+
+
+def _as_texts(value: Any) -> Any:
+    """Values of Python as YAML would have them as text: None is auto."""
+    if isinstance(value, dict):
+        return {str(name): _as_texts(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_texts(each) for each in value]
+    return "auto" if value is None else str(value)
+
+
+def _write_tree(value: Any) -> str:
+    """A mapping on one line of YAML; nothing where it is empty."""
+    return _flow(value) if value else ""
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_flow(name)}: {_flow(each)}' for name, each in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    text = str(value)
+    plain = re.fullmatch(r"[A-Za-z0-9_.+-]*[A-Za-z0-9]", text, re.ASCII)
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+_SEARCHES = choice("none", "grid", "random")
+_SEARCHED: Mapping[str, Kind] = {
+    "method": choice("grid", "random"),
+    "trials": whole(2),
+    "folds": whole(2, most=20),
+    "metric": choice("roc_auc", "pr_auc", "ks"),
+}
+
+
+def _read_search(raw: Raw) -> Search:
+    if isinstance(raw, str) and not raw.lstrip().startswith("{"):
+        return Search(_SEARCHES.read(raw))
+    plain = _parsed(raw) if isinstance(raw, str) else raw
+    if not isinstance(plain, dict):
+        raise ValueError("a list is no search; give none, grid, random, or a mapping such as trials: 30")
+    values: dict[str, Any] = {"method": "random"}
+    for name, each in _as_texts(plain).items():
+        if name not in {*_SEARCHED, "space"}:
+            raise ValueError(f"{name!r} is unknown; {suggest(name, [*_SEARCHED, 'space'])}")
+        try:
+            values[name] = _read_tree(each) if name == "space" else _SEARCHED[name].read(each)
+        except ValueError as fault:
+            raise ValueError(f"{name}: {fault}") from None
+    if values["method"] == "grid" and "trials" in values:
+        raise ValueError("trials: a grid tries every point; leave trials out, or give method: random")
+    return Search(**values)
+
+
+def _write_search(search: Search) -> str:
+    usual = Search(search.method)
+    if search == usual:
+        return search.method
+    names = [
+        name
+        for name in ("trials", "folds", "metric", "space")
+        if getattr(search, name) != getattr(usual, name)
+    ]
+    return _flow({"method": search.method} | {name: getattr(search, name) for name in names})
+
+
 def _read_date_format(raw: Raw) -> str:
     return read_date_format(_text(raw, "a format of dates"))
 
@@ -189,3 +310,5 @@ MEMORY = Kind(_read_memory)
 MOMENT = Kind(_read_moment, _write_moment)
 DATE_FORMAT = Kind(_read_date_format)
 LEVELS = Kind(_read_levels, _write_levels)
+CANDIDATE_PARAMETERS = Kind(_read_tree, _write_tree)
+SEARCH = Kind(_read_search, _write_search)

@@ -14,6 +14,7 @@ import yaml
 
 from credit_model.data.suggest import suggest
 from credit_model.settings.kinds import (
+    CANDIDATE_PARAMETERS,
     COLUMN_NAMES,
     DATE_FORMAT,
     FLAG,
@@ -21,9 +22,11 @@ from credit_model.settings.kinds import (
     MEMORY,
     MOMENT,
     NAMES,
+    SEARCH,
     TEXT,
     Kind,
     Levels,
+    Search,
     choice,
     number,
     whole,
@@ -205,8 +208,17 @@ class Settings:
         "train",
         "the most AUC that a simpler candidate may lose, with 95 % confidence",
     )
-    search: str = _parameter(
-        choice("none", "grid", "random"), "none", "train", "how the candidates' parameters are chosen"
+    candidates: dict[str, Any] = _parameter(
+        CANDIDATE_PARAMETERS,
+        dict,
+        "train",
+        "parameters of the candidates, where not the default ones: {xgboost: {depth: 3, trees: 200}}",
+    )
+    search: Search = _parameter(
+        SEARCH,
+        Search,
+        "train",
+        "how the candidates' parameters are chosen: none, grid, random, or {trials: 30, folds: 5, metric: roc_auc}",
     )
     confirm: tuple[str, ...] = _parameter(
         NAMES, (), "train", "attributes that look like a leak and are known at the decision all the same"
@@ -239,6 +251,18 @@ class Settings:
     )
     bad_rate: float | None = _parameter(
         number(below=1.0), None, "train", "the most bads among the approved: sets the bands instead of costs"
+    )
+    bins: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "YAML file of the scorecard's bins as you want them; every training writes one, bins.yaml, to start from",
+    )
+    segment: str | None = _parameter(
+        TEXT,
+        None,
+        "train",
+        "an attribute or category whose levels get scorecards of their own, where these surely rank better than the common one",
     )
     points: str = _parameter(
         choice("exact", "integer"),
@@ -520,6 +544,19 @@ def _check_features(settings: Settings) -> None:
         raise ValueError("attributes: they are columns of the decisions; give --decisions FILE")
 
 
+def _check_segment(settings: Settings) -> None:
+    """Segments are of the scorecard, with exact points."""
+    if settings.segment is None:
+        return
+    if settings.candidate not in {"auto", "scorecard"}:
+        raise ValueError(
+            f"segment: its cards are scorecards, and the candidate is {settings.candidate}; give candidate=scorecard or auto, or "
+            "leave segment out"
+        )
+    if settings.points == "integer":
+        raise ValueError("points: whole points are of one scorecard; leave segment out, or points")
+
+
 def _check_outcomes(settings: Settings) -> None:
     """What is of real outcomes is given with them."""
     if settings.features is not None and (settings.target != "observed" or settings.outcomes is None):
@@ -567,6 +604,7 @@ def _check(command: str, settings: Settings) -> None:
             )
     _check_columns(settings)
     _check_bands(settings)
+    _check_segment(settings)
     if command == "train" and settings.label == "observed" and settings.outcomes is None:
         raise ValueError("label: observed needs real outcomes; give --outcomes FILE")
     if settings.force and not (settings.reason or "").strip():

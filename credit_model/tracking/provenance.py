@@ -38,7 +38,13 @@ def file_hashes(settings: Settings) -> dict[str, str]:
 
 
 def _given(settings: Settings) -> Iterator[str]:
-    for path in (settings.transactions, settings.outcomes, settings.features, settings.reasons):
+    for path in (
+        settings.transactions,
+        settings.outcomes,
+        settings.features,
+        settings.reasons,
+        settings.bins,
+    ):
         if path is not None and not isinstance(path, InMemory):
             yield path
 

@@ -95,7 +95,10 @@ def _log_candidate(
         for number, trial in enumerate(trained.trials[name]):
             with mlflow.start_run(run_name=f"{name} {number}", nested=True):
                 mlflow.log_params(dict(trial.parameters))
-                mlflow.log_metrics({"cv_auc_mean": trial.mean, "cv_auc_standard_error": trial.standard_error})
+                figure = f"cv_{trial.figure}"
+                mlflow.log_metrics(
+                    {f"{figure}_mean": trial.mean, f"{figure}_standard_error": trial.standard_error}
+                )
 
 
 def _log_datasets(trained: Trained) -> None:

@@ -11,7 +11,7 @@ from credit_model.arrays import BoolArray, FloatArray
 from credit_model.training import evaluation
 from credit_model.training.calibration import cross_fitted
 from credit_model.training.candidates import CrossValidation
-from credit_model.training.cross_validation import FOLDS, PRIMARY
+from credit_model.training.cross_validation import FOLDS, POINTS
 from credit_model.training.sample import Recipe
 from credit_model.training.splits import customer_folds
 from credit_model.training.train import Trained
@@ -45,7 +45,7 @@ def _compared(
     recipe: Recipe,
 ) -> dict[str, float]:
     """Out of fold on the decisions that the candidates were compared on; each fold's calibrator was fitted on the others."""
-    dataset, linear = trained.dataset, result.candidate.name == PRIMARY
+    dataset, linear = trained.dataset, result.candidate.name in POINTS
     probability = cross_fitted(result.margin, dataset.bad[rows], fold, linear=linear)
     whole, margins = (_whole(rows, each) for each in (probability, result.margin))
     found = evaluation.plain_measures(dataset, whole, rows, trained.scorer.bands, recipe, margins)

@@ -6,7 +6,7 @@ where cases are few. The error of a few folds is luck too, so that these errors 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from random import Random
 from typing import Any
@@ -16,8 +16,9 @@ import numpy.typing as npt
 import polars as pl
 
 from credit_model.arrays import BadArray, FloatArray
-from credit_model.metrics import roc_auc
+from credit_model.metrics import ks, pr_auc, roc_auc
 from credit_model.models.classifier import Classifier
+from credit_model.settings.kinds import Search
 from credit_model.training.fit_blend import fit_blend
 from credit_model.training.fit_linear import fit_logistic, fit_scorecard
 from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_plain_xgboost, fit_tree, fit_xgboost
@@ -25,9 +26,9 @@ from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_plain_
 Fit = Callable[..., Classifier]  # of a table, bad, seed, directions and parameters
 Advance = Callable[[], object]
 
-RANDOM_TRIALS = 12
 BLEND, DEEP = "blend", "deep_xgboost"
 DEEP_FROM = 2_000  # bads: fewer do not tell what three features together mean
+_METRICS = {"roc_auc": roc_auc, "pr_auc": pr_auc, "ks": ks}
 SURE = 1.645  # standard errors, for 95 % confidence on one side
 
 
@@ -44,6 +45,7 @@ class Candidate:
         on_request: whether it is compared only where the parameter ``candidate`` names it.
         plain: whether it is offered the plain features alone.
         plain_part: whether a part of it is; its ``fit`` then also takes their names.
+        binned: whether its ``fit`` also takes the bins that a person decided.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Candidate:
     on_request: bool = False
     plain: bool = False
     plain_part: bool = False
+    binned: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,28 @@ class CrossValidation:
         candidate: what was fitted.
         parameters: what it was fitted with.
         margin: of every case, by the fit that had not seen it, in log-odds; shape (n,).
-        fold_auc: one per fold with both classes.
+        fold_auc: one per fold with both classes; of another ``metric`` where a search compares by that.
+        metric: the function of ``metrics`` that gave them.
     """
 
     candidate: Candidate
     parameters: Mapping[str, Any]
     margin: FloatArray
     fold_auc: tuple[float, ...]
+    metric: str = "roc_auc"
+
+    def by(self, metric: str, bad: BadArray, fold: npt.NDArray[np.int64]) -> "CrossValidation":
+        """The same, with every fold measured by another metric."""
+        parts = [
+            rows for rows in (fold == each for each in np.unique(fold)) if 0 < bad[rows].sum() < rows.sum()
+        ]
+        found = tuple(_METRICS[metric](bad[rows], self.margin[rows]) for rows in parts)
+        return replace(self, fold_auc=found, metric=metric)
+
+    @property
+    def figure(self) -> str:
+        """The metric in the names of figures: ``auc`` where it is the usual one."""
+        return "auc" if self.metric == "roc_auc" else self.metric
 
     @property
     def mean(self) -> float:
@@ -102,6 +120,7 @@ CANDIDATES = {
             fit_scorecard,
             {"characteristics": 15, "correlation": 0.7, "c": 0.5},
             {"characteristics": (10, 15, 25), "correlation": (0.5, 0.7, 0.85), "c": (0.05, 0.5)},
+            binned=True,
         ),
         Candidate(
             "logistic",
@@ -207,12 +226,12 @@ def cross_validate(
     return CrossValidation(candidate, params, margin, tuple(scores))
 
 
-def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]:
-    """The parameters that a search tries, the default parameters first.
+def points(candidate: Candidate, search: Search, seed: int) -> list[dict[str, Any]]:
+    """The parameters that a search tries, those of the candidate first.
 
     Args:
         candidate: whose space is searched.
-        search: ``none``, ``grid`` (all) or ``random`` (12 of them).
+        search: which of its points are tried.
         seed: of the draw.
     """
     grid = [
@@ -220,9 +239,9 @@ def points(candidate: Candidate, search: str, seed: int) -> list[dict[str, Any]]
         for values in product(*candidate.space.values())
     ]
     others = [point for point in grid if point != candidate.default_parameters]
-    if search == "random" and len(others) >= RANDOM_TRIALS:
-        others = Random(f"{seed} {candidate.name}").sample(others, RANDOM_TRIALS - 1)
-    return [dict(candidate.default_parameters), *(others if search != "none" else [])]
+    if search.method == "random" and len(others) >= search.trials:
+        others = Random(f"{seed} {candidate.name}").sample(others, search.trials - 1)
+    return [dict(candidate.default_parameters), *(others if search.method != "none" else [])]
 
 
 def best_point(trials: Sequence[CrossValidation]) -> CrossValidation:

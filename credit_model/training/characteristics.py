@@ -9,17 +9,18 @@ from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.models.binning import Binning
 from credit_model.training.dataset import Dataset
-from credit_model.training.monotone_binning import fit_binnings
+from credit_model.training.own_bins import AS_TRAINED, OwnBins
 
 STRONG = 0.5
 
 
-def information(dataset: Dataset, used: Iterable[str]) -> pl.DataFrame:
+def information(dataset: Dataset, used: Iterable[str], bins: OwnBins = AS_TRAINED) -> pl.DataFrame:
     """Every feature that varies among the modelled decisions, by the information value of its monotone bins.
 
     Args:
         dataset: features and labels; decisions of every part count.
         used: names of the inputs of the served model.
+        bins: what a person asks of the bins.
 
     Returns:
         ``feature``, ``information_value``, ``bins`` (without those of missing and unseen values), ``missing`` (share), ``used``
@@ -27,7 +28,7 @@ def information(dataset: Dataset, used: Iterable[str]) -> pl.DataFrame:
     """
     rows, inputs, definitions = dataset.modelled, set(used), dataset.catalogue.features
     table = dataset.table(rows)
-    fitted = fit_binnings(table, dataset.bad[rows], dataset.directions)
+    fitted = bins.binnings(table, dataset.bad[rows], dataset.directions)
     lines = [
         (
             name,

@@ -21,8 +21,11 @@ from credit_model.training.candidates import (
     points,
 )
 from credit_model.training.dataset import Dataset
+from credit_model.training.own_bins import OwnBins
+from credit_model.training.own_candidates import asked_of
 from credit_model.training.plain import plain_features
 from credit_model.training.sample import Recipe
+from credit_model.training.segment_cards import SEGMENTED, segmented
 from credit_model.training.splits import customer_folds
 from credit_model.training.yardstick import YARDSTICK
 
@@ -30,6 +33,7 @@ FOLDS = 5
 FEW, REPEATS = 200, 3
 RESAMPLES, INTERVAL = 200, 2 * 1.96  # a 95 % interval is so many standard errors wide
 PRIMARY, DEFAULT = "scorecard", YARDSTICK
+POINTS = frozenset({PRIMARY, SEGMENTED})  # whose calibration is linear in the margin, so that points add up
 
 Advance = Callable[[str], object]
 Parameters = Mapping[str, Any]
@@ -64,53 +68,76 @@ class Cases:
         plain = [name for name in self.table.columns if name in self.plain]
         return self.table.select(plain) if candidate.plain and plain else self.table
 
-    def informed(self, candidate: Candidate) -> Candidate:
-        """A candidate whose ``fit`` knows the plain features where a part of it is offered these alone."""
-        return (
-            replace(candidate, fit=partial(candidate.fit, plain=self.plain))
-            if candidate.plain_part
-            else candidate
-        )
+    def informed(self, candidate: Candidate, bins: OwnBins) -> Candidate:
+        """A candidate whose ``fit`` knows what else it takes: the plain features, or the bins that a person decided."""
+        told: dict[str, Any] = {"plain": self.plain} if candidate.plain_part else {}
+        told |= {"bins": bins} if candidate.binned else {}
+        return replace(candidate, fit=partial(candidate.fit, **told)) if told else candidate
 
-    def fold(self, seed: int) -> npt.NDArray[np.int64]:
+    def fold(self, seed: int, folds: int = FOLDS) -> npt.NDArray[np.int64]:
         """The fold of each case, shape (n,); all cases of a customer share one."""
-        return customer_folds(pl.Series(self.customers), FOLDS, seed).to_numpy()
+        return customer_folds(pl.Series(self.customers), folds, seed).to_numpy()
 
 
 def names(recipe: Recipe) -> list[str]:
-    """Names of the candidates to compare: all but those on request; or the requested one, the primary and the yardstick."""
+    """Names of the candidates to compare: all but those on request; or the requested one, the primary and the yardstick.
+
+    With segments, also the scorecards by segment.
+    """
+    own = [SEGMENTED] if recipe.segment is not None else []
     if recipe.candidate != "auto":
-        return list(dict.fromkeys((PRIMARY, YARDSTICK, recipe.candidate)))
-    return [name for name, candidate in CANDIDATES.items() if not candidate.on_request]
+        return list(dict.fromkeys((PRIMARY, *own, YARDSTICK, recipe.candidate)))
+    return [*(name for name, candidate in CANDIDATES.items() if not candidate.on_request), *own]
+
+
+def asked(name: str, recipe: Recipe) -> Candidate:
+    """A candidate with the parameters and the search space that a person gave it; that of segments has those of the scorecard."""
+    if name == SEGMENTED:
+        return segmented(recipe.segment or "", asked(PRIMARY, recipe))
+    return asked_of(CANDIDATES[name], recipe.parameters, recipe.spaces)
 
 
 def search(name: str, cases: Cases, recipe: Recipe, advance: Advance) -> tuple[CrossValidation, ...]:
     """Cross-validation of every point that a search tries, on other folds than the comparison uses, so that it stays fair."""
-    tried = points(CANDIDATES[name], recipe.search, recipe.seed)
+    tried = points(asked(name, recipe), recipe.search, recipe.seed)
     if len(tried) == 1:
         return ()
-    return tuple(compare(name, cases, point, recipe, advance, recipe.seed + 1) for point in tried)
+    how = (recipe, advance, _seeds(cases, recipe.seed + 1), recipe.search.folds, recipe.search.metric)
+    return tuple(repeated(name, cases, point, *how) for point in tried)
 
 
 def compare(
     name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seed: int
 ) -> CrossValidation:
     """Cross-validation of a candidate, repeated on other folds where the rarer class has fewer than 200 cases."""
-    seeds = [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
-    return repeated(name, cases, parameters, recipe, advance, seeds)
+    return repeated(name, cases, parameters, recipe, advance, _seeds(cases, seed))
+
+
+def _seeds(cases: Cases, seed: int) -> list[int]:
+    return [seed + 10 * repeat for repeat in range(REPEATS if rarer(cases.bad) < FEW else 1)]
 
 
 def repeated(
-    name: str, cases: Cases, parameters: Parameters, recipe: Recipe, advance: Advance, seeds: Sequence[int]
+    name: str,
+    cases: Cases,
+    parameters: Parameters,
+    recipe: Recipe,
+    advance: Advance,
+    seeds: Sequence[int],
+    folds: int = FOLDS,
+    metric: str = "roc_auc",
 ) -> CrossValidation:
-    """Cross-validation of a candidate on the folds of each seed: the margins of the first, the AUC of every fold of all."""
-    results = [cross_validated(name, cases, parameters, cases.fold(seed), recipe, advance) for seed in seeds]
-    return replace(results[0], fold_auc=tuple(auc for result in results for auc in result.fold_auc))
+    """Cross-validation of a candidate on the folds of each seed: the margins of the first, the metric of every fold of all."""
+    results = []
+    for fold in (cases.fold(seed, folds) for seed in seeds):
+        result = cross_validated(name, cases, parameters, fold, recipe, advance)
+        results.append(result if metric == result.metric else result.by(metric, cases.bad, fold))
+    return replace(results[0], fold_auc=tuple(each for result in results for each in result.fold_auc))
 
 
-def best_parameters(name: str, trials: tuple[CrossValidation, ...]) -> Parameters:
-    """The parameters that a search chose, or the default parameters where none was made."""
-    return best_point(trials).parameters if trials else CANDIDATES[name].default_parameters
+def best_parameters(name: str, trials: tuple[CrossValidation, ...], recipe: Recipe) -> Parameters:
+    """The parameters that a search chose, or the candidate's own where none was made."""
+    return best_point(trials).parameters if trials else asked(name, recipe).default_parameters
 
 
 def cross_validated(
@@ -123,8 +150,8 @@ def cross_validated(
 ) -> CrossValidation:
     """Cross-validation of a candidate on given folds, shape (n,)."""
     return cross_validate(
-        cases.informed(CANDIDATES[name]),
-        cases.offered(CANDIDATES[name]),
+        cases.informed(asked(name, recipe), recipe.bins),
+        cases.offered(asked(name, recipe)),
         cases.bad,
         fold,
         recipe.seed,
@@ -149,7 +176,7 @@ def paired_error(cases: Cases, seed: int) -> Callable[[CrossValidation, CrossVal
 
 def fit(name: str, cases: Cases, parameters: Parameters, recipe: Recipe) -> Classifier:
     """Fit a candidate on cases."""
-    candidate = cases.informed(CANDIDATES[name])
+    candidate = cases.informed(asked(name, recipe), recipe.bins)
     return candidate.fit(cases.offered(candidate), cases.bad, recipe.seed, cases.directions, parameters)
 
 

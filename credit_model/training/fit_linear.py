@@ -11,7 +11,7 @@ from credit_model.arrays import BadArray, FloatArray
 from credit_model.models.binning import Binning
 from credit_model.models.logistic import Linear, Term
 from credit_model.models.scorecard import Scorecard
-from credit_model.training.monotone_binning import fit_binnings
+from credit_model.training.own_bins import AS_TRAINED, OwnBins
 
 LEAST_INFORMATION = 0.02
 LEAST_LEVEL = 10
@@ -21,7 +21,12 @@ _TAIL, _KNOTS = 0.01, 33
 
 
 def fit_scorecard(
-    table: pl.DataFrame, bad: BadArray, seed: int, directions: Mapping[str, int], params: Mapping[str, Any]
+    table: pl.DataFrame,
+    bad: BadArray,
+    seed: int,
+    directions: Mapping[str, int],
+    params: Mapping[str, Any],
+    bins: OwnBins = AS_TRAINED,
 ) -> Scorecard:
     """Fit a scorecard: logistic regression on the WoE of informative, little correlated features with the right sign.
 
@@ -34,18 +39,21 @@ def fit_scorecard(
         directions: +1 or -1 for each feature whose effect on risk is known; its bins follow it.
         params: ``characteristics`` (the most), ``correlation`` (the largest between two of them) and ``c``, the inverse of
             the penalty.
+        bins: what a person asks of the bins. A required characteristic is chosen before all others, and stays without weight
+            where its weight would have the wrong sign.
     """
     afforded = int(min(bad.sum(), len(bad) - bad.sum())) // EVENTS_PER_CHARACTERISTIC
     most = max(1, min(params["characteristics"], afforded))
-    binnings = _characteristics(table, fit_binnings(table, bad, directions), params["correlation"], most)
+    chosen = _characteristics(table, bins.binnings(table, bad, directions), params["correlation"], most, bins)
+    used = chosen
     while True:
-        evidence = _evidence(table, binnings)
-        weights, intercept = _logistic(-evidence, bad, params["c"], seed)
-        if len(binnings) == 1 or (weights > 0).all():
+        weights, intercept = _logistic(-_evidence(table, used), bad, params["c"], seed)
+        if len(used) == 1 or (weights > 0).all():
             break
-        binnings = [b for b, weight in zip(binnings, weights, strict=True) if weight > 0] or binnings[:1]
-    weights = np.maximum(weights, 0.0)
-    return Scorecard(tuple(binnings), tuple(weights.tolist()), intercept)
+        used = [b for b, weight in zip(used, weights, strict=True) if weight > 0] or used[:1]
+    weight_of = dict(zip((b.feature for b in used), np.maximum(weights, 0.0).tolist(), strict=True))
+    kept = [b for b in chosen if b.feature in weight_of or b.feature in bins.used("required")]
+    return Scorecard(tuple(kept), tuple(weight_of.get(b.feature, 0.0) for b in kept), intercept)
 
 
 def fit_logistic(
@@ -105,19 +113,28 @@ def _logistic(design: FloatArray, bad: BadArray, c: float, seed: int) -> tuple[F
 
 
 def _characteristics(
-    table: pl.DataFrame, binnings: Mapping[str, Binning], correlation: float, most: int
+    table: pl.DataFrame, binnings: Mapping[str, Binning], correlation: float, most: int, bins: OwnBins
 ) -> list[Binning]:
-    informative = [b for b in binnings.values() if b.information_value >= LEAST_INFORMATION]
-    ranked = sorted(informative or binnings.values(), key=lambda b: (-b.information_value, b.feature))
+    """Those required; then the most informative, each little correlated with those before it.
+
+    Those excluded only where no other feature varies, as it can be where one is left out to see what hangs on it.
+    """
+    required, excluded = bins.used("required"), bins.used("excluded")
+    offered = [b for name, b in binnings.items() if name not in excluded] or [*binnings.values()]
+    informative = [b for b in offered if b.information_value >= LEAST_INFORMATION or b.feature in required]
+    ranked = sorted(
+        informative or offered, key=lambda b: (b.feature not in required, -b.information_value, b.feature)
+    )
     chosen: list[Binning] = []
     columns: list[FloatArray] = []
     for binning in ranked:
         column = binning.woe(table[binning.feature])
         column = (column - column.mean()) / (column.std() or 1.0)
-        if all(abs(float((column * other).mean())) <= correlation for other in columns):
+        alone = all(abs(float((column * other).mean())) <= correlation for other in columns)
+        if binning.feature in required or (alone and len(chosen) < most):
             chosen.append(binning)
             columns.append(column)
-        if len(chosen) == most:
+        elif len(chosen) >= most:
             break
     return chosen
 

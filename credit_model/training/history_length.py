@@ -37,7 +37,9 @@ def compared_lengths(
         cases = Cases.of(dataset, dataset.part("train"))
         advance(f"{days} days of history")
         seeds = range(recipe.seed, recipe.seed + REPEATS)
-        results[days] = repeated(DEFAULT, cases, best_parameters(DEFAULT, ()), recipe, lambda _: None, seeds)
+        results[days] = repeated(
+            DEFAULT, cases, best_parameters(DEFAULT, (), recipe), recipe, lambda _: None, seeds
+        )
     return results
 
 

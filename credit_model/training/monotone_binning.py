@@ -5,8 +5,8 @@ tree is grown on the cells' counts; a cut must gain more likelihood than the bes
 leave enough cases on both sides.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import NormalDist
 from typing import Any, NamedTuple, Self
@@ -264,18 +264,55 @@ def _level_groups(present: pl.DataFrame, base_rate: float, rules: BinningRules) 
     )
 
 
+def given_edges(
+    values: pl.Series, bad: npt.ArrayLike, edges: Sequence[float], rules: BinningRules = DEFAULT_RULES
+) -> Binning:
+    """Bins of a number between given edges; arguments as in ``fit_binning``."""
+    is_bad, inner = _checked(bad, len(values)), tuple(edges)
+    return _given(
+        Binning(values.name, "numeric", inner, (), (), (), (0.0,) * (len(inner) + 3)), values, is_bad, rules
+    )
+
+
+def given_levels(
+    values: pl.Series,
+    bad: npt.ArrayLike,
+    levels: Sequence[Sequence[str]],
+    rules: BinningRules = DEFAULT_RULES,
+) -> Binning:
+    """Bins of given groups of levels, the safest first; a level in none of them is as one that training did not see."""
+    is_bad, texts = _checked(bad, len(values)), values.cast(pl.String)
+    groups = tuple(tuple(sorted(group)) for group in levels)
+    draft = Binning(values.name, "categorical", (), groups, (), (), (0.0,) * (len(groups) + 2))
+    fitted = _given(draft, texts, is_bad, rules)
+    order = np.argsort(-np.array(fitted.evidence[:-2]), kind="stable")
+    if (np.diff(order) > 0).all():
+        return fitted
+    return _given(replace(draft, levels=tuple(groups[place] for place in order)), texts, is_bad, rules)
+
+
+def _given(draft: Binning, values: pl.Series, is_bad: BoolArray, rules: BinningRules) -> Binning:
+    """Given bins with their counts and evidence."""
+    places, count = draft.index(values), len(draft.evidence)
+    cells = _cells(np.bincount(places, minlength=count), np.bincount(places, is_bad, count), is_bad)
+    bins = cells._replace(goods=cells.goods[:-2], bads=cells.bads[:-2])
+    goods, bads, evidence = _counts(bins, rules, (int(cells.goods[-1]), int(cells.bads[-1])))
+    return replace(draft, goods=goods, bads=bads, evidence=evidence)
+
+
 def _counts(
-    bins: CellCounts, rules: BinningRules
+    bins: CellCounts, rules: BinningRules, unseen: tuple[int, int] = (0, 0)
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]:
     """Goods, bads and WoE; missing is neutral unless it has enough cases that differ from the rest."""
     goods, bads = bins.goods.sum(), bins.bads.sum()
-    missing_goods, missing_bads = bins.all_goods - int(goods), bins.all_bads - int(bads)
+    missing_goods = bins.all_goods - int(goods) - unseen[0]
+    missing_bads = bins.all_bads - int(bads) - unseen[1]
     halves = bins._replace(goods=np.array([goods, missing_goods]), bads=np.array([bads, missing_bads]))
     enough = missing_goods + missing_bads >= rules.min_cases
     differs = halves.likelihood_ratio() > rules.least_gain(1)
     missing = float(halves.evidence(rules.smoothing)[1]) if enough and differs else 0.0
     return (
-        (*(int(n) for n in bins.goods), missing_goods, 0),
-        (*(int(n) for n in bins.bads), missing_bads, 0),
+        (*(int(n) for n in bins.goods), missing_goods, unseen[0]),
+        (*(int(n) for n in bins.bads), missing_bads, unseen[1]),
         (*bins.evidence(rules.smoothing).tolist(), missing, 0.0),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -14,11 +15,14 @@ from credit_model.data.suggest import suggest
 from credit_model.data.transactions import Tidy
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.scale import Scale
+from credit_model.settings.kinds import Search
 from credit_model.settings.settings import Settings
 from credit_model.training import protected, rfm_proxy, splits
 from credit_model.training.costs import cost_bands, cost_threshold
 from credit_model.training.language import Language, english, read_language
 from credit_model.training.observation_dates import ObservationDates, automatic_windows, observation_dates
+from credit_model.training.own_bins import AS_TRAINED, OwnBins, read_bins
+from credit_model.training.own_candidates import own_parameters, own_spaces
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Recipe:
         candidate: the candidate to serve, or ``auto``, which chooses it.
         tolerance: the most AUC that a simpler candidate may lose to the best.
         apart: how the test part was set apart: ``time`` or ``customer``.
-        search: ``none``, ``grid`` or ``random``: how each candidate's parameters are chosen.
+        search: how each candidate's parameters are chosen.
+        parameters: of the candidates that a person gave some, by name; the others have their default ones.
+        spaces: for each candidate that a person gave some, the values that a search tries.
         scale: between probability and points.
         costs: of a false negative (a bad approved) and of a false positive (a good rejected).
         bands: risk levels and decisions.
@@ -44,6 +50,8 @@ class Recipe:
         costs_given: whether costs, a threshold or bands were asked for.
         confirmed: attributes that look like a leak and that a person has confirmed.
         language: what applicants are told.
+        bins: what a person asks of the scorecard's bins.
+        segment: the text whose levels may have scorecards of their own.
     """
 
     history_days: int
@@ -52,7 +60,9 @@ class Recipe:
     ratios: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
     candidate: str = "auto"
-    search: str = "none"
+    search: Search = field(default_factory=Search)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    spaces: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     tolerance: float = 0.002
     apart: str = "time"
     scale: Scale = field(default_factory=Scale)
@@ -64,6 +74,8 @@ class Recipe:
     costs_given: bool = False
     confirmed: tuple[str, ...] = ()
     language: Language = field(default_factory=english)
+    bins: OwnBins = AS_TRAINED
+    segment: str | None = None
 
     @property
     def tested(self) -> str:
@@ -235,6 +247,8 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         include=settings.include,
         candidate=settings.candidate,
         search=settings.search,
+        parameters=own_parameters(settings.candidates),
+        spaces=own_spaces(settings.search),
         tolerance=settings.tolerance,
         scale=scale,
         costs=costs,
@@ -245,6 +259,8 @@ def _recipe(settings: Settings, history_days: int, target: str) -> Recipe:
         costs_given=_costs_given(settings),
         confirmed=settings.confirm,
         language=read_language(settings.language, settings.reasons),
+        bins=read_bins(settings.bins),
+        segment=settings.segment,
     )
 
 

@@ -11,12 +11,13 @@ from credit_model import metrics
 from credit_model.arrays import FloatArray
 from credit_model.models.scorecard import Scorecard
 from credit_model.scoring.scorer import Scorer
-from credit_model.training import evaluation
+from credit_model.training import evaluation, segment_cards
 from credit_model.training.calibration import cross_fitted, fit_calibrator
 from credit_model.training.candidates import CrossValidation, choose, usual_candidate
 from credit_model.training.cross_validation import (
     DEFAULT,
     FOLDS,
+    POINTS,
     PRIMARY,
     Advance,
     Cases,
@@ -35,6 +36,7 @@ from credit_model.training.fit_reasons import fit_reasons
 from credit_model.training.fit_reference import fit_reference
 from credit_model.training.leaks import AttributeWeight, attribute_weights
 from credit_model.training.sample import Recipe
+from credit_model.training.segment_cards import SEGMENTED, SegmentCards, check_segment
 from credit_model.training.yardstick import YARDSTICK, lift_over
 
 LEAST_NO_HISTORY = 30
@@ -64,6 +66,7 @@ class Trained:
         figures: measures by name, as ``evaluation.figures`` gives them, and those of the comparison.
         ranked: of bad, out of fold like ``probability``, but by the served calibrator alone, so that it ranks as the margins do.
         tests: as ``test_probability``, by candidate; empty where the training part has fewer than 5 cases of a class.
+        segments: scorecards by segment beside the common one; None where no column of segments was named.
     """
 
     scorer: Scorer
@@ -81,6 +84,7 @@ class Trained:
     figures: Mapping[str, float]
     ranked: FloatArray
     tests: Mapping[str, FloatArray]
+    segments: SegmentCards | None = None
 
     @property
     def scorecard(self) -> Scorecard:
@@ -108,14 +112,18 @@ def train(
     all_cases, train_cases = Cases.of(all_known, rows), Cases.of(train_only, early_rows)
     check_learnable(all_cases)
     recipe.language.check(all_known.catalogue, all_cases.table.columns)
+    check_segment(recipe.segment, all_cases.table)
     choosable = metrics.estimable(train_cases.bad)
     compared = train_cases if choosable else all_cases
     trials = {name: search(name, compared, recipe, advance) for name in names(recipe)}
-    chosen = {name: best_parameters(name, tried) for name, tried in trials.items()}
+    chosen = {name: best_parameters(name, tried, recipe) for name, tried in trials.items()}
+    if recipe.segment is not None:
+        chosen[SEGMENTED] = {**chosen[PRIMARY], "segment": recipe.segment}
     comparison = {
         name: compare(name, compared, chosen[name], recipe, advance, recipe.seed) for name in trials
     }
-    winner = _winner(comparison, train_cases, recipe, choosable=choosable)
+    segments = _segments(comparison, compared, recipe)
+    winner = _winner(comparison, train_cases, recipe, segments, choosable=choosable)
     best = comparison[winner]
     yardstick = comparison[YARDSTICK]
     fold = all_cases.fold(recipe.seed)
@@ -127,7 +135,7 @@ def train(
     scorer = scorers[winner]
     margin = final[winner].margin
     served = scorer.calibrator.probability(margin)
-    crossed = cross_fitted(margin, all_cases.bad, fold, linear=winner == PRIMARY)
+    crossed = cross_fitted(margin, all_cases.bad, fold, linear=winner in POINTS)
     ranked, probability = (
         _with_silent(all_known, scorer, _filled(rows, judged)) for judged in (served, crossed)
     )
@@ -152,6 +160,7 @@ def train(
         figures,
         ranked,
         tests,
+        segments,
     )
 
 
@@ -172,16 +181,34 @@ def _of_the_choice(best: CrossValidation, train_cases: Cases) -> dict[str, float
     }
 
 
+def _segments(comparison: Mapping[str, CrossValidation], cases: Cases, recipe: Recipe) -> SegmentCards | None:
+    if recipe.segment is None:
+        return None
+    return segment_cards.compared(
+        recipe.segment, comparison, cases.table, cases.bad, cases.customers, recipe.seed
+    )
+
+
 def _winner(
-    comparison: Mapping[str, CrossValidation], cases: Cases, recipe: Recipe, *, choosable: bool
+    comparison: Mapping[str, CrossValidation],
+    cases: Cases,
+    recipe: Recipe,
+    segments: SegmentCards | None,
+    *,
+    choosable: bool,
 ) -> str:
-    """The candidate asked for; else the chosen one, or the default where the training part is too small to choose on it alone."""
+    """The candidate asked for; else the chosen one, or the default where the training part is too small to choose on it alone.
+
+    Scorecards by segment only where they are kept, and then they stand for the scorecard that is asked for.
+    """
+    kept = segments is not None and segments.kept
     if recipe.candidate != "auto":
-        return recipe.candidate
+        return SEGMENTED if kept and recipe.candidate == PRIMARY else recipe.candidate
     if not choosable:
         return DEFAULT
+    offered = {name: result for name, result in comparison.items() if kept or name != SEGMENTED}
     usual = usual_candidate(int(cases.bad.sum()))
-    return choose(comparison, usual, recipe.tolerance, paired_error(cases, recipe.seed))
+    return choose(offered, usual, recipe.tolerance, paired_error(cases, recipe.seed))
 
 
 def _attribute_weights(
@@ -212,7 +239,7 @@ def _scorer(
     return Scorer(
         catalogue=dataset.catalogue,
         classifier=classifier,
-        calibrator=fit_calibrator(result.margin, cases.bad, linear=name == PRIMARY),
+        calibrator=fit_calibrator(result.margin, cases.bad, linear=name in POINTS),
         scale=recipe.scale,
         bands=recipe.bands,
         reasons=fit_reasons(*told, LEAST_EFFECT * spread),
@@ -248,7 +275,7 @@ def _tests(
             fold = train_cases.fold(recipe.seed)
             result = cross_validated(name, train_cases, compared.parameters, fold, recipe, lambda _: None)
         margin = fit(name, train_cases, compared.parameters, recipe).margin(table)
-        calibrator = fit_calibrator(result.margin, train_cases.bad, linear=name == PRIMARY)
+        calibrator = fit_calibrator(result.margin, train_cases.bad, linear=name in POINTS)
         probability = calibrator.probability(margin)
         filled = np.where(
             train_only.modelled, _filled(judged, probability), np.nan if silent is None else silent

@@ -62,7 +62,7 @@ def validation(transactions: Tidy, sample: Sample, trained: Trained, train_only:
     scored, considers = ~np.isnan(probability), considered(dataset, probability)
     return Validation(
         population(transactions, sample, dataset),
-        information(dataset, inputs),
+        information(dataset, inputs, sample.recipe.bins),
         correlations(dataset),
         shifts(dataset, trained.scorecard.binnings),
         gains(bad[scored], trained.ranked[scored]),

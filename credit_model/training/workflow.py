@@ -19,6 +19,8 @@ from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import (
     baselines,
+    bins_compared,
+    bins_file,
     feature_table,
     gate,
     gates,
@@ -30,6 +32,7 @@ from credit_model.training import (
     train,
 )
 from credit_model.training.baselines import Baseline
+from credit_model.training.bins_compared import BinsCompared
 from credit_model.training.candidate_figures import candidate_figures
 from credit_model.training.cross_validation import Advance, Cases, cross_validated
 from credit_model.training.customer_table import customer_table
@@ -39,6 +42,7 @@ from credit_model.training.fairness import Fairness, Judged, fairness
 from credit_model.training.feature_table import FeatureTable
 from credit_model.training.gate import Gate
 from credit_model.training.outcome_table import OutcomeTable, days_past_due, outcome_table
+from credit_model.training.own_candidates import changes
 from credit_model.training.sample import Sample, check_confirmed, groups, observed_sample, proxy_sample
 from credit_model.training.summary import summary
 from credit_model.training.train import Trained
@@ -64,6 +68,7 @@ class TrainingResult:
         whole_points: how the card with whole points ranks; None where points are exact.
         declined: what declined applicants leave open; None without any.
         registered: number of the version that the model was registered as; None where it was not.
+        own_bins: what bins of a person's own changed in the scorecard; None where no file of bins was given.
     """
 
     trained: Trained
@@ -79,6 +84,12 @@ class TrainingResult:
     whole_points: RankCheck | None = None
     declined: Declined | None = None
     registered: int | None = None
+    own_bins: BinsCompared | None = None
+
+    @property
+    def bins(self) -> str:
+        """The text of ``bins.yaml``: the bins of the scorecard, for a person to change and hand to the next training."""
+        return bins_file.bins_file(self.trained, self.sample.recipe.bins, self.validation.information)
 
     @property
     def failed_gates(self) -> tuple[str, ...]:
@@ -107,7 +118,9 @@ def run(settings: Settings) -> TrainingResult:
             sample = _with_history(transactions, sample, advance)
         parts = (PARTS, ("train",))
         all_known, train_only = (_dataset(transactions, table, sample, part) for part in parts)
+        sample = replace(sample, recipe=bins_compared.with_own_bins(sample.recipe, all_known))
         trained = train.train(all_known, train_only, sample.recipe, advance)
+        own_bins = bins_compared.compared(trained, train_only, sample.recipe, advance)
     target = strategy.target_of(settings)
     if target is not None:
         trained = strategy.with_target(trained, target, sample.recipe)
@@ -117,7 +130,7 @@ def run(settings: Settings) -> TrainingResult:
     validated = validation(transactions, sample, trained, train_only)
     beaten = _baselines(transactions, table, sample, trained)
     result = _result(transactions, sample, trained, beaten, validated)
-    result = _told(result, settings, check)
+    result = _told(replace(result, own_bins=own_bins), settings, check)
     result = _with_declined(result, declined(transactions, table, sample, trained))
     return result if customers is None else _written(result, customers, settings.customers_table or "")
 
@@ -159,6 +172,8 @@ def read(settings: Settings) -> Explored:
 def _told(result: TrainingResult, settings: Settings, check: RankCheck | None) -> TrainingResult:
     """The same, with the lines on what its bands do and how its whole points rank."""
     lines = [*strategy.lines(result.trained, settings), *([] if check is None else [check.sentence])]
+    told = (result.own_bins, result.trained.segments)
+    lines += [each.sentence for each in told if each is not None]
     used = {**result.used, "bands": strategy.made_by(settings)}
     return replace(result, summary=(*result.summary, *lines), used=used, whole_points=check)
 
@@ -303,10 +318,17 @@ def _used(sample: Sample, trained: Trained) -> dict[str, object]:
         "outcome_days": days if waited else f"{days}, by the baseline customer base alone",
         "target": sample.recipe.target,
         "candidate": trained.winner,
+        "parameters": _parameters(trained),
         "currency": dataset.currency,
         "features": dataset.table(dataset.modelled).width,
         "inputs": len(trained.scorer.classifier.inputs),
     }
+
+
+def _parameters(trained: Trained) -> str:
+    """The winner's parameters that are not the default ones, in words."""
+    changed = changes(trained.winner, trained.comparison[trained.winner].parameters)
+    return ", ".join(f"{name}={used}" for name, _, used in changed) or "the default ones"
 
 
 def _lifts(beaten: tuple[Baseline, ...]) -> dict[str, float]:

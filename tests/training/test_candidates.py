@@ -23,9 +23,9 @@ from credit_model.models.load import load_classifier
 from credit_model.models.logistic import Linear
 from credit_model.models.scorecard import Scorecard
 from credit_model.models.xgboost_trees import Trees
+from credit_model.settings.kinds import Search
 from credit_model.training.candidates import (
     CANDIDATES,
-    RANDOM_TRIALS,
     CrossValidation,
     best_point,
     choose,
@@ -203,13 +203,13 @@ def test_rare_levels_are_in_no_file(fitted: Mapping[str, Classifier], tmp_path: 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_search_tries_the_defaults_first_and_no_point_twice(name: str) -> None:
     candidate = CANDIDATES[name]
-    grid, random = points(candidate, "grid", 1), points(candidate, "random", 1)
-    assert points(candidate, "none", 1) == [dict(candidate.default_parameters)]
+    grid, random = points(candidate, Search("grid"), 1), points(candidate, Search("random"), 1)
+    assert points(candidate, Search(), 1) == [dict(candidate.default_parameters)]
     assert grid[0] == random[0] == candidate.default_parameters
     assert all(candidate.default_parameters[key] in values for key, values in candidate.space.items())
     assert len({json.dumps(point, sort_keys=True) for point in grid}) == len(grid) <= 24
-    assert len(random) == min(RANDOM_TRIALS, len(grid))
-    assert random == points(candidate, "random", 1)
+    assert len(random) == min(Search().trials, len(grid))
+    assert random == points(candidate, Search("random"), 1)
 
 
 def result(name: str, *scores: float) -> CrossValidation:

@@ -18,7 +18,7 @@ from credit_model import metrics
 from credit_model.data.transactions import REQUIRED, SCHEMA, Tidy, tidy_table
 from credit_model.reporting import tables
 from credit_model.serving.batch import score_tables
-from credit_model.settings.kinds import Levels
+from credit_model.settings.kinds import Levels, Search
 from credit_model.settings.settings import Settings
 from credit_model.synthetic import generate
 from credit_model.training import evaluation, gate, gates, train, workflow
@@ -309,7 +309,7 @@ def test_a_model_that_is_recency_does_not_beat_recency() -> None:
 
 def test_a_search_chooses_on_folds_of_its_own() -> None:
     sample = observed_sample(
-        Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard", search="random"),
+        Settings(outcomes="x", attributes=ATTRIBUTES, candidate="scorecard", search=Search("random")),
         outcomes_of(400),
     )
     prepared = build_dataset(NONE, sample.decisions, sample.recipe)
