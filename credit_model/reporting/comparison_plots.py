@@ -8,7 +8,16 @@ from matplotlib.figure import Figure
 
 from credit_model.arrays import FloatArray
 from credit_model.reporting import comparison_tables as tables
-from credit_model.reporting.plots import BAD, GOOD, LINE, error_bars, framed
+from credit_model.reporting.plots import (
+    BAD,
+    GOOD,
+    LINE,
+    SIZE,
+    error_bars,
+    framed,
+    keyed,
+    titled,
+)
 from credit_model.training.swap_set import SwapSet, members_of
 from credit_model.training.two_models import SIDES, Comparison
 
@@ -35,7 +44,7 @@ def swap_set(comparison: Comparison, swapped: SwapSet) -> Figure:
     pairs = comparison.answers.filter(pl.Series(comparison.decided))
     ranks = [_shares(pairs[f"{side} probability"]) for side in SIDES]
     across, up = (f"safest to riskiest by {side}" for side in SIDES)
-    figure, axes = framed(across, up, (6.0, 5.4))
+    figure, axes = framed(across, up, (SIZE[0], 5.0))
     every = slice(None, None, -(-pairs.height // _MOST_POINTS))
     cells = zip(_CELLS.items(), members_of(*swapped.approved), strict=True)
     for (cell, colour), members in cells:
@@ -49,7 +58,7 @@ def swap_set(comparison: Comparison, swapped: SwapSet) -> Figure:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize="small", markerscale=3)
-    axes.set_title("Swap set")
+    titled(figure, "Swap set")
     return figure
 
 
@@ -63,7 +72,7 @@ def bad_rates(swapped: SwapSet) -> Figure:
     rows = [(cell, row) for cell, row in swapped.cells.items() if row["bad_rate"] is not None]
     rates = np.array([[row[name] for name in ("bad_rate", "low", "high")] for _, row in rows], dtype=float)
     names = [f"{cell}\n({row['outcomes']:,} known)" for cell, row in rows]
-    figure, axes = framed("bad rate, with 95 % interval", "", (6.4, 3.4))
+    figure, axes = framed("bad rate, with 95 % interval", "")
     rate, low, high = rates.T
     places = np.arange(len(rows))[::-1]
     reach = np.array([rate - low, high - rate]).clip(0)
@@ -73,7 +82,7 @@ def bad_rates(swapped: SwapSet) -> Figure:
     axes.set_yticks(places, names)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(left=0)
-    axes.set_title("Bad rate by cell of the swap set")
+    titled(figure, "Bad rate by cell of the swap set")
     return figure
 
 
@@ -88,8 +97,8 @@ def strategy(comparison: Comparison) -> Figure:
         axes.axvline(comparison.swap_set.rate, color=LINE, linestyle=":", label="approval rate compared at")
     axes.set_xlim(0, 1.02)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
-    axes.set_title("Strategy: what is approved, and how bad it is")
+    keyed(figure)
+    titled(figure, "Strategy: what is approved, and how bad it is")
     return figure
 
 
@@ -105,6 +114,6 @@ def calibration(comparison: Comparison) -> Figure:
         axes.errorbar(said, came, yerr=bars, fmt=_STYLES[side][0], color=COLOURS[side], capsize=3, label=side)
         top = max(top, float(said.max()), float((came + bars[1]).max()))
     axes.plot([0, top], [0, top], color=LINE, linestyle="--", linewidth=1)
-    axes.legend(frameon=False)
-    axes.set_title("Calibration")
+    keyed(figure)
+    titled(figure, "Calibration")
     return figure
