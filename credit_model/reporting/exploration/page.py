@@ -96,7 +96,7 @@ def _amount_blocks(exploration: Exploration, drawn: Mapping[str, Figure], of: st
     names = " and ".join(exploration.amounts["amount"])
     quantiles = f"Quantiles; outliers lie 3 interquartile ranges beyond the quartiles of the signed log: {of}"
     blocks: list[Block] = [
-        Table(exploration.amounts, quantiles),
+        Table(exploration.amounts.select("amount", "outliers", pl.exclude("amount", "outliers")), quantiles),
         Table(exploration.sides, f"Debits from customers, credits to them: {of}"),
         Picture(drawn["amounts.png"], f"{names}, on a signed log scale: {shown}", f"Histograms of {names}"),
     ]
