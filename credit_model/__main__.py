@@ -85,6 +85,16 @@ def _approve(settings: Settings) -> int:
     return 0
 
 
+def _compare(settings: Settings) -> int:
+    """Compare two models on the same decisions: who comes in, who goes out, and what is gained."""
+    from credit_model.operations.compare import compare
+
+    if settings.output is not None:
+        check_place(settings.output)
+    print(compare(settings))
+    return 0
+
+
 def _features(settings: Settings) -> int:
     """Compute every feature of decisions, as a table to train from or to explore."""
     from credit_model.serving import features
@@ -195,6 +205,7 @@ _HANDLERS: Mapping[str, Callable[[Settings], int]] = {
     "train": _train,
     "promote": _promote,
     "approve": _approve,
+    "compare": _compare,
     "score": _score,
     "score_spark": _score_spark,
     "monitor": _monitor,

@@ -452,6 +452,31 @@ def middle(drawn: Iterable[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def rate_interval(bads: int, customers: npt.NDArray[np.object_]) -> tuple[float, float]:
+    """The 95 % interval of a bad rate (Wilson, 1927), of as many cases as are independent; it is one without bads too.
+
+    Args:
+        bads: how many of the decisions are bad.
+        customers: customer of each decision, shape (n,); None is a customer of its own.
+
+    Returns:
+        The ends of the interval; NaN without decisions.
+
+    Example:
+        None of ten is bad; if these are two decisions each of five customers, less is known of the rate.
+
+        >>> low, high = rate_interval(0, np.arange(10).astype(object))
+        >>> low, round(high, 3), round(rate_interval(0, np.repeat(np.arange(5), 2).astype(object))[1], 3)
+        (0.0, 0.278, 0.434)
+    """
+    if not len(customers):
+        return float("nan"), float("nan")
+    cases, rate, deviations = len(customers) * independent(customers), bads / len(customers), 1.959964
+    middle_of, scale = rate + deviations**2 / (2 * cases), 1 + deviations**2 / cases
+    reach = deviations * (rate * (1 - rate) / cases + deviations**2 / (4 * cases**2)) ** 0.5
+    return max((middle_of - reach) / scale, 0.0), min((middle_of + reach) / scale, 1.0)
+
+
 def independent(customers: npt.NDArray[np.object_]) -> float:
     """How many independent cases a decision stands for, if all decisions of a customer were one and the same (Kish, 1965).
 

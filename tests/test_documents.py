@@ -64,6 +64,8 @@ STAND_INS = {
     "monitor --log": "tests/operations/test_monitor_course.py::test_overrides_and_what_became_of_them",
     "credit_model retrain": "tests/operations/test_retrain.py::"
     "test_what_is_due_is_trained_as_the_champion_was_compared_and_recorded_once",
+    "credit_model compare": "tests/operations/test_compare.py::"
+    "test_two_versions_are_compared_on_a_page_in_tables_and_in_a_run",
     "credit_model replay": "tests/serving/test_replay.py::"
     "test_the_command_replays_by_the_code_of_the_registered_version",
     "credit_model review": "tests/operations/test_decisions.py::"

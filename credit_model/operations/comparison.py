@@ -5,10 +5,10 @@ Each is asked in a process that runs its own code.
 
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,21 +18,36 @@ from credit_model import metrics
 from credit_model.data import files
 from credit_model.data.iso_time import read_iso
 from credit_model.data.outcomes import KNOWN_AT, OUTCOME_COLUMNS, observed
-from credit_model.operations import request_time
+from credit_model.operations import request_time, side_by_side
 from credit_model.serving import jobs
 from credit_model.settings.settings import Settings
 from credit_model.tracking.model_folder import verified_folder
 from credit_model.tracking.registry import CHALLENGER, CHAMPION, LEARNED_UNTIL
-from credit_model.training.gate import Gate, not_assessed
+from credit_model.training.gate import Gate, State, not_assessed
 from credit_model.training.outcome_table import plain_outcomes
+from credit_model.training.paired import paired
+from credit_model.training.two_models import swap_set_of
 
 NOT_WORSE, LATENCY, SIZE = f"not worse than the {CHAMPION}", "time of a request", "size of the artifact"
 REQUESTS = 200
 _MEGABYTE = 1e6
 
 
-def gates(settings: Settings, challenger: ModelVersion, champion: ModelVersion | None) -> tuple[Gate, ...]:
-    """What a challenger must pass beside the champion; each gate is not assessed where it cannot be.
+class Judged(NamedTuple):
+    """What a challenger is beside the champion.
+
+    Attributes:
+        gates: what it must pass.
+        swap_set: who would come in and who would go out at the champion's approval rate, on the decisions that the first gate
+            compares: rows as those of ``SwapSet.table``; none where that gate was not assessed.
+    """
+
+    gates: tuple[Gate, ...]
+    swap_set: tuple[Mapping[str, object], ...] = ()
+
+
+def judged(settings: Settings, challenger: ModelVersion, champion: ModelVersion | None) -> Judged:
+    """Hold a challenger against the champion; each gate is not assessed where it cannot be.
 
     Args:
         settings: of ``promote``: files to compare on, and limits.
@@ -51,19 +66,17 @@ def gates(settings: Settings, challenger: ModelVersion, champion: ModelVersion |
     except ValueError as fault:
         return _none_assessed(str(fault))
     since = _learned_until(champion, challenger)
-    return (
-        _not_worse(settings, folders, since),
-        _latency(folders, settings.latency_limit),
-        _size(folders, settings.size_limit),
-    )
+    not_worse = _not_worse(settings, folders, since)
+    others = _latency(folders, settings.latency_limit), _size(folders, settings.size_limit)
+    return not_worse._replace(gates=(*not_worse.gates, *others))
 
 
 def _folder(version: ModelVersion) -> Path:
     return verified_folder(f"models:/{version.name}/{version.version}")
 
 
-def _none_assessed(reason: str) -> tuple[Gate, ...]:
-    return tuple(not_assessed(name, reason) for name in (NOT_WORSE, LATENCY, SIZE))
+def _none_assessed(reason: str) -> Judged:
+    return Judged(tuple(not_assessed(name, reason) for name in (NOT_WORSE, LATENCY, SIZE)))
 
 
 def _learned_until(*versions: ModelVersion) -> datetime | str:
@@ -80,67 +93,60 @@ def _learned_until(*versions: ModelVersion) -> datetime | str:
     return max(moments)
 
 
-def _not_worse(settings: Settings, folders: dict[str, Path], since: datetime | str) -> Gate:
+def _not_worse(settings: Settings, folders: dict[str, Path], since: datetime | str) -> Judged:
+    """The gate of the AUC, and the swap set of the decisions that it compares."""
     if settings.outcomes is None:
-        return not_assessed(NOT_WORSE, "they were not compared, because no outcomes are given (--outcomes)")
+        return _not_compared(", because no outcomes are given (--outcomes)")
     if isinstance(since, str):
-        return not_assessed(NOT_WORSE, f"they were not compared: {since}")
+        return _not_compared(f": {since}")
     late = _judged(settings, folders).filter(pl.col("as_of") > since)
-    both = late.drop_nulls([CHAMPION, CHALLENGER])
+    both = late.drop_nulls([f"{CHAMPION} probability", f"{CHALLENGER} probability"])
     bad = both["bad"].to_numpy().astype(np.int8)
     bads, until = int(bad.sum()), f"after {since:%Y-%m-%d}, the last that either was fitted on"
     if not metrics.estimable(bad):
-        return not_assessed(
-            NOT_WORSE,
-            f"they were not compared: of {late.height} decisions {until}, both scored {bads} bad and {len(bad) - bads} good; "
-            f"{metrics.LEAST_CASES} of each are needed",
+        return _not_compared(
+            f": of {late.height} decisions {until}, both scored {bads} bad and {len(bad) - bads} good; "
+            f"{metrics.LEAST_CASES} of each are needed"
         )
-    return _difference(both, settings.seed, f"{len(bad)} decisions ({bads} bad) {until},")
+    gate = _difference(both, settings.seed, f"{len(bad)} decisions ({bads} bad) {until},")
+    swapped = swap_set_of(both, (CHAMPION, CHALLENGER))
+    return Judged((gate,), () if swapped is None else tuple(swapped.table.to_dicts()))
+
+
+def _not_compared(why: str) -> Judged:
+    return Judged((not_assessed(NOT_WORSE, f"they were not compared{why}"),))
 
 
 def _difference(both: pl.DataFrame, seed: int, said: str) -> Gate:
     """The gate of decisions that both scored: it fails where the whole interval says that the challenger is worse."""
     bad, customers = both["bad"].to_numpy().astype(np.int8), both["CustomerId"].to_numpy()
-    risks = both[CHALLENGER].to_numpy(), both[CHAMPION].to_numpy()
-    new, old = (metrics.roc_auc(bad, risk) for risk in risks)
-    low, high = metrics.paired_interval(metrics.roc_auc, bad, risks, customers, seed)
+    risks = [both[f"{role} probability"].to_numpy() for role in (CHAMPION, CHALLENGER)]
+    auc = paired(metrics.roc_auc, bad, risks, customers, seed)
     sentence = (
-        f"on the same {said} the {CHALLENGER}'s AUC is {new:.3f} and the {CHAMPION}'s {old:.3f}: "
-        f"{new - old:+.3f} ({low:+.3f} to {high:+.3f}); the interval must reach 0"
+        f"on the same {said} the {CHALLENGER}'s AUC is {auc.second:.3f} and the {CHAMPION}'s {auc.first:.3f}: "
+        f"{auc.difference:+.3f} ({auc.low:+.3f} to {auc.high:+.3f}); the interval must reach 0"
     )
-    if high < 0:
-        return Gate(NOT_WORSE, "failed", new - old, 0.0, sentence)
-    return Gate(NOT_WORSE, "warning" if new < old else "passed", new - old, 0.0, sentence)
+    if auc.high < 0:
+        return Gate(NOT_WORSE, "failed", auc.difference, 0.0, sentence)
+    state: State = "warning" if auc.difference < 0 else "passed"
+    return Gate(NOT_WORSE, state, auc.difference, 0.0, sentence)
 
 
 def _judged(settings: Settings, folders: dict[str, Path]) -> pl.DataFrame:
-    """The labelled decisions, with the probability of each of the two."""
+    """The labelled decisions, with the answers of both."""
     with plain_outcomes(settings) as plain:
         return _judged_plain(plain, folders)
 
 
 def _judged_plain(settings: Settings, folders: dict[str, Path]) -> pl.DataFrame:
     path = settings.outcomes or ""
-    answers = {role: _answers(settings, folder, role) for role, folder in folders.items()}
+    table = side_by_side.answers(settings, folders)
     became = files.filled(files.read(path, settings.columns, OUTCOME_COLUMNS), path).drop(
         KNOWN_AT, strict=False
     )
-    known = answers[CHAMPION].select("CustomerId", "as_of")
-    risks = [answer["probability"].alias(role) for role, answer in answers.items()]
-    table = became.with_columns(*known, *risks)
-    return observed(table, 0, settings.bad_values, files.place(path)).decisions
-
-
-def _answers(settings: Settings, folder: Path, role: str) -> pl.DataFrame:
-    """The answers of a model's own code to the decisions of the outcomes, row by row."""
-    with TemporaryDirectory(prefix="credit_model_") as place:
-        output = f"{place}/answers.parquet"
-        asked = replace(
-            settings, decisions=settings.outcomes, outcomes=None, bad_values=(), output=output, model=role
-        )
-        if jobs.submit("score", asked, folder, subprocess.DEVNULL):
-            raise ValueError(f"the {role} could not score {settings.outcomes}; see its message above")
-        return pl.read_parquet(output, columns=["CustomerId", "as_of", "probability"])
+    return observed(
+        became.with_columns(*table.get_columns()), 0, settings.bad_values, files.place(path)
+    ).decisions
 
 
 def _latency(folders: dict[str, Path], limit: float) -> Gate:

@@ -6,7 +6,8 @@ champion served. Of several attempts at once one moves the alias, and the others
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import mlflow
 import polars as pl
@@ -40,8 +41,11 @@ def promote(settings: Settings) -> str:
         version = registry.version_of(name, settings.version or CHALLENGER)
         begun, former = ledger.opened(name), _champion(name)
         asked = (_own(version), *_approval(version))
-    judged = (*asked, *comparison.gates(settings, version, former))
-    entry = _entry(ledger.PROMOTION, version, former, settings.reason, judged)
+    beside = comparison.judged(settings, version, former)
+    judged = (*asked, *beside.gates)
+    entry = replace(
+        _entry(ledger.PROMOTION, version, former, settings.reason, judged), swap_set=beside.swap_set
+    )
     failed = sentences(judged, "failed")
     unapproved = [gate.sentence for gate in judged if (gate.name, gate.state) == (APPROVED, "failed")]
     if unapproved or (failed and not settings.force):
@@ -52,7 +56,7 @@ def promote(settings: Settings) -> str:
     _succeed(begun, entry, version)
     said = f"version {version.version} of {name} is the {CHAMPION}"
     said += f", by force, though it did not pass its gates ({'; '.join(failed)})" if failed else ""
-    return "\n".join([said, *lines(judged)])
+    return "\n".join([said, *lines(judged), *_swapped(beside.swap_set)])
 
 
 def rollback(settings: Settings) -> str:
@@ -116,6 +120,15 @@ def _own(version: ModelVersion) -> Gate:
     if version.tags.get("gates") == "passed":
         return Gate(OWN, "passed", None, None, "those of its training passed")
     return Gate(OWN, "failed", None, None, str(version.tags.get("gates_failed", "none known")))
+
+
+def _swapped(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The swap set in a line; none where there is none."""
+    cells = {row["cell"]: row for row in rows if row["cell"] in ("comes in", "goes out")}
+    if not cells:
+        return []
+    came, went = (f"{row['decisions']} ({row['bads']} bad)" for _, row in sorted(cells.items()))
+    return [f"swap set: at the former {CHAMPION}'s approval rate {came} come in and {went} go out"]
 
 
 def _approval(version: ModelVersion) -> tuple[Gate, ...]:
@@ -223,4 +236,5 @@ def _told(entry: Entry, finished: Collection[str]) -> list[str]:
     head = f"{entry.when} {entry.who}: {entry.action} of version {entry.version} ({before}): {entry.result}{open_end}{reason}"
     if entry.result not in {ALLOWED, REFUSED}:
         return [head]
-    return [head, *(f"  {gate['name']}: {gate['state']}: {gate['sentence']}" for gate in entry.gates)]
+    judged = (f"  {gate['name']}: {gate['state']}: {gate['sentence']}" for gate in entry.gates)
+    return [head, *judged, *(f"  {line}" for line in _swapped(entry.swap_set))]

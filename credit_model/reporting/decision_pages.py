@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from credit_model.reporting.page import Block, Note, Section, Table, page
+from credit_model.reporting.page import Block, Note, Picture, Section, Table, page
+from credit_model.reporting.waterfall import waterfall
 
 Entry = Mapping[str, Any]
 _DECIDED = {
@@ -131,7 +132,13 @@ def _contributions(entry: Entry) -> list[Block]:
         schema_overrides={"value": pl.String, "points": pl.Float64},
     )
     caption = "Every feature that the model read, and the points that it added to the score; what took most off comes first."
+    drawn = Picture(
+        waterfall(points),
+        f"From where the score starts to the score of this one decision, by model version {entry['answer']['model_version']}.",
+        "Steps of the largest contributions, one below the other, from the start to the score.",
+    )
     return [
+        drawn,
         Table(frame, caption),
         "The points add up to the score, with where it starts and what calibration adds.",
     ]

@@ -58,6 +58,11 @@ def decisions(result: TrainingResult, pictures: Mapping[str, Figure]) -> Section
             f"reject the rest; cost per decision: {captions.by_bands(trained)}",
         ),
         Picture(
+            pictures["strategy.png"],
+            f"Bad rate among the approved, and cost per decision, by approval rate: {captions.by_bands(trained)}",
+            "Curves of the bad rate among the approved and of the cost by approval rate",
+        ),
+        Picture(
             pictures["cost.png"],
             f"Cost of errors by threshold: {captions.pictured(trained)}",
             "Curve of the cost of errors per decision",

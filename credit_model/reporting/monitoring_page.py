@@ -53,19 +53,21 @@ def _found(last: Window) -> list[Block]:
 
 def _distances(windows: Sequence[Window]) -> list[Block]:
     last, names = windows[-1], ", ".join(plots.nearest(windows)[:3])
-    of = f"{len(windows)} {'window' if len(windows) == 1 else 'windows'}"
+    of = _of(windows)
     nearest = Picture(
         plots.course(windows),
-        f"What came nearest to its limit in any of {of}; red is beyond it.",
+        f"What came nearest to its limit in any window; red is beyond it: {of}.",
         f"A grid of figures by windows. Nearest to their limits, or beyond them: {names}.",
     )
     score = Picture(
         plots.score(windows),
-        f"PSI and KS of the score against the training, {of}; dashed: their limits.",
+        f"PSI and KS of the score against the training; dashed: their limits: {of}.",
         f"Two lines over time with their limits. {_last_of(last, 'score')}",
     )
     table = last.table.head(max(_SHOWN, len(last.alarms)))
-    caption = "The figures of the last window that are nearest to their limits, or beyond them."
+    caption = (
+        f"The figures of the last window that are nearest to their limits, or beyond them: {_of([last])}."
+    )
     return [_DRIFT, nearest, score, Table(table, caption)]
 
 
@@ -74,12 +76,12 @@ def _volume(windows: Sequence[Window]) -> list[Block]:
     return [
         Picture(
             plots.volume(windows),
-            "Decisions of every window.",
+            f"Decisions of every window: {_of(windows)}.",
             f"A line over time; the last window has {figures['decisions']:.0f} decisions.",
         ),
         Picture(
             plots.rates(windows),
-            "Shares of all decisions of a window.",
+            f"Shares of all decisions of a window: {_of(windows)}.",
             f"Lines over time; in the last window {figures['approve_rate']:.1%} were approved, "
             f"{figures['no_history_rate']:.1%} had no history and {figures['invalid_rate']:.1%} were invalid.",
         ),
@@ -95,14 +97,17 @@ def _reach(windows: Sequence[Window]) -> list[Block]:
         "drifts only later, or not at all."
     )
     alt = f"A line with a band over time; half of the last window's histories reach back {middle:.0f} days or more."
-    caption = "Days from the oldest transaction that was sent to the decision, of decisions with a history."
+    caption = (
+        f"Days from the oldest transaction that was sent to the decision, where there is one: {_of(windows)}."
+    )
     return [told, Picture(plots.reach(windows), caption, alt)]
 
 
 def _quality(windows: Sequence[Window], levels: Sequence[str]) -> list[Block]:
     last = windows[-1].figures
     known = [window for window in windows if "roc_auc" in window.figures]
-    seen = f"outcomes are known in {len(known)} of {len(windows)} windows"
+    outcomes = sum(int(window.figures.get("outcomes", 0)) for window in known)
+    seen = f"{outcomes:,} outcomes are known, in {len(known)} of {len(windows)} windows: {_of(windows)}"
     blocks: list[Block] = [
         _ESTIMATED,
         Picture(
@@ -118,7 +123,9 @@ def _quality(windows: Sequence[Window], levels: Sequence[str]) -> list[Block]:
             Picture(plots.calibration(windows), caption, "Lines over time beside 1, which is calibrated.")
         )
     if known:
-        caption = "Bad rate of the decisions of each risk level whose outcome is known."
+        caption = (
+            f"Bad rate of each risk level, of {outcomes:,} decisions whose outcome is known: {_of(known)}."
+        )
         blocks.append(Picture(plots.bands(known, levels), caption, "A line over time for each risk level."))
     return blocks
 
@@ -128,7 +135,7 @@ def _figures(last: Window) -> Table:
     frame = pl.DataFrame(
         {"figure": names, "value": list(last.figures.values())}, schema_overrides={"value": pl.Float64}
     )
-    return Table(frame, "Every figure of the last window.")
+    return Table(frame, f"Every figure of the last window: {_of([last])}.")
 
 
 def _windows(windows: Sequence[Window]) -> Table:
@@ -144,6 +151,13 @@ def _windows(windows: Sequence[Window]) -> Table:
     return Table(
         pl.DataFrame(rows), "Every window that was monitored, the last first, and what was beyond its limit."
     )
+
+
+def _of(windows: Sequence[Window]) -> str:
+    """Whose figures they are, and of how many decisions."""
+    count = sum(int(window.figures["decisions"]) for window in windows)
+    told = f"{len(windows)} {'window' if len(windows) == 1 else 'windows'}"
+    return f"model version {windows[-1].version}, {told}, {count:,} decisions"
 
 
 def _last_of(window: Window, subject: str) -> str:

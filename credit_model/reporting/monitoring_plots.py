@@ -9,17 +9,31 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from credit_model.arrays import FloatArray
-from credit_model.reporting.plots import BAD, GOOD, LINE, framed, literal
+from credit_model.reporting.plots import (
+    AMBER,
+    BAD,
+    GOOD,
+    LINE,
+    OTHER,
+    PALE,
+    SIZE,
+    framed,
+    keyed,
+    label,
+    literal,
+    titled,
+)
 from credit_model.serving.monitor_window import Window
 
 Moments = npt.NDArray[np.datetime64]
-_WIDE = (6.4, 3.6)
-_MOST_ROWS, _LONGEST = 15, 26
+_MOST_ROWS = 15
+_LEVELS = (GOOD, PALE, OTHER, AMBER, BAD)  # safest first
+_MARKS = "osD^v"
 _RATES = {
     "approve_rate": ("approved", GOOD, "o-"),
     "no_history_rate": ("no history", LINE, "s-"),
     "invalid_rate": ("invalid", BAD, "^-"),
-    "overridden_rate": ("overridden", "#7b5ea7", "D-"),
+    "overridden_rate": ("overridden", AMBER, "D-"),
 }
 
 
@@ -38,7 +52,7 @@ def volume(windows: Sequence[Window]) -> Figure:
     figure, axes = _over_time(windows, "decisions")
     axes.plot(ends(windows), values(windows, "decisions"), "o-", color=GOOD)
     axes.set_ylim(bottom=0)
-    axes.set_title("Volume")
+    titled(figure, "Volume")
     return figure
 
 
@@ -50,8 +64,8 @@ def rates(windows: Sequence[Window]) -> Figure:
         if np.isfinite(shares).any():
             axes.plot(ends(windows), shares, style, color=colour, label=name)
     axes.set_ylim(-0.02, 1.02)
-    axes.legend(frameon=False, fontsize="small", ncols=2)
-    axes.set_title("Rates")
+    keyed(figure)
+    titled(figure, "Rates")
     return figure
 
 
@@ -67,8 +81,8 @@ def score(windows: Sequence[Window]) -> Figure:
         axes.plot(ends(windows), distance, "o-", color=colour, label=name.upper())
         axes.plot(ends(windows), limit, "--", color=colour, linewidth=1, label=f"limit of {name.upper()}")
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize="small", ncols=2)
-    axes.set_title("Score: PSI and KS against the training")
+    keyed(figure)
+    titled(figure, "Score: PSI and KS against the training")
     return figure
 
 
@@ -79,8 +93,8 @@ def reach(windows: Sequence[Window]) -> Figure:
     axes.fill_between(ends(windows), low, high, color=GOOD, alpha=0.2, label="middle 80 %")
     axes.plot(ends(windows), middle, "o-", color=GOOD, label="middle")
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize="small")
-    axes.set_title("Days from the oldest transaction to the decision")
+    keyed(figure)
+    titled(figure, "Days from the oldest transaction to the decision")
     return figure
 
 
@@ -95,8 +109,8 @@ def quality(windows: Sequence[Window]) -> Figure:
         label="estimated, without outcomes",
     )
     _bars(axes, windows, "roc_auc", "observed, with 95 % interval")
-    axes.legend(frameon=False, fontsize="small")
-    axes.set_title("AUC")
+    keyed(figure)
+    titled(figure, "AUC")
     return figure
 
 
@@ -109,21 +123,22 @@ def calibration(windows: Sequence[Window]) -> Figure:
         axes.plot(ends(windows), estimated, "s--", color=GOOD, label="estimated, without outcomes")
     _bars(axes, windows, "observed_to_expected", "observed, with 95 % interval")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize="small")
-    axes.set_title("Calibration in the large")
+        keyed(figure)
+    titled(figure, "Calibration in the large")
     return figure
 
 
 def bands(windows: Sequence[Window], names: Sequence[str]) -> Figure:
     """Bad rate of every risk level."""
     figure, axes = _over_time(windows, "bad rate")
-    shades = np.linspace(0.25, 1, len(names))
-    for name, shade in zip(names, shades, strict=True):
+    places = np.linspace(0, len(_LEVELS) - 1, len(names)).round().astype(int)
+    for name, place in zip(names, places.tolist(), strict=True):
         rate = values(windows, f"bad_rate_of_{name}")
-        axes.plot(ends(windows), rate, "o-", color=BAD, alpha=float(shade), label=literal(name))
+        style = f"{_MARKS[place]}-"
+        axes.plot(ends(windows), rate, style, color=_LEVELS[place], label=literal(name), clip_on=False)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize="small", title="risk level")
-    axes.set_title("Bad rate by risk level")
+    keyed(figure, 3, "risk level")
+    titled(figure, "Bad rate by risk level")
     return figure
 
 
@@ -131,14 +146,14 @@ def course(windows: Sequence[Window]) -> Figure:
     """What came nearest to its limit in any window: its distance in limits, window by window."""
     names = nearest(windows)
     table = np.array([[_nearness(window).get(name, np.nan) for window in windows] for name in names])
-    figure, axes = framed("", "", (6.4, 1.3 + 0.3 * len(names)))
+    figure, axes = framed("", "", (SIZE[0], 1.3 + 0.38 * len(names)))
     shown = axes.imshow(table, aspect="auto", cmap="RdYlBu_r", vmin=0, vmax=2)
-    axes.set_yticks(range(len(names)), [literal(_short(name)) for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), [label(name) for name in names], fontsize=7)
     places = _ticks(len(windows))
     axes.set_xticks(places, [days(windows)[place] for place in places], fontsize=8)
     bar = figure.colorbar(shown, ax=axes, location="bottom", shrink=0.6, pad=0.03, ticks=[0, 1, 2])
     bar.ax.set_xticklabels(["0", "limit", "2 limits"])
-    axes.set_title("Distance from the training, in limits")
+    titled(figure, "Distance from the training, in limits")
     return figure
 
 
@@ -178,19 +193,15 @@ def _bars(axes: Axes, windows: Sequence[Window], name: str, label: str) -> None:
 
 
 def _over_time(windows: Sequence[Window], up: str) -> tuple[Figure, Axes]:
-    figure, axes = framed("end of the window", up, _WIDE)
+    figure, axes = framed("end of the window", up)
     if len(windows) == 1:
         axes.set_xticks(ends(windows), days(windows))
     else:
-        locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     return figure, axes
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST + 10 else f"{name[:_LONGEST]}… {name.rpartition(' ')[2]}"
-
-
 def _ticks(count: int) -> list[int]:
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, 5))})
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, 3))})

@@ -11,7 +11,7 @@ import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
-_DOTS = 110
+_DOTS = 150
 _FIGURES = 32
 _WIDE = 5  # columns that no phone shows side by side
 _NOTHING = 1e-12  # what rounding leaves of 0

@@ -19,12 +19,15 @@ from credit_model.training import sensitivity
 from credit_model.training.costs import cost_curve
 from credit_model.training.evaluation import by_period
 from credit_model.training.gains import gains
+from credit_model.training.strategy import considered, decisions
+from credit_model.training.strategy import strategy as cut_offs
 from credit_model.training.train import Trained
 
-GOOD, BAD, LINE = "#3b7a9e", "#c8553d", "#8a8a8a"
-_SIZE = (6.4, 4.2)
-_MOST_BARS, _TITLE = 15, 60
-_BAR, _HEAD = 0.3, 0.9  # inches of a bar, and of a title with the axis below
+# The colours that Okabe and Ito (2008) chose for those who do not see red or green, and a grey.
+GOOD, BAD, OTHER, AMBER, PALE, LINE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#7f7f7f"
+SIZE = (4.8, 3.4)  # inches, narrow so that letters can be read at the width of a phone
+_MOST_BARS, _TITLE, _LABEL = 15, 58, 32
+_BAR, _HEAD = 0.38, 0.9  # inches of a bar, and of a title with the axis below
 
 
 def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figure]:
@@ -54,6 +57,7 @@ def pictures(trained: Trained, costs: tuple[float, float]) -> Mapping[str, Figur
         "scores.png": scores(bad, trained.scorer.scale.score(probability)),
         "periods.png": periods(trained),
         "cost.png": cost(bad, probability, costs, trained.scorer.bands),
+        "strategy.png": strategy(trained, costs),
         "importance.png": importance(trained),
         "contributions.png": contributions(trained),
     }
@@ -65,8 +69,9 @@ def roc(bad: BadArray, probability: FloatArray) -> Figure:
     figure, axes = framed("share of goods rejected", "share of bads rejected")
     axes.plot(alarms / (1 - bad).sum(), hits / bad.sum(), color=GOOD)
     axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
-    axes.set_title(
-        f"ROC: AUC {metrics.roc_auc(bad, probability):.3f}, {len(bad)} decisions, {int(bad.sum())} bad"
+    titled(
+        figure,
+        f"ROC: AUC {metrics.roc_auc(bad, probability):.3f}, {len(bad)} decisions, {int(bad.sum())} bad",
     )
     return figure
 
@@ -75,12 +80,12 @@ def precision_recall(bad: BadArray, probability: FloatArray) -> Figure:
     """Precision against recall at every threshold."""
     hits, alarms = _rejected(bad, probability)
     precision = hits[1:] / (hits[1:] + alarms[1:])
-    figure, axes = framed("recall: share of bads rejected", "precision: share of rejected that are bad")
+    figure, axes = framed("recall: share of bads rejected", "precision: bads among the rejected")
     axes.step(hits / bad.sum(), np.append(precision[0], precision), where="pre", color=GOOD)
     axes.axhline(float(bad.mean()), color=LINE, linestyle="--", linewidth=1, label="at random")
     axes.set_ylim(0, 1.02)
-    axes.legend(frameon=False)
-    axes.set_title(f"Precision and recall: average precision {metrics.pr_auc(bad, probability):.3f}")
+    keyed(figure)
+    titled(figure, f"Precision and recall: average precision {metrics.pr_auc(bad, probability):.3f}")
     return figure
 
 
@@ -96,7 +101,7 @@ def confusion(bad: BadArray, probability: FloatArray, threshold: float) -> Figur
         axes.text(column, row, f"{count:,}\n{shares[row, column]:.0%}", ha="center", va="center", color=ink)
     axes.set_xticks([0, 1], ["good", "bad"])
     axes.set_yticks([0, 1], ["good", "bad"])
-    axes.set_title(f"Confusion matrix at threshold {threshold:.3f}; per cent of the outcome")
+    titled(figure, f"Confusion matrix at threshold {threshold:.3f}; % of the outcome")
     return figure
 
 
@@ -110,8 +115,8 @@ def ks(bad: BadArray, probability: FloatArray) -> Figure:
     axes.plot(share, of_bads, color=BAD, label="bads")
     axes.plot(share, of_goods, color=GOOD, label="goods")
     axes.vlines(share[widest], of_goods[widest], of_bads[widest], color=LINE, linestyle="--")
-    axes.legend(frameon=False)
-    axes.set_title(f"KS {metrics.ks(bad, probability):.3f}, at the riskiest {share[widest]:.0%}")
+    keyed(figure)
+    titled(figure, f"KS {metrics.ks(bad, probability):.3f}, at the riskiest {share[widest]:.0%}")
     return figure
 
 
@@ -122,8 +127,8 @@ def lift(table: pl.DataFrame) -> Figure:
     axes.plot(table["group"], table["cumulative_lift"], "o-", color=BAD, label="this group and riskier ones")
     axes.axhline(1, color=LINE, linestyle="--", linewidth=1)
     axes.set_xticks(table["group"].to_list())
-    axes.legend(frameon=False)
-    axes.set_title("Lift by group")
+    keyed(figure)
+    titled(figure, "Lift by group")
     return figure
 
 
@@ -144,8 +149,9 @@ def calibration(bad: BadArray, probability: FloatArray) -> Figure:
     axes.errorbar(expected, observed, yerr=bars, fmt="o", color=GOOD, capsize=3)
     top = max(float(expected.max()), float((observed + bars[1]).max()))
     axes.plot([0, top], [0, top], color=LINE, linestyle="--", linewidth=1)
-    axes.set_title(
-        f"Calibration: observed over expected {metrics.calibration_in_the_large(bad, probability):.2f}"
+    titled(
+        figure,
+        f"Calibration: observed over expected {metrics.calibration_in_the_large(bad, probability):.2f}",
     )
     return figure
 
@@ -159,8 +165,8 @@ def scores(bad: BadArray, score: FloatArray) -> Figure:
         axes.hist(
             chosen, edges, weights=np.full(len(chosen), 1 / len(chosen)), alpha=0.6, label=name, color=colour
         )
-    axes.legend(frameon=False)
-    axes.set_title("Score distribution")
+    keyed(figure)
+    titled(figure, "Score distribution")
     return figure
 
 
@@ -170,10 +176,12 @@ def importance(trained: Trained) -> Figure:
     classifier = trained.scorer.classifier
     size = sensitivity.importance(classifier, trained.dataset.features.filter(rows))
     order = np.argsort(size)[-_MOST_BARS:]
-    figure, axes = framed("", "")
-    axes.barh([literal(classifier.inputs[place]) for place in order], size[order], color=GOOD)
+    figure, axes = framed("", "", (SIZE[0], _HEAD + _BAR * len(order)))
+    names = [label(classifier.inputs[place]) for place in order]
+    axes.barh(range(len(order)), size[order], color=GOOD)
+    axes.set_yticks(range(len(order)), names, fontsize=7)
     figure.supxlabel("mean absolute contribution to the margin", fontsize="medium")
-    figure.suptitle("Importance")
+    titled(figure, "Importance")
     return figure
 
 
@@ -183,7 +191,7 @@ def contributions(trained: Trained) -> Figure:
     table = sensitivity.explained(trained.dataset.features.filter(pl.Series(trained.dataset.modelled)))
     points = -scorer.points_per_unit * scorer.classifier.contributions(table)
     order = np.argsort(np.abs(points).mean(axis=0))[-_MOST_BARS:]
-    figure, axes = framed("points added to the score", "", (_SIZE[0], 6.0))
+    figure, axes = framed("points added to the score", "", (SIZE[0], 1.8 + _BAR * len(order)))
     for height, place in enumerate(order.tolist()):
         ranks, jitter = _ranks(table[scorer.classifier.inputs[place]]), _jitter(table.height)
         known = np.isfinite(ranks)
@@ -192,12 +200,11 @@ def contributions(trained: Trained) -> Figure:
             points[known, place], height + jitter[known], s=5, c=ranks[known], cmap="viridis", vmin=0, vmax=1
         )
     axes.axvline(0, color=LINE, linewidth=1)
-    axes.set_yticks(
-        range(len(order)), [literal(scorer.classifier.inputs[place]) for place in order], fontsize=8
-    )
+    names = [label(scorer.classifier.inputs[place]) for place in order]
+    axes.set_yticks(range(len(order)), names, fontsize=7)
     bar = figure.colorbar(dots, ax=axes, ticks=[0, 1], location="bottom", shrink=0.5, pad=0.02)
     bar.ax.set_xticklabels(["lowest value", "highest"])
-    figure.suptitle("Contributions; grey: a text, or missing")
+    titled(figure, "Contributions; grey: a text, or missing")
     return figure
 
 
@@ -235,8 +242,8 @@ def candidates(trained: Trained) -> Figure:
         aucs = [trained.test_auc[name] for name in tested]
         axes.plot(aucs, tested, "D", color=BAD, markerfacecolor="none", label=trained.tested)
     axes.set_ylim(-0.5, len(names) - 0.5)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize="small")
-    axes.set_title(f"Candidates: {trained.winner} is served")
+    keyed(figure, 1)
+    titled(figure, f"Candidates: {trained.winner} is served")
     return figure
 
 
@@ -250,8 +257,28 @@ def cost(bad: BadArray, probability: FloatArray, costs: tuple[float, float], ban
     )
     for limit in bands.limits:
         axes.axvline(limit, color=LINE, linestyle=":", linewidth=1)
-    axes.legend(frameon=False)
-    axes.set_title(f"Cost: a missed bad {costs[0]:g}, a refused good {costs[1]:g}; dotted: the bands")
+    keyed(figure)
+    titled(figure, f"Cost: a missed bad {costs[0]:g}, a refused good {costs[1]:g}; dotted: the bands")
+    return figure
+
+
+def strategy(trained: Trained, costs: tuple[float, float]) -> Figure:
+    """Bad rate among the approved, and cost per decision, at every approval rate; dashed: that of the bands."""
+    rows = considered(trained.dataset, trained.probability)
+    table = cut_offs(trained.dataset.bad[rows], trained.probability[rows], costs)
+    figure = Figure(figsize=(SIZE[0], 4.6), layout="constrained")
+    grid = figure.subplots(2, 1, sharex=True)
+    made = np.array(decisions(trained.dataset, trained.probability, trained.scorer.bands))[rows]
+    for axes, name in zip(grid, ("bad_rate", "cost"), strict=True):
+        shown = table.drop_nulls(name)
+        axes.plot(shown["approval_rate"], shown[name], "o-", color=BAD, markersize=4)
+        axes.axvline(float((made == "approve").mean()), color=LINE, linestyle="--", linewidth=1)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylim(bottom=0)
+    grid[0].set_ylabel("bad rate\namong the approved")
+    grid[1].set_ylabel("cost\nper decision")
+    grid[1].set_xlabel("approval rate")
+    titled(figure, "Strategy; dashed: what the bands approve")
     return figure
 
 
@@ -264,8 +291,8 @@ def periods(trained: Trained) -> Figure:
     axes.errorbar(places, rate, yerr=bars, fmt="o", color=BAD, capsize=3, label="observed")
     axes.plot(places, table["mean_probability"], "s", color=GOOD, label="mean probability")
     axes.set_xticks(places, table["period"].to_list(), rotation=30, ha="right")
-    axes.legend(frameon=False)
-    axes.set_title("Calibration in the large, by period, out of fold")
+    keyed(figure)
+    titled(figure, "Calibration in the large, by period, out of fold")
     return figure
 
 
@@ -274,7 +301,7 @@ def binnings(shown: tuple[Binning, ...], most: int = 12) -> Figure:
     ranked = sorted(shown, key=lambda binning: -binning.information_value)[:most]
     tables = [binning_table(binning).filter(pl.col("count") > 0) for binning in ranked]
     heights = [_HEAD + _BAR * table.height for table in tables]
-    figure = Figure(figsize=(_SIZE[0], sum(heights)), layout="constrained")
+    figure = Figure(figsize=(SIZE[0], sum(heights)), layout="constrained")
     grid = np.atleast_1d(figure.subplots(len(ranked), 1, height_ratios=heights))
     for axes, binning, table in zip(grid, ranked, tables, strict=True):
         _evidence(axes, binning, table)
@@ -297,23 +324,53 @@ def literal(text: str) -> str:
 
 
 def _evidence(axes: Axes, binning: Binning, table: pl.DataFrame) -> None:
-    names = [literal(text if len(text) < 24 else f"{text[:22]}…") for text in table["range"]]
+    rows = table.select("range", "count", "bad_rate").iter_rows()
+    names = [f"{cut(text)}\n{count:,}, {rate:.1%} bad" for text, count, rate in rows]
     colours = [GOOD if woe >= 0 else BAD for woe in table["woe"]]
-    axes.barh(names, table["woe"], color=colours)
+    axes.barh(range(table.height), table["woe"], color=colours)
+    axes.set_yticks(range(table.height), names, fontsize=7)
     axes.axvline(0, color=LINE, linewidth=1)
     axes.invert_yaxis()
-    axes.set_xlabel("WoE")
-    title = f"{binning.feature} (IV {binning.information_value:.2f})"
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("WoE; positive is safer")
+    headed(axes, f"{binning.feature} (IV {binning.information_value:.2f})")
+
+
+def titled(figure: Figure, title: str) -> None:
+    """Give a figure a title, in lines that it has room for."""
+    figure.suptitle(literal("\n".join(_lines(title))), fontsize="medium")
+
+
+def headed(axes: Axes, title: str) -> None:
+    """Give one of several axes a title; it ends with them, so that a long one takes the room of the labels beside them."""
     axes.set_title(literal("\n".join(_lines(title))), fontsize="medium", loc="right")
 
 
-def _lines(title: str) -> list[str]:
-    """Lines of a title, broken at spaces and after underscores, never inside a word."""
-    lines = wrap(title.replace("_", "_ "), _TITLE, break_long_words=False, break_on_hyphens=False)
-    return [line.replace("_ ", "_") for line in lines]
+def keyed(figure: Figure, columns: int = 2, title: str | None = None) -> None:
+    """Say below the axes, where no line runs, what colours and marks mean."""
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize="small", title=title)
 
 
-def framed(across: str, up: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
+def label(text: str, lines: int = 3) -> str:
+    """A name beside an axis, in a few short lines; an ellipsis stands for what there is no room for, before the last of them."""
+    every = _lines(text, _LABEL)
+    kept = every if len(every) <= lines else [*every[: lines - 1], f"…{every[-1]}"]
+    return literal("\n".join(line if len(line) <= _LABEL + 4 else f"{line[: _LABEL + 2]}…" for line in kept))
+
+
+def cut(text: str, most: int = 26) -> str:
+    """The beginning of a text in one line."""
+    return literal(text if len(text) < most else f"{text[: most - 2]}…")
+
+
+def _lines(title: str, width: int = _TITLE) -> list[str]:
+    """Lines of a title, broken at spaces and after underscores and plus signs, never inside a word."""
+    parted = title.replace("_", "_ ").replace("+", "+ ")
+    lines = wrap(parted, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("_ ", "_").replace("+ ", "+") for line in lines]
+
+
+def framed(across: str, up: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
     """An empty figure with one pair of axes, which are named."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()

@@ -33,12 +33,13 @@ from credit_model.settings.kinds import (
 )
 
 COMMANDS = (
-    *("generate", "explore", "features", "train", "promote", "approve", "score", "score_spark", "monitor"),
-    *("export", "retrain", "verify", "replay", "review", "override", "erase", "metrics"),
+    *("generate", "explore", "features", "train", "promote", "approve", "compare", "score"),
+    *("score_spark", "monitor", "export", "retrain", "verify", "replay"),
+    *("review", "override", "erase", "metrics"),
 )
 CONFIG = "YAML file of parameters; the command line beats it"
 _SCORING = "features score score_spark monitor"
-_FILES = f"explore train {_SCORING}"
+_FILES = f"explore train compare {_SCORING}"
 _PROMOTED = f"{_FILES} promote retrain"
 _LOGGED = "monitor retrain replay review override erase metrics"
 
@@ -46,6 +47,7 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
     "generate": (("output",),),
     "features": (("transactions", "decisions"), ("output",)),
     "export": (("format",), ("output",)),
+    "compare": (("models",), ("transactions", "decisions", "outcomes")),
     "score": (("transactions", "decisions"), ("output",)),
     "score_spark": (("transactions", "decisions"), ("output",)),
     "monitor": (("transactions", "decisions", "outcomes", "log"),),
@@ -60,6 +62,7 @@ _NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
 _WORDS = {
     "decision": "ID",
     "format": "sql",
+    "models": "A,B",
     "who": "NAME",
     "to": "DECISION",
     "reason": "TEXT",
@@ -89,12 +92,15 @@ class Settings:
         "transactions: a CSV or Parquet file, a folder of them, or a pattern in quotes: '2019-*.parquet'",
     )
     decisions: str | None = _parameter(
-        TEXT, None, _SCORING, "whom to judge and when: a table of CustomerId, as_of and attributes"
+        TEXT,
+        None,
+        f"{_SCORING} compare",
+        "whom to judge and when: a table of CustomerId, as_of and attributes",
     )
     outcomes: str | None = _parameter(
         TEXT,
         None,
-        "generate explore train monitor promote retrain",
+        "generate explore train monitor promote compare retrain",
         "real outcomes: a table of CustomerId, as_of, defaulted and attributes, or of days past due, with bad_days; generate "
         "writes one of past loans",
     )
@@ -122,13 +128,13 @@ class Settings:
     bad_values: tuple[str, ...] = _parameter(
         NAMES,
         (),
-        "explore train monitor promote retrain",
+        "explore train monitor promote compare retrain",
         "values of defaulted that mean bad, every other one good: yes,charged off; else 1 is bad, 0 good",
     )
     bad_days: int | None = _parameter(
         whole(),
         None,
-        "explore train monitor promote retrain",
+        "explore train monitor promote compare retrain",
         "outcomes are a table of days past due: bad is who reaches so many within outcome_days; explore helps to choose",
     )
     attributes: tuple[str, ...] = _parameter(
@@ -158,7 +164,7 @@ class Settings:
     outcome_days: int | None = _parameter(
         whole(auto=True),
         None,
-        "explore train monitor promote retrain",
+        "explore train monitor promote compare retrain",
         "days after a decision in which its outcome shows; other commands than train take it for days past due",
     )
     split: str = _parameter(
@@ -246,8 +252,8 @@ class Settings:
     approval_rate: float | None = _parameter(
         number(below=1.0),
         None,
-        "train",
-        "share to approve of decisions with a history: sets the bands instead of costs",
+        "train compare",
+        "share to approve of decisions with a history: sets the bands instead of costs; compare: of both models, else as A does",
     )
     bad_rate: float | None = _parameter(
         number(below=1.0), None, "train", "the most bads among the approved: sets the bands instead of costs"
@@ -313,10 +319,16 @@ class Settings:
         f"{_SCORING} verify replay export",
         "an MLflow URI, or the folder of a model",
     )
+    models: tuple[str, ...] = _parameter(
+        NAMES,
+        (),
+        "compare",
+        "the two models to compare, A,B: MLflow URIs, or folders of models",
+    )
     as_of: datetime | None = _parameter(
         MOMENT,
         None,
-        f"{_SCORING} retrain",
+        f"{_SCORING} compare retrain",
         "moment of decisions that give none, ISO-8601; else now; with a log the end of the window",
     )
     customers_table: str | None = _parameter(
@@ -330,12 +342,12 @@ class Settings:
     )
     customers: int = _parameter(whole(), 3742, "generate", "customers to generate")
     days: int = _parameter(whole(), 90, "generate", "days of transactions to generate")
-    seed: int = _parameter(whole(0), 42, "generate explore train", "seed of everything random")
+    seed: int = _parameter(whole(0), 42, "generate explore train compare", "seed of everything random")
     output: str | None = _parameter(
         TEXT,
         None,
-        f"generate explore {_SCORING} review metrics export",
-        "file to write: CSV or Parquet; folder/ for several Parquet files; a folder on Spark and for review; a page for "
+        f"generate explore {_SCORING} compare review metrics export",
+        "file to write: CSV or Parquet; folder/ for several Parquet files; a folder on Spark, for review and compare; a page for "
         "explore; text for metrics and SQL",
     )
     format: str | None = _parameter(
@@ -523,6 +535,11 @@ def _check_promotion(settings: Settings) -> None:
         raise ValueError("transactions: two versions are compared by outcomes; give --outcomes FILE too")
 
 
+def _check_models(settings: Settings) -> None:
+    if len(settings.models) != 2:
+        raise ValueError(f"models: two are compared, and these are {len(settings.models)}; give --models A,B")
+
+
 def _check_log(command: str, settings: Settings) -> None:
     """A window of a log; decisions of files are a window by themselves."""
     if settings.window_days is not None and settings.log is None:
@@ -575,7 +592,7 @@ def _check_bad_days(command: str, settings: Settings) -> None:
     """Days past due make a bad together with a performance window in which they can be reached."""
     days, window = settings.bad_days, settings.outcome_days
     if days is None:
-        if window is not None and command in {"monitor", "promote"}:
+        if window is not None and command in {"monitor", "promote", "compare"}:
             raise ValueError(
                 "outcome_days: it is of days past due here; give --bad_days DAYS too, or leave it out"
             )
@@ -598,7 +615,7 @@ def _check_bad_days(command: str, settings: Settings) -> None:
 
 def _check(command: str, settings: Settings) -> None:
     for choices in _NEEDED.get(command, ()):
-        if all(getattr(settings, name) is None for name in choices):
+        if all(getattr(settings, name) in (None, ()) for name in choices):
             raise ValueError(
                 f"{command} needs {' or '.join(choices)}; give --{choices[0]} {_WORDS.get(choices[0], 'FILE')}"
             )
@@ -613,6 +630,8 @@ def _check(command: str, settings: Settings) -> None:
         )
     if command == "promote":
         _check_promotion(settings)
+    if command == "compare":
+        _check_models(settings)
     if command == "features":
         _check_features(settings)
     if command in {"monitor", "retrain"}:

@@ -57,11 +57,11 @@ def tags(result: TrainingResult, identity: Identity) -> dict[str, str]:
         "candidate": result.trained.winner,
         "gates": "failed" if result.failed_gates else "passed",
         "label": result.trained.scorer.target,
-        "data_hash": _data_hash(identity.files),
+        "data_hash": data_hash(identity.files),
     }
 
 
-def _data_hash(files: Mapping[str, str]) -> str:
+def data_hash(files: Mapping[str, str]) -> str:
     """One hash of the hashes of all files, whatever they are called; ``none`` where the data are no files."""
     if not files:
         return "none"

@@ -42,6 +42,8 @@ class Entry:
         reason: that was given.
         gates: every gate of the attempt: name, state, figure, limit, sentence.
         training_gates: those of the version's training, in the same form.
+        swap_set: who would come in and who would go out at the former champion's approval rate, on the decisions that both
+            were compared on: a mapping for each cell; none where they were not compared.
         attempt: identity that the entries of one attempt share.
     """
 
@@ -55,6 +57,7 @@ class Entry:
     reason: str | None = None
     gates: Sequence[Mapping[str, object]] = ()
     training_gates: Sequence[Mapping[str, object]] = ()
+    swap_set: Sequence[Mapping[str, object]] = ()
     attempt: str = field(default_factory=lambda: uuid4().hex)
 
     @property

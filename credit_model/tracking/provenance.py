@@ -29,7 +29,7 @@ _SECONDS = 10
 
 
 def file_hashes(settings: Settings) -> dict[str, str]:
-    """SHA-256 of every file that a training read, by the file's name; of several files of one name each has its folder too."""
+    """SHA-256 of every file that a training or a comparison read, by the file's name; its folder too where names are equal."""
     paths = [path for given in _given(settings) for path in named(given)]
     names = [path.name for path in paths]
     return {
@@ -40,6 +40,7 @@ def file_hashes(settings: Settings) -> dict[str, str]:
 def _given(settings: Settings) -> Iterator[str]:
     for path in (
         settings.transactions,
+        settings.decisions,
         settings.outcomes,
         settings.features,
         settings.reasons,

@@ -57,7 +57,7 @@ CARRIED = (
 def log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
     """Log the page and the pictures of an exploration to the active run."""
     mlflow.log_text(page, "exploration.html")
-    _log_pictures(drawn)
+    log_pictures(drawn)
 
 
 def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
@@ -67,14 +67,14 @@ def log_run(outcome: TrainingResult, pictures: Mapping[str, Figure]) -> None:
     for part in described.headlines_first(outcome.figures):
         mlflow.log_metrics(part)
     _log_datasets(trained)
-    _log_pictures(pictures)
+    log_pictures(pictures)
     for name, text in documents(outcome).items():
         mlflow.log_text(text, name)
     for name, cross_validation in trained.comparison.items():
         _log_candidate(name, cross_validation, trained, outcome.candidates[name])
 
 
-def _log_pictures(pictures: Mapping[str, Figure]) -> None:
+def log_pictures(pictures: Mapping[str, Figure]) -> None:
     """Each with its number before its name, so that MLflow shows them in reading order."""
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, figure) in enumerate(pictures.items(), 1):

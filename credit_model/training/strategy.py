@@ -88,8 +88,7 @@ def _cuts(bad: BadArray, probability: FloatArray) -> pl.DataFrame:
     values, place = np.unique(probability, return_inverse=True)
     approved = np.append(0, np.cumsum(np.bincount(place)))
     bads = np.append(0, np.cumsum(np.bincount(place, bad)).astype(np.int64))
-    ends = np.concatenate([[0.0], values, [1.0]])
-    cut = np.maximum(ends[:-1] / 2 + ends[1:] / 2, np.nextafter(ends[:-1], 1))
+    cut = _between(values)
     table = pl.DataFrame({"cut_off": cut, "approved": approved, "bads_approved": bads})
     rate = pl.when(pl.col("approved") > 0).then(pl.col("bads_approved") / pl.col("approved"))
     return table.select(
@@ -99,6 +98,27 @@ def _cuts(bad: BadArray, probability: FloatArray) -> pl.DataFrame:
         "bads_approved",
         rate.alias("bad_rate"),
     )
+
+
+def _between(values: FloatArray) -> FloatArray:
+    """A cut-off below every probability that occurs, ascending, and one above all of them."""
+    ends = np.concatenate([[0.0], values, [1.0]])
+    return np.asarray(np.maximum(ends[:-1] / 2 + ends[1:] / 2, np.nextafter(ends[:-1], 1)))
+
+
+def nearest_cut_off(probability: FloatArray, count: int) -> float:
+    """The probability below which to approve, so that about as many decisions are approved as asked for.
+
+    Decisions of one probability are approved together or not at all. The number approved is as near to ``count`` as that
+    allows; of two that are equally near it is the smaller.
+
+    Args:
+        probability: of bad, without NaN, shape (n,).
+        count: of decisions to approve.
+    """
+    values, cases = np.unique(probability, return_counts=True)
+    approved = np.append(0, np.cumsum(cases))
+    return float(_between(values)[np.abs(approved - count).argmin()])
 
 
 def approve_limit(bad: BadArray, probability: FloatArray, target: Target) -> float:

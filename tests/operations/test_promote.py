@@ -5,26 +5,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from mlflow import MlflowClient
 
 from credit_model.operations import comparison, promote
 from credit_model.operations.promote import approve, history, rollback
-from credit_model.scoring.scorer import Scorer
-from credit_model.serving import batch, jobs
 from credit_model.settings.settings import Settings
 from credit_model.tracking import ledger, registry
-from loans import outcomes, transactions
 from processes import ROOT, run
 from registries import clean_store
-from scorers import small_scorer
+from rivals import as_the_good_expects, good_and_bad
 
 SINCE = datetime(2019, 1, 20)
 
@@ -86,38 +81,16 @@ def listed(folder: Path) -> Path:
     return folder
 
 
-def model(folder: Path, scorer: Scorer) -> Path:
-    """The folder of a model, as far as jobs read it."""
-    scorer.save(folder / "artifacts" / "scorer", jobs.MANIFEST)
-    (folder / "code").mkdir()
-    (folder / "code" / "credit_model").symlink_to(ROOT / "credit_model")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A model and one that takes the safe for risky."""
-    folder, good = tmp_path_factory.mktemp("models"), small_scorer()
-    weights = tuple(-weight for weight in good.classifier.weights)  # type: ignore[attr-defined]
-    classifier = replace(good.classifier, weights=weights)  # type: ignore[type-var]
-    return model(folder / "good", good), model(folder / "bad", replace(good, classifier=classifier))
+    return good_and_bad(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Transactions, and decisions that became what the good model expects, more or less."""
-    folder = tmp_path_factory.mktemp("files")
-    decisions = outcomes().drop("defaulted")
-    answers = batch.score_tables(small_scorer(), transactions(), decisions, datetime(2019, 3, 1))
-    noisy = answers["probability"].fill_null(0.5).to_numpy() + np.random.default_rng(1).normal(
-        0, 0.1, answers.height
-    )
-    table = decisions.with_columns(defaulted=pl.Series((noisy > np.median(noisy)).astype(int)))
-    transactions().frame.select(
-        "CustomerId", "TransactionStartTime", "Amount", "Value", "ProductCategory"
-    ).write_parquet(folder / "t.parquet")
-    table.write_parquet(folder / "o.parquet")
-    return {"transactions": str(folder / "t.parquet"), "outcomes": str(folder / "o.parquet")}
+    return as_the_good_expects(tmp_path_factory.mktemp("files"))
 
 
 def test_a_worse_challenger_is_refused_with_figures(
@@ -133,6 +106,13 @@ def test_a_worse_challenger_is_refused_with_figures(
     found = gate(comparison.NOT_WORSE)
     assert (found["state"], found["limit"]) == ("failed", 0.0)
     assert found["figure"] < -0.2
+    cells: dict[object, dict[str, Any]] = {row["cell"]: dict(row) for row in ledger.entries("m")[-1].swap_set}
+    assert min(cells[cell]["decisions"] for cell in ("comes in", "goes out")) > 100
+    assert cells["comes in"]["bad_rate"] > cells["goes out"]["bad_rate"]
+    assert re.search(
+        rf"on the same {sum(row['decisions'] for row in cells.values())} decisions", str(found["sentence"])
+    )
+    assert "  swap set: at the former champion's approval rate " in history("m")
     assert results() == [("promotion", "2", "refused")]
     said = promoted(2, **files, force=True, reason="a trial")
     assert "by force, though it did not pass its gates (on the same" in said
@@ -146,6 +126,7 @@ def test_an_equal_challenger_is_accepted(
     register(client, models[0], models[0])
     assert "the interval must reach 0" in promoted(2, **files)
     assert gate_of_done()["figure"] == 0
+    assert [row["decisions"] for row in ledger.entries("m")[-1].swap_set[1:3]] == [0, 0]
     assert champion(client) == "2"
 
 
@@ -189,8 +170,8 @@ def test_without_cases_the_gates_alone_decide_and_it_is_said(
 JUDGED: dict[str, pl.DataType] = {
     "CustomerId": pl.String(),
     "as_of": pl.Datetime("us"),
-    "champion": pl.Float64(),
-    "challenger": pl.Float64(),
+    "champion probability": pl.Float64(),
+    "challenger probability": pl.Float64(),
     "bad": pl.Int8(),
 }
 
@@ -329,7 +310,7 @@ def test_killed_after_the_alias_moved_it_can_be_rolled_back(
 @pytest.mark.parametrize(
     ("step", "before"),
     [
-        ("comparison.gates", True),
+        ("comparison.judged", True),
         ("ledger.append", True),
         ("ledger.claim", True),
         ("ledger.claim", False),
@@ -375,16 +356,16 @@ def test_of_two_that_are_about_to_move_the_alias_one_does(
 
     def with_a_rival(*words: Any) -> object:
         with monkeypatch.context() as patch:
-            patch.setattr(comparison, "gates", gates)
+            patch.setattr(comparison, "judged", judged)
             patch.setattr(registry, "make_champion", kill)
             with pytest.raises(KeyboardInterrupt):
                 promoted(3)
-        return gates(*words)
+        return judged(*words)
 
-    gates = comparison.gates
+    judged = comparison.judged
     register(client, *absent(3))
     with monkeypatch.context() as patch:
-        patch.setattr(comparison, "gates", with_a_rival)
+        patch.setattr(comparison, "judged", with_a_rival)
         with pytest.raises(
             ValueError, match=r"version 2 of m is not the champion: .* and that is version 1;"
         ):

@@ -1,5 +1,6 @@
 """What exploration counts is what SQL counts, and it names nobody."""
 
+import re
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -130,6 +131,16 @@ def test_findings_carry_their_numbers() -> None:
     assert any("CurrencyCode" in text and text.startswith("Constant") for text in texts)
     share = found().rfm.filter(pl.col("frequency") == 1).height / found().rfm.height
     assert any(f"{share:.1%} of the customers have exactly one" in text for text in texts)
+
+
+def test_the_page_says_of_how_many_and_shows_outliers_before_quantiles() -> None:
+    exploration = explore(data())
+    page = document(exploration, data(), pictures(exploration, data()))
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>|<caption><span>(.*?)</span></caption>", page)
+    assert len(captions) > 10
+    for caption in map("".join, captions):
+        assert re.search(r": .*\d (transactions of \d+ )?(customers|decisions)", caption), caption
+    assert page.index(">outliers<") < page.index(">50%<")
 
 
 def test_outcomes_by_month() -> None:

@@ -5,20 +5,25 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy.stats import ks_2samp
 from sklearn import metrics as oracle
 
 from credit_model.metrics import expected_cost
+from credit_model.models.binning import Binning
 from credit_model.reporting.plots import (
     _lines,
     _ranks,
+    binnings,
     confusion,
     cost,
     error_bars,
     ks,
+    label,
     lift,
     precision_recall,
 )
+from credit_model.reporting.waterfall import steps, waterfall
 from credit_model.scoring.policy import Bands
 from credit_model.training.gains import gains
 
@@ -86,6 +91,60 @@ def test_a_title_is_never_broken_inside_a_word() -> None:
     assert len(lines) > 2
     assert "".join(lines).replace(" ", "") == title.replace(" ", "")
     assert all(line.endswith("_") for line in lines[:-1])
+
+
+def test_a_label_keeps_its_end_and_is_never_wider_than_its_room() -> None:
+    name = "recent_share_crossed_financial_services+ChannelId_2+ProductId_6 missing"
+    assert "".join(label(name).split("\n")).replace(" ", "") == name.replace(" ", "")
+    long = label(f"{name}_and_{'y' * 90}_of_it psi")
+    assert long.endswith("psi")
+    assert "…" in long
+    assert max(map(len, long.split("\n"))) <= 37
+    assert len(long.split("\n")) == 3
+
+
+def test_nothing_that_a_picture_says_is_drawn_outside_of_it() -> None:
+    """Titles, axis titles, labels and legends, of long names too."""
+    names = [f"recent_share_crossed_financial_services+ChannelId_{number}+ProductId_6" for number in range(3)]
+    points = {"(start)": 520.0, "(calibration)": 3.0} | {
+        name: 9.0 - 5 * place for place, name in enumerate(names)
+    }
+    binning = Binning(
+        names[0], "numeric", (0.25,), (), (90, 40, 5, 0), (10, 30, 3, 0), (0.5, -0.7, -0.4, 0.0)
+    )
+    costs = cost(BAD, PROBABILITY, (10.0, 1.0), Bands())
+    for figure in (waterfall(points), binnings((binning,)), costs, lift(gains(BAD, PROBABILITY))):
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+        drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert -0.02 < drawn.x0 < drawn.x1 < width + 0.02
+        assert -0.02 < drawn.y0 < drawn.y1 < height + 0.02
+
+
+def test_bins_are_shown_with_their_counts_and_their_information_value() -> None:
+    binning = Binning(
+        "recency", "numeric", (3.0,), (), (90, 40, 5, 0), (10, 40, 5, 0), (0.5, -0.7, -0.4, 0.0)
+    )
+    (axes,) = binnings((binning,)).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [
+        "below 3\n100, 10.0% bad",
+        "3 and above\n80, 50.0% bad",
+        "missing\n10, 50.0% bad",
+    ]
+    assert axes.get_title(loc="right") == f"recency (IV {binning.information_value:.2f})"
+    assert axes.get_xlabel().startswith("WoE")
+
+
+@given(st.dictionaries(st.text("abc", min_size=1), st.floats(-99, 99), max_size=30), st.floats(-99, 99))
+def test_the_steps_of_a_waterfall_lead_from_the_start_to_the_score(
+    features: dict[str, float], calibration: float
+) -> None:
+    points = {"(start)": 500.0, **features, "(calibration)": calibration}
+    taken = steps(points)
+    assert 500 + sum(value for _, value in taken) == pytest.approx(sum(points.values()))
+    sizes = [abs(value) for name, value in taken[:10] if name in features]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(taken) <= 12
 
 
 def test_the_bars_of_the_lift_are_those_of_the_table() -> None:

@@ -174,7 +174,7 @@ def test_what_is_kept(kept: Path, client: MlflowClient, run_id: str) -> None:
     texts |= {"gates.csv"}
     card = {"scorecard/points.csv", "scorecard/points.html", "decisions_by_band.csv", "labeller.json"}
     pictures = {
-        f"pictures/{name}.png" for name in ("01_candidates", "02_binnings", "03_roc", "13_contributions")
+        f"pictures/{name}.png" for name in ("01_candidates", "02_binnings", "03_roc", "14_contributions")
     }
     assert texts | card | pictures | {"model_document.html", "training_table.parquet"} <= names
     inputs = client.get_run(run_id).inputs

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from credit_model.reporting.page import Block, Note, Picture, Section, Table
+from credit_model.reporting.plots import BAD, GOOD, LINE
 from credit_model.training.bad_definition import BUCKETS, HALF, LEAST, THRESHOLDS, BadDefinition, rolled
 
 ROLLS, VINTAGES, MATURITY = "roll_rates.png", "vintages.png", "maturity.png"
 _MOST_VINTAGES = 12
 _MOST_OF_BADS = 0.9
-_STYLES = {30: ("#3b7a9e", "-"), 60: ("#8a8a8a", "--"), 90: ("#c8553d", "-.")}
+_STYLES = {30: (GOOD, "-"), 60: (LINE, "--"), 90: (BAD, "-.")}
 _SIZE = (5.4, 3.8)
 _UNCHOSEN = "Nothing is chosen here: a training is told by bad_days and outcome_days."
 
