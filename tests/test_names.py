@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import credit_model
-from credit_model.tracking.runs import CARRIED
+from credit_model.tracking.carried import CARRIED
 from processes import ROOT, run
 
 PACKAGE = ROOT / "credit_model"

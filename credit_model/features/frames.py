@@ -3,23 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from credit_model.data.cells import read, texts, times
 from credit_model.data.decisions import Decisions, read_decisions
 from credit_model.data.files import rename
-from credit_model.data.frames import in_polars
+from credit_model.data.frames import AnyFrame, in_polars, like
 from credit_model.data.transactions import REQUIRED, tidy_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.offline_table import computed
 from credit_model.features.plan import FeaturePlan
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-AnyFrame = TypeVar("AnyFrame", pl.DataFrame, "pd.DataFrame")
 
 _TRANSACTIONS, _DECISIONS = "the frame of transactions", "the frame of decisions"
 _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
@@ -80,15 +74,7 @@ def customer_features(
     whom = _everybody(raw) if decisions is None else in_polars(decisions, _DECISIONS)
     plan = FeaturePlan(catalogue, tuple(catalogue.features))
     table = computed(tidy_table(raw), _asked(whom, plan, _moment(as_of), columns), plan)
-    return _like(transactions, table) if decisions is None else _like(decisions, table, indexed=True)
-
-
-def _like(frame: AnyFrame, table: pl.DataFrame, *, indexed: bool = False) -> AnyFrame:
-    """A table as a frame of the kind of another, of pandas with its index where they have the same rows."""
-    if isinstance(frame, pl.DataFrame):
-        return table
-    plain = table.to_pandas()
-    return plain.set_index(frame.index) if indexed else plain
+    return like(transactions, table) if decisions is None else like(decisions, table, indexed=True)
 
 
 def _everybody(transactions: pl.DataFrame) -> pl.DataFrame:
