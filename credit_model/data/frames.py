@@ -58,14 +58,6 @@ def in_polars(frame: object, name: str) -> pl.DataFrame:
     )
 
 
-def like(frame: AnyFrame, table: pl.DataFrame, *, indexed: bool = False) -> AnyFrame:
-    """A table as a frame of the kind of another, of pandas with its index where they have the same rows."""
-    if isinstance(frame, pl.DataFrame):
-        return table
-    plain = in_pandas(table)
-    return plain.set_index(frame.index) if indexed else plain
-
-
 def in_pandas(table: pl.DataFrame) -> "pd.DataFrame":
     """A table of Polars as one of pandas; cells that are lists stay lists of Python's own."""
     plain = table.to_pandas()

@@ -9,7 +9,7 @@ import polars as pl
 from credit_model.data.cells import read, texts, times
 from credit_model.data.decisions import Decisions, read_decisions
 from credit_model.data.files import rename
-from credit_model.data.frames import AnyFrame, in_polars, like
+from credit_model.data.frames import AnyFrame, in_pandas, in_polars
 from credit_model.data.transactions import REQUIRED, tidy_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.offline_table import computed
@@ -74,7 +74,15 @@ def customer_features(
     whom = _everybody(raw) if decisions is None else in_polars(decisions, _DECISIONS)
     plan = FeaturePlan(catalogue, tuple(catalogue.features))
     table = computed(tidy_table(raw), _asked(whom, plan, _moment(as_of), columns), plan)
-    return like(transactions, table) if decisions is None else like(decisions, table, indexed=True)
+    return _like(transactions, table) if decisions is None else _like(decisions, table, indexed=True)
+
+
+def _like(frame: AnyFrame, table: pl.DataFrame, *, indexed: bool = False) -> AnyFrame:
+    """A table as a frame of the kind of another, of pandas with its index where they have the same rows."""
+    if isinstance(frame, pl.DataFrame):
+        return table
+    plain = in_pandas(table)
+    return plain.set_index(frame.index) if indexed else plain
 
 
 def _everybody(transactions: pl.DataFrame) -> pl.DataFrame:

@@ -85,7 +85,7 @@ class WarmModel:
         line = json.dumps(jobs.written(job, self._protocol, self._name))
         with self._lock:
             if self._closed:
-                raise ValueError(f"{self._name} is closed; load it again: credit_model.load({self._name!r})")
+                raise ValueError(f"{self._name} is closed and answers nothing any more; load it again")
             if not self._stop.alive:
                 self._start()
             return self._asked(line)
