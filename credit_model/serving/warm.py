@@ -117,12 +117,12 @@ class WarmModel:
             told = self._process.stdout.readline() if self._process.stdout else ""
             if not told:
                 raise self._lost()
+            reply: dict[str, Any] = json.loads(told)
         except BrokenPipeError:
             raise self._lost() from None
         except BaseException:
             self._stop()  # nobody waits for its reply, and the next job must not get it
             raise
-        reply: dict[str, Any] = json.loads(told)
         if reply["fault"] is not None:
             raise ValueError(reply["fault"])
         return list(reply["warned"])

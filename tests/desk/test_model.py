@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,9 @@ def test_bad_input_is_told_in_the_sentence_of_the_command(model: credit_model.Mo
         )
 
 
-def test_a_process_that_dies_is_told_and_started_again(folder: Path) -> None:
+def test_a_process_that_dies_is_told_and_one_that_is_interrupted_ended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with credit_model.load(folder) as model:
         expected = model.score(RAW, as_of=AS_OF)
         first = model._warm.pid
@@ -208,6 +211,13 @@ def test_a_process_that_dies_is_told_and_started_again(folder: Path) -> None:
             model.score(RAW, as_of=AS_OF)
         assert_frame_equal(model.score(RAW, as_of=AS_OF), expected)
         assert gone(first)
+        second = model._warm.pid
+        with monkeypatch.context() as patched:
+            patched.setattr("json.loads", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                model.score(RAW, as_of=AS_OF)
+        assert gone(second)
+        assert_frame_equal(model.score(RAW, as_of=AS_OF), expected)
 
 
 def test_two_models_answer_beside_each_other_and_a_closed_one_no_more(
