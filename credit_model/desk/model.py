@@ -18,7 +18,6 @@ import polars.selectors as cs
 
 from credit_model.data import files
 from credit_model.data.cells import read, times
-from credit_model.data.formats import AS_READ
 from credit_model.data.frames import AnyFrame, InMemory
 from credit_model.data.outcomes import KNOWN_AT, OUTCOME_COLUMNS, observed
 from credit_model.data.suggest import suggest
@@ -365,8 +364,10 @@ class Model:
         asked = _Asked(transactions, outcomes, None, written, "outcomes")
         (answers,) = self._done("score", asked)
         source = tables.source("outcomes", outcomes)
-        said = AS_READ.said(written.get("date_format"), written.get("decimal")).of_numbers(())
-        became = files.read(source, written.get("columns", {}), OUTCOME_COLUMNS, formats=said)
+        scorer = self._scorer
+        columns = {**scorer.columns, **written.get("columns", {})}
+        formats = scorer.formats.said(written.get("date_format"), written.get("decimal")).of_numbers(())
+        became = files.read(source, columns, OUTCOME_COLUMNS, formats=formats)
         known = became.drop(KNOWN_AT, strict=False).with_columns(
             *answers.select("CustomerId", "as_of", "status", "probability")
         )

@@ -168,6 +168,19 @@ def test_the_strategy_counts_what_became_of_the_approved(model: credit_model.Mod
         model.strategy(RAW, outcomes)
 
 
+def test_the_names_that_its_training_was_told_are_remembered(
+    model: credit_model.Model, tmp_path: Path
+) -> None:
+    names = {"CustomerId": "client", "Amount": "paid", "defaulted": "bad"}
+    own = [table.rename(names, strict=False) for table in (RAW, WHOM)]
+    outcomes = WHOM.drop_nulls().with_columns(defaulted=pl.lit(0))
+    with credit_model.load(small_model.write(tmp_path / "model", columns=names)) as named:
+        answers = named.score(*own).drop("model_version")
+        assert_frame_equal(answers, model.score(RAW, WHOM).drop("model_version"))
+        strategy = named.strategy(own[0], outcomes.rename(names, strict=False))
+        assert_frame_equal(strategy, model.strategy(RAW, outcomes))
+
+
 def test_bad_input_is_told_in_the_sentence_of_the_command(model: credit_model.Model, tmp_path: Path) -> None:
     lacking = RAW.drop("Amount")
     with pytest.raises(
