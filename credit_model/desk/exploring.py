@@ -29,7 +29,9 @@ class PagedExploration(Exploration):
         return self.page._repr_html_()
 
 
-def explore(transactions: Table | None = None, outcomes: Table | None = None, **parameters: Any) -> PagedExploration:
+def explore(
+    transactions: Table | None = None, outcomes: Table | None = None, **parameters: Any
+) -> PagedExploration:
     """Describe transactions, and real outcomes, as the command ``explore`` does.
 
     Args:
@@ -55,4 +57,6 @@ def explore(transactions: Table | None = None, outcomes: Table | None = None, **
     asked = workflow.read(settings)
     tidy = tidy_table(asked.transactions)
     found = analysis.explored(asked, tidy, settings)
-    return PagedExploration(**{one.name: getattr(found, one.name) for one in fields(found)}, transactions=tidy)
+    return PagedExploration(
+        **{one.name: getattr(found, one.name) for one in fields(found)}, transactions=tidy
+    )

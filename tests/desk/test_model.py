@@ -1,9 +1,11 @@
 """A model at hand: what its methods give is what the commands write, of the kind of the frames that went in."""
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from unittest.mock import Mock
@@ -16,6 +18,7 @@ from polars.testing import assert_frame_equal
 
 import credit_model
 import small_model
+from credit_model.models.blend import Blend
 from credit_model.models.scorecard import Scorecard
 from credit_model.scoring.scorer import Scorer
 from credit_model.synthetic import generate
@@ -274,11 +277,22 @@ def test_a_model_of_before_is_refused_and_a_damaged_one(folder: Path, tmp_path: 
         credit_model.load(tmp_path / "damaged")
 
 
-def test_the_champion_of_a_store_is_loaded(trained_model: TrainedModel) -> None:
+def test_the_champion_of_a_store_is_loaded_and_the_scorecard_beside_it(
+    trained_model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = pl.read_parquet(trained_model.transactions)
     with credit_model.load(trained_model.uri, tracking_uri=trained_model.tracking) as model:
         assert repr(model) == f"<credit_model.Model {trained_model.uri}>"
-        answers = model.score(raw, as_of="2019-01-20")
+        answers = model.score(raw, as_of="2019-02-10")
         assert answers["model_version"].unique().to_list() == [model.version]
-        features = model.features(raw, as_of="2019-01-20")
+        features = model.features(raw, as_of="2019-02-10")
         assert set(model.inputs) < set(features.columns)
+        other = replace(model._scorer, classifier=Blend((model._scorer.classifier,), (1.0,)))
+        monkeypatch.setattr(model, "_scorer", other)
+        with pytest.raises(ValueError, match="is of the kind blend, which has no bins; load the") as refused:
+            model.scorecard()
+    asked = re.search(r"load\('(.*)', tracking_uri='(.*)'\)$", str(refused.value))
+    assert asked is not None
+    with credit_model.load(asked[1], tracking_uri=asked[2]) as primary:
+        assert primary.scorecard()["points"].is_finite().all()
+        assert primary.score(raw, as_of="2019-02-10").height == answers.height
