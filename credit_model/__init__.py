@@ -8,27 +8,35 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = [
+    "Model",
     "Scorecard",
+    "Training",
     "TransactionFeatures",
     "WoeBinner",
     "__version__",
     "customer_features",
     "explore",
+    "load",
     "train",
 ]
 
 if TYPE_CHECKING:
+    from credit_model.desk.exploring import explore
+    from credit_model.desk.model import Model, load
+    from credit_model.desk.training import Training, train
     from credit_model.estimators import Scorecard, TransactionFeatures, WoeBinner
     from credit_model.features.frames import customer_features
-    from credit_model.notebook import explore, train
 else:
     _HOMES = {
+        "Model": "credit_model.desk.model",
         "Scorecard": "credit_model.estimators",
+        "Training": "credit_model.desk.training",
         "TransactionFeatures": "credit_model.estimators",
         "WoeBinner": "credit_model.estimators",
         "customer_features": "credit_model.features.frames",
-        "explore": "credit_model.notebook",
-        "train": "credit_model.notebook",
+        "explore": "credit_model.desk.exploring",
+        "load": "credit_model.desk.model",
+        "train": "credit_model.desk.training",
     }
 
     def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import credit_model
-from credit_model.tracking.runs import CARRIED
+from credit_model.tracking.carried import CARRIED
 from processes import ROOT, run
 
 PACKAGE = ROOT / "credit_model"
@@ -43,8 +43,8 @@ print(*{"jinja2", "matplotlib", "mlflow", "scipy", "sklearn", "tqdm"} & set(sys.
 
 
 def test_every_name_is_there_and_listed() -> None:
-    estimators = {"Scorecard", "TransactionFeatures", "WoeBinner"}
-    names = {"__version__", "customer_features", "explore", "train"} | estimators
+    estimators, returned = {"Scorecard", "TransactionFeatures", "WoeBinner"}, {"Model", "Training"}
+    names = {"__version__", "customer_features", "explore", "load", "train"} | estimators | returned
     assert set(credit_model.__all__) == names <= set(dir(credit_model))
     assert all(getattr(credit_model, name) for name in names)
     assert not hasattr(credit_model, "trian")
@@ -64,7 +64,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("use", ["from credit_model import {0}", "import credit_model; credit_model.{0}"])
-@pytest.mark.parametrize("name", ["train", "explore", "Scorecard"])
+@pytest.mark.parametrize("name", ["train", "load", "Scorecard"])
 def test_the_code_of_a_served_model_says_that_it_carries_no_training(
     code: Path, tmp_path: Path, name: str, use: str
 ) -> None:

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from credit_model.settings.settings import COMMANDS, parameters
-from credit_model.tracking.runs import CARRIED
+from credit_model.tracking.carried import CARRIED
 from processes import ROOT
 
 _load_project: Callable[[str], Any] = _project_spec.load_project

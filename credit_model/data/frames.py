@@ -2,7 +2,7 @@
 
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
@@ -12,6 +12,7 @@ from credit_model.data.transactions import COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
+AnyFrame = TypeVar("AnyFrame", pl.DataFrame, "pd.DataFrame")
 _MIXED = {*COLUMNS, "as_of", "defaulted", "outcome_known_at"}  # their readers take cells of several kinds
 
 
@@ -55,6 +56,21 @@ def in_polars(frame: object, name: str) -> pl.DataFrame:
     return pl.DataFrame(
         [_series(column, cells) for column, (_, cells) in zip(names, frame.items(), strict=True)]
     )
+
+
+def in_pandas(table: pl.DataFrame) -> "pd.DataFrame":
+    """A table of Polars as one of pandas; cells that are lists stay lists of Python's own."""
+    plain = table.to_pandas()
+    for name, kind in table.schema.items():
+        if kind.is_nested():
+            plain[name] = _listed(table[name])
+    return plain
+
+
+def _listed(cells: pl.Series) -> Any:
+    import pandas as pd
+
+    return pd.Series(cells.to_list(), dtype=object)
 
 
 def _series(name: str, cells: "pd.Series") -> pl.Series:

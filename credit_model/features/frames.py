@@ -3,23 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from credit_model.data.cells import read, texts, times
 from credit_model.data.decisions import Decisions, read_decisions
 from credit_model.data.files import rename
-from credit_model.data.frames import in_polars
+from credit_model.data.frames import AnyFrame, in_pandas, in_polars
 from credit_model.data.transactions import REQUIRED, tidy_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.offline_table import computed
 from credit_model.features.plan import FeaturePlan
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-AnyFrame = TypeVar("AnyFrame", pl.DataFrame, "pd.DataFrame")
 
 _TRANSACTIONS, _DECISIONS = "the frame of transactions", "the frame of decisions"
 _AS_THEY_ARE: Mapping[str, str] = MappingProxyType({})
@@ -87,7 +81,7 @@ def _like(frame: AnyFrame, table: pl.DataFrame, *, indexed: bool = False) -> Any
     """A table as a frame of the kind of another, of pandas with its index where they have the same rows."""
     if isinstance(frame, pl.DataFrame):
         return table
-    plain = table.to_pandas()
+    plain = in_pandas(table)
     return plain.set_index(frame.index) if indexed else plain
 
 

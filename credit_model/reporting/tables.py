@@ -14,8 +14,9 @@ from credit_model.models.logistic import Linear, Term
 from credit_model.models.scorecard import Scorecard
 from credit_model.models.segmented import Segmented
 from credit_model.reporting.page import Section, Table, page
-from credit_model.scoring import scale
+from credit_model.scoring.calibrator import Calibrator
 from credit_model.scoring.policy import DECISIONS, Bands
+from credit_model.scoring.scale import Scale
 from credit_model.training import bins_file, costs
 from credit_model.training.evaluation import by_period
 from credit_model.training.own_candidates import changes
@@ -141,14 +142,40 @@ def features(trained: Trained) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
+def training_table(trained: Trained, whose: pl.Series) -> pl.DataFrame:
+    """One row per decision of a training: who, ``as_of``, ``bad``, ``part``, the features and the scores.
+
+    ``probability`` is that of predictions, bands and strategy, out of fold; ``ranked`` what ranking measures are made of;
+    ``test_probability`` that of the test part, NaN elsewhere. A feature that has the name of another column is called
+    ``feature_`` and its name.
+
+    Args:
+        trained: the trained model.
+        whose: the column of the customers.
+    """
+    dataset = trained.dataset
+    decisions = dataset.decisions.select(whose, "as_of", pl.col("bad").cast(pl.Float64), "part")
+    scores = {
+        "probability": trained.probability,
+        "ranked": trained.ranked,
+        "test_probability": trained.test_probability,
+    }
+    taken = {"bad", "part", *scores} & {*dataset.features.columns}
+    table = decisions.hstack(dataset.features.rename({name: f"feature_{name}" for name in taken}))
+    return table.with_columns(**{name: pl.Series(values) for name, values in scores.items()})
+
+
 def points(trained: Trained) -> pl.DataFrame:
     """Points of every bin of the scorecard, after calibration: those of a case's bins add up to its score."""
     primary, card = trained.primary, trained.scorecard
-    added = points_of_bins(card, primary.calibrator, primary.scale)
+    return card_table(card, primary.calibrator, primary.scale).select("feature", "bin", "woe", "points")
+
+
+def card_table(card: Scorecard, calibrator: Calibrator, scale: Scale) -> pl.DataFrame:
+    """Every bin of a scorecard: feature, bin (text), count, goods, bads, bad_rate, woe, iv, and points after calibration."""
+    added = points_of_bins(card, calibrator, scale)
     parts = [
-        binning_table(binning).select(
-            "feature", pl.col("range").alias("bin"), "woe", pl.Series("points", own)
-        )
+        binning_table(binning).drop("bin").rename({"range": "bin"}).with_columns(pl.Series("points", own))
         for binning, own in zip(card.binnings, added, strict=True)
     ]
     return pl.concat(parts)
@@ -219,7 +246,7 @@ def _effects(term: Term) -> Iterator[tuple[str, float]]:
         yield "any other", term.unseen
 
 
-def _points_page(trained: Trained, scale: scale.Scale) -> str:
+def _points_page(trained: Trained, scale: Scale) -> str:
     subtitle = f"{scale.base_score:g} points at {scale.base_odds:g}:1, {scale.points_to_double_odds:g} points double the odds"
     table = Table(points(trained), "Points of every bin; those of a case's bins add up to its score")
     return page("Scorecard", subtitle, [Section("Points", [table])])

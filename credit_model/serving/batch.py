@@ -293,7 +293,12 @@ def silence(silent: int, count: int, ends: tuple[object, object], span: str = ""
     )
 
 
-def _score(job: Job, scorer: Scorer) -> str:
+def score(job: Job, scorer: Scorer) -> str:
+    """Write the answers of a job, and their contributions where it asks for them; returns what to print.
+
+    Raises:
+        ValueError: a file cannot be read, or has no rows.
+    """
     with scored(job, scorer) as answers:
         files.write_frames(answers.in_order(), job.output or "")
         if job.explain is not None:
@@ -306,4 +311,4 @@ def _score(job: Job, scorer: Scorer) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(jobs.run(_score))
+    sys.exit(jobs.run(score))

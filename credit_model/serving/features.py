@@ -112,9 +112,14 @@ def _keep_piece(plan: FeaturePlan, kept: TemporaryTables, piece: Piece) -> None:
     kept.add(piece.number, pl.concat(parts).with_columns(piece.places))
 
 
-def _of_model(job: Job, scorer: Scorer) -> str:
+def of_model(job: Job, scorer: Scorer) -> str:
+    """Write every feature of a model's catalogue; returns what to print.
+
+    Raises:
+        ValueError: a file cannot be read, or has no rows.
+    """
     return write(job, AllFeatures(scorer.catalogue, scorer.columns, scorer.formats))
 
 
 if __name__ == "__main__":
-    sys.exit(jobs.run(_of_model))
+    sys.exit(jobs.run(of_model))

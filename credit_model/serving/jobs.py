@@ -14,6 +14,7 @@ ones their defaults, and refuses a job that needs a newer protocol than its own.
 3     also ``explain`` and ``what_would_help``
 4     also ``log`` and ``decision``, for the command ``replay``
 5     also ``decided``, for the command ``monitor``
+6     also ``command``, for a process that does job after job (``serving.warm``)
 ====  =================================================================================
 """
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from credit_model.features.plan import FeaturePlan
     from credit_model.scoring.scorer import Scorer
 
-PROTOCOL = 5
+PROTOCOL = 6
 MANIFEST: Mapping[str, Any] = {
     "protocol": PROTOCOL,
     "modules": {
@@ -47,6 +48,7 @@ MANIFEST: Mapping[str, Any] = {
         "monitor": "credit_model.serving.monitor",
         "replay": "credit_model.serving.replay",
         "features": "credit_model.serving.features",
+        "warm": "credit_model.serving.warm",
     },
 }
 _FLAT_MODULES = {"score": "credit_model.batch", "monitor": "credit_model.monitoring"}
@@ -100,6 +102,7 @@ class Job:
         log: a decision log, or None.
         decision: id of the one decision of the log that is asked for, or None.
         decided: folder to write monitored decisions and their features to; None where they are compared at once.
+        command: what to do, in a process that does job after job; None in one that does one job, whose module says it.
     """
 
     scorer: str
@@ -118,6 +121,7 @@ class Job:
     log: str | None = field(default=None, metadata={"since": 4})
     decision: str | None = field(default=None, metadata={"since": 4})
     decided: str | None = field(default=None, metadata={"since": 5})
+    command: str | None = field(default=None, metadata={"since": 6})
 
     @classmethod
     def read(cls, text: str) -> "Job":
@@ -228,7 +232,7 @@ def submit(
     protocol, modules = spoken(Path(job.scorer))
     if command not in modules:
         raise ValueError(f"the code of the model {settings.model} knows no {command}; train the model again")
-    words = json.dumps(_written(job, protocol, settings.model))
+    words = json.dumps(written(job, protocol, settings.model))
     return wait([sys.executable, "-P", "-m", modules[command], words], own_code(model), out)
 
 
@@ -249,8 +253,13 @@ def spoken(scorer: Path) -> tuple[int, Mapping[str, str]]:
     return int("formats" in json.loads((scorer / "scorer.json").read_text(encoding="utf-8"))), _FLAT_MODULES
 
 
-def _written(job: Job, protocol: int, model: str) -> dict[str, object]:
+def written(job: Job, protocol: int, model: str) -> dict[str, object]:
     """A job in a protocol, as plain data.
+
+    Args:
+        job: the job.
+        protocol: that of the code which is to read it.
+        model: what the user calls the model.
 
     Raises:
         ValueError: it asks for what came after that protocol.

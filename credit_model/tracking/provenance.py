@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from credit_model import __version__
 from credit_model.data.frames import InMemory
 from credit_model.data.paths import named
-from credit_model.settings.settings import Settings
+from credit_model.reporting.identity import Identity
+from credit_model.settings.settings import Settings, texts
+from credit_model.tracking.carried import PACKAGE
 
 _PACKAGES = (
     *(
@@ -26,6 +29,32 @@ _PACKAGES = (
     *("scikit-learn", "scipy", "xgboost", "xgboost-cpu"),
 )
 _SECONDS = 10
+
+
+def identity(settings: Settings, version: str, primary: str | None = None) -> Identity:
+    """What identifies a trained version.
+
+    Args:
+        settings: of its training.
+        version: hash of its files.
+        primary: where its primary scorecard can be loaded from; None where it is the winner, or was not kept.
+    """
+    return Identity(
+        settings.name,
+        version,
+        __version__,
+        _own_parameters(settings),
+        file_hashes(settings),
+        commit(PACKAGE),
+        environment(),
+        primary,
+    )
+
+
+def _own_parameters(settings: Settings) -> dict[str, str]:
+    """The parameters that differ from their defaults, as texts."""
+    defaults = texts("train", Settings())
+    return {name: text for name, text in texts("train", settings).items() if text != defaults[name]}
 
 
 def file_hashes(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
-from shutil import copy, copytree, ignore_patterns
 from typing import Any
 
 import mlflow
@@ -20,18 +19,17 @@ from mlflow.data.digest_utils import compute_pandas_digest
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-import credit_model
-from credit_model import __version__
 from credit_model.reporting.annex_iv import annex_iv
 from credit_model.reporting.identity import Identity
 from credit_model.reporting.model_document import model_document
 from credit_model.reporting.openapi import of_model
 from credit_model.reporting.page import png
-from credit_model.reporting.tables import documents
+from credit_model.reporting.tables import documents, training_table
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs, pyfunc
-from credit_model.settings.settings import Settings, texts
+from credit_model.settings.settings import Settings
 from credit_model.tracking import described, integrity, provenance, training_tables
+from credit_model.tracking.carried import carried_code
 from credit_model.tracking.primary import PRIMARY_SCORECARD
 from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.candidates import CrossValidation
@@ -40,18 +38,6 @@ from credit_model.training.train import Trained
 from credit_model.training.workflow import TrainingResult
 
 _SERVED = ("mlflow-skinny", "cloudpickle", "numpy", "orjson", "pandas", "polars", "pyarrow", "pyyaml")
-_PACKAGE = Path(credit_model.__file__).parent
-CARRIED = (
-    "__init__.py",
-    "arrays.py",
-    "metrics.py",
-    "data",
-    "features",
-    "models",
-    "scoring",
-    "serving",
-    "settings",
-)
 
 
 def log_exploration(page: str, drawn: Mapping[str, Figure]) -> None:
@@ -102,21 +88,9 @@ def _log_candidate(
 
 
 def _log_datasets(trained: Trained) -> None:
-    """The training table with its split and scores; keyed hashes stand for the customers.
-
-    ``probability`` is that of predictions, bands and strategy, ``ranked`` what ranking measures are made of.
-    """
-    dataset = trained.dataset
-    hashed = training_tables.hashed(dataset.customers, os.environ)
-    decisions = dataset.decisions.select(hashed, "as_of", pl.col("bad").cast(pl.Float64), "part")
-    scores = {
-        "probability": trained.probability,
-        "ranked": trained.ranked,
-        "test_probability": trained.test_probability,
-    }
-    taken = {"bad", "part", *scores} & {*dataset.features.columns}
-    table = decisions.hstack(dataset.features.rename({name: f"feature_{name}" for name in taken}))
-    table = table.with_columns(**{name: pl.Series(values) for name, values in scores.items()})
+    """The training table with its split and scores; keyed hashes stand for the customers."""
+    hashed = training_tables.hashed(trained.dataset.customers, os.environ)
+    table = training_table(trained, hashed)
     training_tables.log(table)
     for part in ("train", "test"):
         rows = table.filter(pl.col("part") == part).to_pandas()
@@ -131,7 +105,7 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
     with tempfile.TemporaryDirectory() as folder:
         document = Path(folder) / "model_document.html"
         document.touch()
-        code = str(_carried_code(Path(folder)))
+        code = str(carried_code(Path(folder)))
         primary = _log_primary(trained, Path(folder), code)
         described = Path(folder) / "openapi.json"
         described.write_text(of_model(trained.scorer), encoding="utf-8")
@@ -142,7 +116,7 @@ def log_model(settings: Settings, result: TrainingResult, pictures: Mapping[str,
             "openapi": str(described),
         }
         version, parts = _saved(trained.scorer, files, code)
-        identity = _identity(settings, version, primary)
+        identity = provenance.identity(settings, version, primary)
         document.write_text(model_document(result, pictures, identity), encoding="utf-8")
         mlflow.log_artifact(str(document))
         mlflow.log_text(json.dumps(annex_iv(result, identity), indent=1), "annex_iv.json")
@@ -208,37 +182,6 @@ def _log_primary(trained: Trained, folder: Path, code: str) -> str | None:
     _, parts = _saved(trained.primary, {"scorer": str(folder / "primary" / "scorer")}, code)
     with _without_example():
         return str(mlflow.pyfunc.log_model(name=PRIMARY_SCORECARD, **parts).model_uri)
-
-
-def _identity(settings: Settings, version: str, primary: str | None) -> Identity:
-    return Identity(
-        settings.name,
-        version,
-        __version__,
-        _own_parameters(settings),
-        provenance.file_hashes(settings),
-        provenance.commit(_PACKAGE),
-        provenance.environment(),
-        primary,
-    )
-
-
-def _carried_code(folder: Path) -> Path:
-    """A copy of the package with what a served model carries, and nothing else."""
-    code = folder / _PACKAGE.name
-    code.mkdir()
-    for name in CARRIED:
-        if (_PACKAGE / name).is_dir():
-            copytree(_PACKAGE / name, code / name, ignore=ignore_patterns("__pycache__"))
-        else:
-            copy(_PACKAGE / name, code / name)
-    return code
-
-
-def _own_parameters(settings: Settings) -> dict[str, str]:
-    """The parameters that differ from their defaults, as texts."""
-    defaults = texts("train", Settings())
-    return {name: text for name, text in texts("train", settings).items() if text != defaults[name]}
 
 
 def input_example(scorer: Scorer) -> pd.DataFrame:

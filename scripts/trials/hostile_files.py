@@ -32,7 +32,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from credit_model import notebook
+import credit_model
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
 from credit_model.settings.settings import resolve
@@ -361,7 +361,7 @@ def main(words: Sequence[str] | None = None) -> int:
     faults: list[str] = []
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         table = generate.transactions(customers=300, days=60, seed=7)
-        scorer = notebook.train(table, candidate="scorecard").trained.scorer
+        scorer = credit_model.train(table, candidate="scorecard").trained.scorer
         trial, draw = Trial(Path(name), table, scorer), random.Random(given.seed)
         for group in GROUPS.values():
             for case in group(trial, draw, given.damages):

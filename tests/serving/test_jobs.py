@@ -30,6 +30,7 @@ JOBS = st.builds(
     log=words,
     decision=words,
     decided=words,
+    command=words,
 )
 
 

@@ -19,7 +19,7 @@ from credit_model.data.iso_time import read_iso
 from credit_model.reporting.openapi import of_model
 from credit_model.scoring.scorer import Scorer
 from credit_model.tracking import ledger
-from credit_model.tracking.runs import CARRIED
+from credit_model.tracking.carried import CARRIED
 from credit_model.training.candidates import CANDIDATES
 from credit_model.training.validation import Validation
 from processes import ROOT, TrainedModel, commanded

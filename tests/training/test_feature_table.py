@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from credit_model import notebook
+import credit_model
 from credit_model.data.decisions import Attribute
 from credit_model.features import offline_table
 from credit_model.features.catalogue import Catalogue
@@ -65,7 +65,7 @@ def test_a_frame_trains_the_model_of_its_file(original: TrainingResult, tmp_path
         "candidate": "scorecard",
         "history_days": HISTORY_DAYS,
     }
-    found = notebook.train(transactions().frame.to_pandas(), outcomes().to_pandas(), **chosen)
+    found = credit_model.train(transactions().frame.to_pandas(), outcomes().to_pandas(), **chosen)
     assert found.summary == original.summary
     assert found.figures == original.figures
     versions = [

@@ -39,7 +39,7 @@ def train(**parameters: Any) -> TrainingResult:
     table, _ = applications(900, 1)
     attributes = ["income", "loan_amount", "employment_length", "derogatory_marks"]
     known: dict[str, Any] = {"attributes": attributes, "candidate": "scorecard", "history_days": 30}
-    return credit_model.train(outcomes=table, **known, **parameters)
+    return credit_model.train(outcomes=table, **known, **parameters).result
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,7 @@ def trained() -> TrainingResult:
     made, past = (pl.concat(frames) for frames in (generate.generate(*size), generate.loans(*size)))
     few = pl.col("CustomerId").is_in(past["CustomerId"].unique().sort().head(10).implode())
     with quick_yardstick():
-        return credit_model.train(made.filter(few).select(*REQUIRED), past, config=str(EXAMPLE))
+        return credit_model.train(made.filter(few).select(*REQUIRED), past, config=str(EXAMPLE)).result
 
 
 def test_the_example_trains_as_it_says() -> None:

@@ -141,7 +141,7 @@ def turned() -> TrainingResult:
     outcomes = people.select("CustomerId", "as_of", defaulted=pl.Series(bad)).hstack(table)
     known: dict[str, Any] = {"attributes": ["x", "y", "product"], "history_days": 30, "split": "random"}
     with quick_yardstick():
-        return credit_model.train(outcomes=outcomes, candidate="scorecard", segment="product", **known)
+        return credit_model.train(outcomes=outcomes, candidate="scorecard", segment="product", **known).result
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Python for people: models, trainings and explorations as objects, from frames of pandas or Polars, or paths of files."""
