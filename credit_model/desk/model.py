@@ -25,7 +25,8 @@ from credit_model.desk import tables
 from credit_model.desk.explanation import Explanation
 from credit_model.desk.tables import File, Moment, Table
 from credit_model.models.scorecard import Scorecard
-from credit_model.reporting.tables import card_table
+from credit_model.models.segmented import Segmented
+from credit_model.reporting.tables import card_table, segment_table
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving.warm import WarmModel
 from credit_model.settings.settings import Settings
@@ -386,12 +387,13 @@ class Model:
 
         Returns:
             ``feature``, ``bin``, ``count`` (of training decisions), ``bad_rate``, ``woe`` and ``points``; the points of the
-            bins that a case is in add up to its score.
+            bins that a case is in add up to its score. Of scorecards by segment, the level comes first, and a case has the
+            bins of its level.
 
         Raises:
             ValueError: the model is no scorecard; the message names the scorecard of its training.
         """
-        return self._card.select("feature", "bin", "count", "bad_rate", "woe", "points")
+        return self._card.drop("goods", "bads", "iv")
 
     def bins(self, feature: str) -> pl.DataFrame:
         """The bins of one characteristic of a scorecard: counts, bad rate, weight of evidence, information value, points.
@@ -412,6 +414,8 @@ class Model:
     @property
     def _card(self) -> pl.DataFrame:
         scorer = self._scorer
+        if isinstance(scorer.classifier, Segmented):
+            return segment_table(scorer.classifier, scorer.calibrator, scorer.scale)
         if not isinstance(scorer.classifier, Scorecard):
             raise ValueError(
                 f"{self.name} is of the kind {scorer.classifier.kind}, which has no bins; {self._other()}"

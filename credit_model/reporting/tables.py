@@ -181,24 +181,25 @@ def card_table(card: Scorecard, calibrator: Calibrator, scale: Scale) -> pl.Data
     return pl.concat(parts)
 
 
+def segment_table(model: Segmented, calibrator: Calibrator, scale: Scale) -> pl.DataFrame:
+    """``card_table`` of every card of scorecards by segment, after a column with the level; that of other levels first."""
+    cards = {"any other, or missing": model.common, **model.cards}
+    return pl.concat(
+        card_table(card, calibrator, scale).select(pl.lit(level).alias(model.column), pl.all())
+        for level, card in cards.items()
+    )
+
+
 def segment_points(trained: Trained) -> pl.DataFrame | None:
-    """Points of every bin of every card where scorecards by segment are served, those of other levels first; else None.
+    """Points of every bin of every card where scorecards by segment are served, else None.
 
     The points of a case's bins in the card of its level add up to its score.
     """
     scorer, model = trained.scorer, trained.scorer.classifier
     if not isinstance(model, Segmented):
         return None
-    parts = []
-    for level, card in [("any other, or missing", model.common), *model.cards.items()]:
-        added = points_of_bins(card, scorer.calibrator, scorer.scale)
-        for binning, own in zip(card.binnings, added, strict=True):
-            table = binning_table(binning).select(
-                "feature", pl.col("range").alias("bin"), "count", "bad_rate", "woe"
-            )
-            segment = pl.lit(level).alias(model.column)
-            parts.append(table.select(segment, pl.all(), pl.Series("points", own)))
-    return pl.concat(parts)
+    every = segment_table(model, scorer.calibrator, scorer.scale)
+    return every.select(model.column, "feature", "bin", "count", "bad_rate", "woe", "points")
 
 
 def characteristics(result: TrainingResult) -> pl.DataFrame:
