@@ -16,6 +16,7 @@ from processes import ROOT, TrainedModel, make_champion, run
 LONGEST = (
     "test_document_commands.py",
     "test_identity.py",
+    "test_notebooks.py",
     "test_environments.py",
     "test_container.py",
     "test_stack.py",
@@ -44,9 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_experiment_is_left() -> Iterator[None]:
-    """MLflow keeps the experiment that a test sets in the environment, which the processes of later tests would inherit."""
+    """MLflow keeps the experiment that a test sets, also in the environment, which the processes of later tests would inherit."""
     yield
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+    if fluent := sys.modules.get("mlflow.tracking.fluent"):
+        vars(fluent).update(_active_experiment_id=None)
 
 
 @pytest.fixture(scope="session")
