@@ -20,7 +20,7 @@ from credit_model.reporting.comparison_tables import Sides
 from credit_model.scoring.scorer import Scorer
 from credit_model.serving.monitor_figures import OBSERVED
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import comparisons, registry, store
+from credit_model.tracking import comparisons, described, registry, store
 from credit_model.tracking.model_folder import verified_folder
 from credit_model.tracking.registry import LEARNED_UNTIL
 from credit_model.training.outcome_table import plain_outcomes
@@ -53,7 +53,11 @@ def compare(settings: Settings) -> str:
         ValueError: a model is not there, cannot score the decisions, or a file cannot be read or written.
     """
     tracked = any(_in_mlflow(model) for model in settings.models) or "MLFLOW_RUN_ID" in os.environ
-    run = store.run(store.EXPERIMENT, texts("compare", settings)) if tracked else nullcontext()
+    run = (
+        store.run(store.EXPERIMENT, texts("compare", settings), described.begun("compare", settings))
+        if tracked
+        else nullcontext()
+    )
     with run:
         sides, comparison = _made(settings)
         page, drawn = comparison_page.page_of(sides, comparison)

@@ -8,7 +8,7 @@ from credit_model.reporting.exploration.bad_definition import readings
 from credit_model.reporting.exploration.notes import notes
 from credit_model.reporting.exploration.page import document, pictures
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import store
+from credit_model.tracking import described, store
 from credit_model.tracking.runs import log_exploration
 from credit_model.training import workflow
 
@@ -23,7 +23,7 @@ def explore(settings: Settings) -> str:
         raise ValueError(f"output: {settings.output} is no page; name a file that ends in .html")
     if settings.output is not None:
         check_place(settings.output)
-    with store.run(store.EXPERIMENT, texts("explore", settings)):
+    with store.run(store.EXPERIMENT, texts("explore", settings), described.begun("explore", settings)):
         asked = workflow.read(settings)
         transactions = tidy_table(asked.transactions)
         exploration = analysis.explored(asked, transactions, settings)

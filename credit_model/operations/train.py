@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 from credit_model.reporting import plots
 from credit_model.settings.settings import Settings, texts
-from credit_model.tracking import ledger, registry, store
+from credit_model.tracking import described, ledger, registry, store
 from credit_model.tracking.ledger import Entry
 from credit_model.tracking.registry import CHALLENGER, CHAMPION
 from credit_model.tracking.runs import log_model, log_run
@@ -24,7 +24,7 @@ def tracked(settings: Settings) -> TrainingResult:
         ValueError: the store does not accept the run, or the data cannot be trained on; then no version is registered and no
             alias changes.
     """
-    with store.run(store.EXPERIMENT, texts("train", settings)):
+    with store.run(store.EXPERIMENT, texts("train", settings), described.begun("train", settings)):
         registry.check_writable(settings.name)
         result = workflow.run(settings)
         pictures = plots.pictures(result.trained, result.sample.recipe.costs)

@@ -30,7 +30,7 @@ def log(
     log_pictures(pictures)
     mlflow.set_tags(_tags(settings, sides) | {MLFLOW_RUN_NOTE: _description(sides, comparison)})
     run = mlflow.active_run()
-    if run is not None and nobody_named(run.info.run_name):
+    if run is not None and nobody_named(run.info.run_name, "compare", settings):
         MlflowClient().update_run(run.info.run_id, name=_name(sides, comparison))
 
 

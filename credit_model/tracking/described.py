@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from credit_model.data.frames import InMemory
@@ -29,9 +30,14 @@ def headlines_first(figures: Mapping[str, float]) -> list[dict[str, float]]:
     return [first, {name: figures[name] for name in sorted(figures) if name not in first}]
 
 
-def nobody_named(run_name: str | None) -> bool:
-    """Whether MLflow made up the name of a run."""
-    return run_name is None or _GENERATED.fullmatch(run_name) is not None
+def begun(command: str, settings: Settings) -> str:
+    """The name of a run until more is known of it, and for good where it fails: ``superlender train``."""
+    return f"{_source(settings)} {command}"
+
+
+def nobody_named(run_name: str | None, command: str, settings: Settings) -> bool:
+    """Whether a run still has the name that it began with, or one that MLflow made up."""
+    return run_name in (None, begun(command, settings)) or _GENERATED.fullmatch(run_name or "") is not None
 
 
 def run_name(settings: Settings, result: TrainingResult) -> str:
@@ -47,7 +53,10 @@ def _source(settings: Settings) -> str:
         return "synthetic"
     if isinstance(given, InMemory):
         return "table"
-    path = Path(named(given)[0]).resolve()
+    path = Path(given)
+    with suppress(ValueError):  # there is no such file, of which the run says more than its name
+        path = Path(named(given)[0])
+    path = path.resolve()
     return path.parent.name if path.stem in _USUAL_NAMES and path.parent.name else path.stem
 
 

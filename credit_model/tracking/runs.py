@@ -145,7 +145,7 @@ def _describe(settings: Settings, result: TrainingResult, identity: Identity, re
     client.update_model_version(settings.name, str(registered), said)
     if run is not None:
         mlflow.set_tags(described.tags(result, identity) | {MLFLOW_RUN_NOTE: described.description(result)})
-        if described.nobody_named(run.info.run_name):
+        if described.nobody_named(run.info.run_name, "train", settings):
             client.update_run(run.info.run_id, name=described.run_name(settings, result))
 
 

@@ -231,7 +231,7 @@ def within_time(call: Callable[[], _Result], address: str) -> _Result:
 
 
 @contextmanager
-def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
+def run(experiment: str, parameters: Mapping[str, str], name: str | None = None) -> Iterator[None]:
     """Begin a run, with its parameters and a first artifact, before the work; if the work fails, the run ends as failed.
 
     The reason of the failure becomes the run's description.
@@ -241,12 +241,13 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
     Args:
         experiment: name of the experiment, unless ``mlflow run`` has chosen one and begun the run.
         parameters: logged as the run's parameters and as ``settings.yaml``, which the parameter ``config`` accepts.
+        name: of the run, unless ``mlflow run`` has begun it; without one MLflow makes one up.
 
     Raises:
         ValueError: no run or no artifact can be written.
     """
     with left_runs.process() as process:
-        started = _started(experiment, process)
+        started = _started(experiment, process, name)
         try:
             with _terminable():
                 _keep(started, parameters)
@@ -260,14 +261,14 @@ def run(experiment: str, parameters: Mapping[str, str]) -> Iterator[None]:
         lock.forget(process)
 
 
-def _started(experiment: str, process: str) -> "RunInfo":
+def _started(experiment: str, process: str, name: str | None) -> "RunInfo":
     try:
         with asking("write runs"):
             reach(create=True)
             make_tables()
             if not os.environ.get("MLFLOW_RUN_ID"):
                 mlflow.set_experiment(experiment_id=experiment_id(experiment))
-            return mlflow.start_run(tags={left_runs.PROCESS: process}).info
+            return mlflow.start_run(run_name=name, tags={left_runs.PROCESS: process}).info
     except BaseException:
         lock.forget(process)
         raise

@@ -52,11 +52,18 @@ def test_a_run_is_named_by_data_winner_and_latest_decision(
     assert described.run_name(replace(Settings(), **given), result()) == f"{source} forest 2017-07-30"
 
 
-def test_only_a_name_that_mlflow_made_up_is_replaced() -> None:
-    assert described.nobody_named("masked-newt-922")
-    assert described.nobody_named(None)
-    assert not described.nobody_named("my run of masked-newt-922")
-    assert not described.nobody_named("champion-2017")
+def test_only_a_name_that_nobody_gave_is_replaced() -> None:
+    settings = Settings(transactions="lender/absent.csv")
+    begun = described.begun("train", settings)
+    assert begun == "absent train"
+    for name, replaced in {
+        None: True,
+        "masked-newt-922": True,
+        begun: True,
+        "my run of masked-newt-922": False,
+        "champion-2017": False,
+    }.items():
+        assert described.nobody_named(name, "train", settings) == replaced
 
 
 def test_the_description_says_what_was_measured_and_nothing_else() -> None:
