@@ -266,7 +266,9 @@ def _started(experiment: str, process: str, name: str | None) -> "RunInfo":
         with asking("write runs"):
             reach(create=True)
             make_tables()
-            if not os.environ.get("MLFLOW_RUN_ID"):
+            if os.environ.get("MLFLOW_RUN_ID"):
+                name = None  # MLflow would give it to the run that ``mlflow run`` has begun
+            else:
                 mlflow.set_experiment(experiment_id=experiment_id(experiment))
             return mlflow.start_run(run_name=name, tags={left_runs.PROCESS: process}).info
     except BaseException:

@@ -297,9 +297,10 @@ def test_a_run_whose_work_fails_says_why(
     run_id = begun(database, (tmp_path / reason).as_uri())
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
     use(f"sqlite:///{database}")
-    with pytest.raises(type(fault)), store.run("credit-risk", {}):
+    with pytest.raises(type(fault)), store.run("credit-risk", {}, "another name"):
         raise fault
     ended = MlflowClient().get_run(run_id)
+    assert ended.info.run_name != "another name"
     assert (ended.info.status, ended.data.tags["mlflow.note.content"]) == ("FAILED", reason)
 
 
