@@ -18,6 +18,7 @@ from credit_model.training.swap_set import TIES, SwapSet
 from credit_model.training.two_models import MEASURES, SIDES, Comparison
 
 _COMES_IN, _GOES_OUT = "comes in", "goes out"
+_LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,8 @@ def _swapped(comparison: Comparison) -> Iterator[str]:
     first, second = swapped.counts
     if not first == second == round(swapped.rate * count):
         yield f"A approves {first:,} and B {second:,}: {TIES}"
-    if swapped.counts == (0, 0) or min(swapped.counts) == count:
-        yield "one rate that approves nobody, or everybody, swaps nobody: give another --approval_rate"
+    if not _LEAST_SHARE <= swapped.rate <= 1 - _LEAST_SHARE:
+        yield "a rate that approves nearly nobody, or nearly everybody, swaps next to nobody: give another --approval_rate"
     if comparison.with_outcomes:
         yield from _became(swapped)
 

@@ -174,11 +174,11 @@ def sensitivity(result: TrainingResult) -> Section:
         "The values of one input change places among the decisions of the test part, twice, and the AUC lost is averaged. "
         "Inputs that tell the same stand in for each other, so that a loss near 0 does not mean that an input is not used; a "
         "loss below 0 may be chance, or an input that misleads on the test part. Contribution is the mean absolute one to the "
-        "margin, in log-odds, before calibration."
+        "margin, in log-odds, before calibration. The model is that of the training part alone, which may read other "
+        "features than the one that is served."
     )
     caption = (
-        f"AUC lost, {table.height} inputs with the largest contributions of {len(trained.scorer.classifier.inputs)}: "
-        f"{captions.tested(trained)}"
+        f"AUC lost, the {table.height} inputs with the largest contributions: {captions.tested(trained)}"
     )
     return Section("Sensitivity", [text, Table(table, caption)])
 

@@ -135,7 +135,7 @@ def _own(result: TrainingResult) -> list[Block]:
     given = any(each.edges is not None or each.levels is not None for each in asked)
     differ = (
         f"What the file {own.source} asks, and what differs from the card of training alone; bins are without those of missing "
-        f"and unseen values, a weight that is null means not in the card: {captions.primary(result.trained)}"
+        f"and unseen values, a weight that is lacking means not in the card: {captions.primary(result.trained)}"
     )
     tested = f"; test part: {captions.tested_on(result.trained)}" if own.ranks.height > 1 else ""
     ranked = (

@@ -124,7 +124,7 @@ def _contributed(whose: str, model: str, contributions: pl.DataFrame, drawn: Fig
     inputs = contributions.height - 2
     shown = f"the {MOST} that weigh most of {inputs} inputs" if inputs > MOST else f"all {inputs} inputs"
     caption = (
-        f"One decision, {whose}, by {model}: {shown}, in points; blue adds to the score, red takes off it"
+        f"One decision, {whose}, by {model}: {shown}, in points; blue adds to the score, orange takes off it"
     )
     weights = _rounded(contributions).sort(pl.col("points").abs(), descending=True)
     return [

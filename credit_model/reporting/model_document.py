@@ -93,7 +93,7 @@ def _purpose(result: TrainingResult, identity: Identity) -> Section:
         blocks.append(Note(f"No gate failed; of {len(result.gates)}, {_counted(result)}.", "note"))
     if result.warned_gates:
         blocks.append(Note("Warnings: " + "; ".join(result.warned_gates) + ".", "warning"))
-    blocks += _nobody(result)
+    blocks += nobody_decided(result)
     if result.sample.proxy is not None:
         blocks.append(Note(_PROXY, "warning"))
     blocks.append(
@@ -105,8 +105,8 @@ def _purpose(result: TrainingResult, identity: Identity) -> Section:
     return Section("Purpose and limits", blocks)
 
 
-def _nobody(result: TrainingResult) -> list[Note]:
-    """That the bands approve or reject nobody, where they do."""
+def nobody_decided(result: TrainingResult) -> list[Note]:
+    """A warning that the bands approve or reject nobody, where they do."""
     counts = dict(decided(result.trained).select("decision", "cases").iter_rows())
     made = {"approved": "approve", "rejected": "reject"}
     nobody = " and nobody ".join(done for done, decision in made.items() if not counts[decision])

@@ -1,6 +1,7 @@
 """Pictures of the course of monitoring: what every window found, in the order of time."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +80,10 @@ def score(windows: Sequence[Window]) -> Figure:
             for part in ("distance", "limit")
         )
         axes.plot(ends(windows), distance, "o-", color=colour, label=name.upper())
-        axes.plot(ends(windows), limit, "--", color=colour, linewidth=1, label=f"limit of {name.upper()}")
+        line: dict[str, Any] = {"linestyle": "--", "linewidth": 1}
+        if len(windows) == 1:  # a line of one point is not drawn
+            line = {"marker": "_", "markersize": 20, "linestyle": ""}
+        axes.plot(ends(windows), limit, color=colour, label=f"limit of {name.upper()}", **line)
     axes.set_ylim(bottom=0)
     keyed(figure)
     titled(figure, "Score: PSI and KS against the training")

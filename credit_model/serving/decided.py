@@ -1,7 +1,7 @@
 """One decision with what it was made from, as the decision log keeps it and a replay makes it again."""
 
 from collections.abc import Iterator, Mapping
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ def plain(scorer: Scorer, decided: Decided) -> dict[str, Any]:
     """
     answer = {name: cell for name, cell in decided.answer.items() if name != "CustomerId"}
     valid = answer["status"] != "invalid"
-    features = {name: _cell(value) for name, value in decided.features.items()} if valid else None
+    features = _cells(decided.features) if valid else None
     return {"answer": answer, "features": features, "contributions": _points(scorer, decided)}
 
 
@@ -54,6 +54,14 @@ def _points(scorer: Scorer, decided: Decided) -> dict[str, float] | None:
         scorer.scale, scorer.classifier.neutral, decided.contributions, np.array([decided.answer["score"]])
     )
     return dict(zip(names_of(scorer.classifier.inputs), points[0].tolist(), strict=True))
+
+
+def _cells(features: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for JSON; a finite float, which most are, is one already."""
+    return {
+        name: value if type(value) is float and -inf < value < inf else _cell(value)
+        for name, value in features.items()
+    }
 
 
 def _cell(value: Any) -> Any:

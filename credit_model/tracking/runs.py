@@ -21,7 +21,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from credit_model.reporting.annex_iv import annex_iv
 from credit_model.reporting.identity import Identity
-from credit_model.reporting.model_document import model_document
+from credit_model.reporting.model_document import model_document, nobody_decided
 from credit_model.reporting.openapi import of_model
 from credit_model.reporting.page import png
 from credit_model.reporting.tables import documents, training_table
@@ -142,11 +142,12 @@ def _describe(settings: Settings, result: TrainingResult, identity: Identity, re
     """Say what the active run and the registered version are, on their pages."""
     client, run = MlflowClient(), mlflow.active_run()
     said = described.version_description(result, settings.name, registered)
-    client.update_model_version(settings.name, str(registered), said)
+    warned = [note.text for note in nobody_decided(result)]
+    client.update_model_version(settings.name, str(registered), "\n\n".join([*warned, said]))
     if run is not None:
         mlflow.set_tags(described.tags(result, identity) | {MLFLOW_RUN_NOTE: described.description(result)})
         if described.nobody_named(run.info.run_name, "train", settings):
-            client.update_run(run.info.run_id, name=described.run_name(settings, result))
+            client.update_run(run.info.run_id, name=f"{described.run_name(settings, result)} v{registered}")
 
 
 def _saved(scorer: Scorer, files: Mapping[str, str], code: str) -> tuple[str, dict[str, Any]]:

@@ -77,6 +77,11 @@ def _judged_by(figures: Figures) -> Gate:
     rarer = min(bads, decisions - bads)
     said = f"the test part has {bads:.0f} bad of {decisions:.0f} decisions; at least {least} of each class are needed"
     said += ": not estimable" if rarer < least else ""
+    if not decisions:
+        said = (
+            "no decision of the test part was judged: it has none with a history, or the training part is too small to fit a "
+            "model on alone; give more decisions, a shorter outcome_days or split=random: not estimable"
+        )
     return Gate("cases to judge by", _state(failed=rarer < least), rarer, least, said)
 
 
@@ -127,9 +132,8 @@ def _baseline(baseline: Baseline) -> Gate:
         return Gate(name, "passed", low, 0.0, f"{said}, above 0: clearly better")
     if high > least:
         return Gate(name, "warning", high, least, f"{said}, which reaches 0: not clearly better")
-    return Gate(
-        name, "failed", high, least, f"{said}, not above {least:g}: not clearly better than {alone} alone"
-    )
+    found = "clearly worse" if high < 0 else "not clearly better"
+    return Gate(name, "failed", high, least, f"{said}, not above {least:g}: {found} than {alone} alone")
 
 
 def _without_baseline(measured: Set[str]) -> tuple[Gate, ...]:
@@ -231,9 +235,7 @@ def _cost(figures: Figures, *, given: bool) -> Gate:
     return Gate(name, "warning", cost, free, f"{said}; {way}")
 
 
-_WAY_OUT = (
-    "the costs are the defaults: give cost_false_negative and cost_false_positive of your business, or bands"
-)
+_WAY_OUT = "the costs are the defaults: give cost_false_negative and cost_false_positive of your business"
 
 
 def _leaks(

@@ -110,6 +110,13 @@ def _lines(found: PastDue, bad_days: int, days: int) -> Iterator[str]:
         f"left out: {young} whose window was not over on {found.end}, the last date of the table, and {lost} that were not "
         "followed to the end of theirs"
     )
+    if lost and bad:
+        rate, least = bad / (bad + good), bad / (bad + good + lost)
+        yield (
+            "warning: of loans that were not followed to the end of their window the bads are known and the goods are not, so "
+            f"that the bad rate, {rate:.1%}, may be as low as {least:.1%} with them; write down when loans were repaid "
+            "(repaid_at), or follow them longer"
+        )
     for why, count in found.left_out.items():
         if count:
             yield f"rows of days past due left out: {count} {why}"

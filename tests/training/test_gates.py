@@ -92,6 +92,12 @@ FLAT = {"served_spread": 0.004}
     [
         ({}, SAME, "failed", ["features' own window"]),
         ({"train_bads": 19.0}, RECIPE, "failed", ["19 bad and 700 good", "at least 20"]),
+        (
+            {"test_decisions": 0.0, "test_bads": 0.0},
+            RECIPE,
+            "failed",
+            ["no decision of the test part was judged", "split=random"],
+        ),
         ({"train_goods": 19.0}, RECIPE, "failed", ["80 bad and 19 good", "at least 20"]),
         ({"test_bads": 19.0}, RECIPE, "failed", ["19 bad of 400", "at least 20", "not estimable"]),
         ({"test_roc_auc_low": 0.5}, RECIPE, "failed", ["0.750", "0.5", "not clearly better than chance"]),

@@ -34,6 +34,19 @@ def test_the_outcomes_are_those_of_the_days_and_the_lines_say_how(path: str) -> 
     assert found.lines[-1].endswith("left out: balance")
 
 
+def test_loans_that_leave_make_bad_rates_too_high_which_is_said_only_where_some_leave(
+    path: str, tmp_path: Path
+) -> None:
+    found = outcome_table(settings(path, bad_days=90, outcome_days=180))
+    said = [line for line in found.lines if line.startswith("warning")]
+    known = outcomes(read_past_due(late_loans()), 90, 180)["defaulted"]
+    assert f"the bad rate, {known.sum() / known.count():.1%}, may be as low as" in said[0]
+    ends = pl.coalesce("repaid_at", pl.col("observed_at").max().over("LoanId"))
+    late_loans().with_columns(repaid_at=ends).write_parquet(tmp_path / "repaid.parquet")
+    lines = outcome_table(settings(f"{tmp_path}/repaid.parquet", bad_days=90, outcome_days=180)).lines
+    assert not any("warning" in line for line in lines)
+
+
 def test_a_file_that_says_what_defaulted_has_no_such_lines(tmp_path: Path) -> None:
     table = outcomes(read_past_due(late_loans()), 90, 180)
     table.write_parquet(tmp_path / "plain.parquet")

@@ -114,7 +114,8 @@ def _of_gone(found: BadDefinition) -> Iterator[str]:
     if found.gone:
         yield (
             f"{found.gone:,} of {found.loans:,} loans leave the table more than 31 days before it ends and have no repaid_at. In "
-            "labels they are not known unless they were bad before, in vintages they count as not late any more."
+            "labels they are not known unless they were bad before, so that bad rates are too high by them, the more the longer "
+            "the window; in vintages they count as not late any more. Write down when loans were repaid."
         )
 
 
