@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from credit_model.reporting.explanation import waterfall
 from credit_model.reporting.page import Block, Note, Picture, Section, Table, page
-from credit_model.reporting.waterfall import waterfall
 
 Entry = Mapping[str, Any]
 _DECIDED = {
@@ -133,7 +133,7 @@ def _contributions(entry: Entry) -> list[Block]:
     )
     caption = "Every feature that the model read, and the points that it added to the score; what took most off comes first."
     drawn = Picture(
-        waterfall(points),
+        waterfall(frame),
         f"From where the score starts to the score of this one decision, by model version {entry['answer']['model_version']}.",
         "Steps of the largest contributions, one below the other, from the start to the score.",
     )

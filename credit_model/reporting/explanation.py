@@ -8,12 +8,11 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from credit_model.reporting.page import Block, Picture, Section, Table, page
-from credit_model.reporting.plots import BAD, GOOD, LINE, framed, literal
+from credit_model.reporting.plots import BAD, GOOD, LINE, SIZE, framed, label, titled
 from credit_model.scoring.contributions import CALIBRATION, START
 
 MOST = 12  # inputs with a bar of their own
-_LONG = 34  # characters of a label
-_ROW, _ENDS = 0.32, 1.3  # inches of a bar, and of the title with the axis below
+_ROW, _ENDS = 0.38, 1.3  # inches of a bar, and of the title with the axis below
 _UNSEEN = 0.05  # points that no bar shows
 
 
@@ -30,7 +29,7 @@ def waterfall(contributions: pl.DataFrame) -> Figure:
     before, after, change = ends[:-1], ends[1:], points[1:]
     names = [*steps["label"].to_list()[1:], "score"]
     places = np.arange(len(names))
-    figure, axes = framed("points", "", (6.4, _ENDS + _ROW * len(names)))
+    figure, axes = framed("points", "", (SIZE[0], _ENDS + _ROW * len(names)))
     colours = [GOOD if each >= 0 else BAD for each in change]
     axes.barh(places[:-1], change, left=before, color=colours, height=0.7)
     axes.vlines(ends, np.append(-0.5, places[:-1]), places, color=LINE, linewidth=1)
@@ -40,11 +39,14 @@ def waterfall(contributions: pl.DataFrame) -> Figure:
             f"{each:+.1f}", (one, place), (4, 0), textcoords="offset points", va="center", fontsize=8
         )
     axes.annotate(f"{ends[-1]:.1f}", (ends[-1], places[-1]), (7, 0), textcoords="offset points", va="center")
-    axes.set_yticks(places, [literal(name) for name in names], fontsize=8)
+    axes.set_yticks(places, [label(name) for name in names], fontsize=7)
     axes.invert_yaxis()
     axes.use_sticky_edges = False
     axes.margins(x=0.12)
-    figure.suptitle(f"From {points[0]:.1f} points to the score {ends[-1]:.1f}")
+    whole = (
+        f"From {points[0]:.1f} points to the score {ends[-1]:.1f}; blue adds points, orange takes them off"
+    )
+    titled(figure, whole)
     return figure
 
 
@@ -59,8 +61,7 @@ def _steps(contributions: pl.DataFrame) -> pl.DataFrame:
     ends = [told.filter(pl.col("feature") == name).select("label", "points") for name in (START, CALIBRATION)]
     ends[1] = ends[1].filter(pl.col("points").abs() >= _UNSEEN)
     middle = [inputs[:MOST].select("label", "points"), *([others] if rest.height else [])]
-    table = pl.concat([ends[0], *middle, ends[1]], how="vertical_relaxed")
-    return table.with_columns(label=_shortened(table["label"]))
+    return pl.concat([ends[0], *middle, ends[1]], how="vertical_relaxed")
 
 
 def _rounded(contributions: pl.DataFrame) -> pl.DataFrame:
@@ -74,14 +75,6 @@ def _rounded(contributions: pl.DataFrame) -> pl.DataFrame:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def _shortened(labels: pl.Series) -> pl.Series:
-    """Labels with their ends, where the values are, and without their middle where they are long."""
-    half = _LONG // 2
-    return pl.Series(
-        "label", [name if len(name) <= _LONG else f"{name[:half]}…{name[-half:]}" for name in labels]
-    )
 
 
 def explanation(

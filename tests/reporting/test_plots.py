@@ -11,6 +11,7 @@ from sklearn import metrics as oracle
 
 from credit_model.metrics import expected_cost
 from credit_model.models.binning import Binning
+from credit_model.reporting.explanation import waterfall
 from credit_model.reporting.plots import (
     _lines,
     _ranks,
@@ -23,7 +24,6 @@ from credit_model.reporting.plots import (
     lift,
     precision_recall,
 )
-from credit_model.reporting.waterfall import steps, waterfall
 from credit_model.scoring.policy import Bands
 from credit_model.training.gains import gains
 
@@ -106,9 +106,13 @@ def test_a_label_keeps_its_end_and_is_never_wider_than_its_room() -> None:
 def test_nothing_that_a_picture_says_is_drawn_outside_of_it() -> None:
     """Titles, axis titles, labels and legends, of long names too."""
     names = [f"recent_share_crossed_financial_services+ChannelId_{number}+ProductId_6" for number in range(3)]
-    points = {"(start)": 520.0, "(calibration)": 3.0} | {
-        name: 9.0 - 5 * place for place, name in enumerate(names)
-    }
+    points = pl.DataFrame(
+        {
+            "feature": ["(start)", *names, "(calibration)"],
+            "value": [None, "1234.5", None, "a text", None],
+            "points": [520.0, 9.0, 4.0, -1.0, 3.0],
+        }
+    )
     binning = Binning(
         names[0], "numeric", (0.25,), (), (90, 40, 5, 0), (10, 30, 3, 0), (0.5, -0.7, -0.4, 0.0)
     )
@@ -133,18 +137,6 @@ def test_bins_are_shown_with_their_counts_and_their_information_value() -> None:
     ]
     assert axes.get_title(loc="right") == f"recency (IV {binning.information_value:.2f})"
     assert axes.get_xlabel().startswith("WoE")
-
-
-@given(st.dictionaries(st.text("abc", min_size=1), st.floats(-99, 99), max_size=30), st.floats(-99, 99))
-def test_the_steps_of_a_waterfall_lead_from_the_start_to_the_score(
-    features: dict[str, float], calibration: float
-) -> None:
-    points = {"(start)": 500.0, **features, "(calibration)": calibration}
-    taken = steps(points)
-    assert 500 + sum(value for _, value in taken) == pytest.approx(sum(points.values()))
-    sizes = [abs(value) for name, value in taken[:10] if name in features]
-    assert sizes == sorted(sizes, reverse=True)
-    assert len(taken) <= 12
 
 
 def test_the_bars_of_the_lift_are_those_of_the_table() -> None:
