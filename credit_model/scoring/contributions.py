@@ -111,16 +111,7 @@ def in_points(scale: Scale, neutral: float, contributions: FloatArray, score: Fl
         >>> in_points(Scale(), -1.0, np.array([[0.5]]), score=np.array([500.0])).round(1).tolist()
         [[516.0, -14.4, -1.5]]
     """
-    added = -scale.points_per_unit * contributions
-    start = start_in_points(scale, neutral)
-    return np.column_stack([np.full(len(added), start), added, score - start - added.sum(axis=1)])
-
-
-def start_in_points(scale: Scale, neutral: float) -> float:
-    """The points of a margin before any contribution.
-
-    Example:
-        >>> round(start_in_points(Scale(), -1.0), 1)
-        516.0
-    """
-    return scale.base_score - scale.points_per_unit * (neutral + math.log(scale.base_odds))
+    unit = scale.points_per_unit
+    start = scale.base_score - unit * (neutral + math.log(scale.base_odds))
+    before = np.column_stack([np.full(len(contributions), start), -unit * contributions])
+    return np.column_stack([before, score - before.sum(axis=1)])

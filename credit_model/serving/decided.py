@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from math import inf, isfinite, isnan
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from credit_model.arrays import FloatArray
-from credit_model.scoring.contributions import names_of, start_in_points
+from credit_model.scoring.contributions import in_points, names_of
 from credit_model.scoring.scorer import Judgement, Scorer
 
 
@@ -48,10 +50,10 @@ def plain(scorer: Scorer, decided: Decided) -> dict[str, Any]:
 def _points(scorer: Scorer, decided: Decided) -> dict[str, float] | None:
     if decided.contributions is None:
         return None
-    added = -scorer.scale.points_per_unit * decided.contributions[0]
-    start = start_in_points(scorer.scale, scorer.classifier.neutral)
-    rest = decided.answer["score"] - start - float(added.sum())
-    return dict(zip(names_of(scorer.classifier.inputs), [start, *added.tolist(), rest], strict=True))
+    points = in_points(
+        scorer.scale, scorer.classifier.neutral, decided.contributions, np.array([decided.answer["score"]])
+    )
+    return dict(zip(names_of(scorer.classifier.inputs), points[0].tolist(), strict=True))
 
 
 def _cells(features: Mapping[str, Any]) -> dict[str, Any]:
