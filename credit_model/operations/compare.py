@@ -5,8 +5,8 @@ Each model answers in a process with its own code. Two folders are compared with
 
 import os
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -77,9 +77,8 @@ def compare(settings: Settings) -> str:
 
 def _made(settings: Settings) -> tuple[Sides, Comparison]:
     pair = [_side(model) for model in settings.models]
-    asked = replace(settings, as_of=settings.as_of or datetime.now(UTC).replace(tzinfo=None))
     folders = dict(zip(settings.models, (side.folder for side in pair), strict=True))
-    with plain_outcomes(asked) as plain:
+    with plain_outcomes(settings) as plain:
         answers = side_by_side.answers(plain, folders, OWN, SIDES)
         codes = [_codes(answers[f"{side} reasons"]).alias(f"{side} reasons") for side in SIDES]
         table = side_by_side.labelled(plain, answers.with_columns(codes), pair[0].scorer)

@@ -12,6 +12,7 @@ from credit_model.models.scorecard import Scorecard
 from credit_model.training.cross_validation import PRIMARY, Advance, Cases, cross_validated, fit
 from credit_model.training.dataset import Dataset
 from credit_model.training.own_bins import AS_TRAINED, OwnBins
+from credit_model.training.paired import paired
 from credit_model.training.sample import Recipe
 from credit_model.training.train import Trained
 
@@ -121,9 +122,8 @@ def _ranked(
     customers: "np.ndarray[tuple[int], np.dtype[np.object_]]",
     seed: int,
 ) -> tuple[str, float, float, float, float, float]:
-    own, alone = (metrics.roc_auc(bad, margin) for margin in margins)
-    low, high = metrics.paired_interval(metrics.roc_auc, bad, margins, customers, seed)
-    return where, own, alone, own - alone, low, high
+    found = paired(metrics.roc_auc, bad, margins[::-1], customers, seed)
+    return where, found.second, found.first, found.difference, found.low, found.high
 
 
 def _characteristics(trained: Trained, recipe: Recipe, alone: Recipe) -> pl.DataFrame:

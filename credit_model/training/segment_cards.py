@@ -17,6 +17,7 @@ from credit_model.models.segmented import Segmented
 from credit_model.training.candidates import CANDIDATES, Candidate, CrossValidation
 from credit_model.training.fit_linear import fit_scorecard
 from credit_model.training.own_bins import AS_TRAINED, OwnBins
+from credit_model.training.paired import paired
 
 SEGMENTED = "segmented"
 COMMON = "scorecard"
@@ -132,8 +133,7 @@ def compared(
         seed: of the resampling.
     """
     margins = results[SEGMENTED].margin, results[COMMON].margin
-    auc, common = (metrics.roc_auc(bad, margin) for margin in margins)
-    interval = metrics.paired_interval(metrics.roc_auc, bad, margins, customers, seed)
+    found = paired(metrics.roc_auc, bad, margins[::-1], customers, seed)
     own, rows = _own(table, bad, column), []
     for level in table[column].drop_nulls().unique().sort():
         held = (table[column] == level).fill_null(value=False).to_numpy()
@@ -144,7 +144,7 @@ def compared(
         )
         rows.append((level, int(held.sum()), int(bad[held].sum()), level in own, *within))
     levels = pl.DataFrame(rows, schema=_LEVELS, orient="row")
-    return SegmentCards(column, (auc, common), interval, levels)
+    return SegmentCards(column, (found.second, found.first), (found.low, found.high), levels)
 
 
 def _own(table: pl.DataFrame, bad: BadArray, column: str) -> list[str]:
