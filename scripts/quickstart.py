@@ -54,7 +54,8 @@ def main() -> int:
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="environment to make or use again")
     python = install(parser.parse_args().venv.resolve(), "train")
     environment = quiet(activated(python))
-    train = ["mlflow", "run", ".", "-e", "train", "--env-manager", "local"]
+    here = ["--env-manager", "local", "--experiment-name", "credit-risk"]
+    train = ["mlflow", "run", ".", "-e", "train", *here]
     must([str(python), "-m", *train], environment)
     with served(python, environment) as address:
         print(f"$ curl {address}/invocations …", json.dumps(REQUEST), sep="\n", flush=True)
