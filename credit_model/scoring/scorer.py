@@ -212,6 +212,11 @@ class Scorer:
         """Points that a unit of the margin takes off the score; before the calibration where that is isotonic, and so bent."""
         return self.scale.points_per_unit * self.calibrator.slope
 
+    @cached_property
+    def neutral(self) -> float:
+        """Margin of a case whose contributions are all zero; a blend adds up those of its parts."""
+        return self.classifier.neutral
+
     @property
     def tells_changes(self) -> bool:
         """Whether answers have the field ``what_would_help``: models of format 1 do not."""

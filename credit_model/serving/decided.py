@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 from math import inf, isfinite, isnan
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from credit_model.arrays import FloatArray
-from credit_model.scoring.contributions import in_points, names_of
+from credit_model.scoring.contributions import points_of_one
 from credit_model.scoring.scorer import Judgement, Scorer
 
 
@@ -50,10 +48,7 @@ def plain(scorer: Scorer, decided: Decided) -> dict[str, Any]:
 def _points(scorer: Scorer, decided: Decided) -> dict[str, float] | None:
     if decided.contributions is None:
         return None
-    points = in_points(
-        scorer.scale, scorer.classifier.neutral, decided.contributions, np.array([decided.answer["score"]])
-    )
-    return dict(zip(names_of(scorer.classifier.inputs), points[0].tolist(), strict=True))
+    return points_of_one(scorer, decided.contributions[0], decided.answer["score"])
 
 
 def _cells(features: Mapping[str, Any]) -> dict[str, Any]:

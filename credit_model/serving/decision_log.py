@@ -67,7 +67,7 @@ class DecisionLog:
 
     def __init__(self, scorer: Scorer, target: Target, key: str) -> None:
         """Log a scorer's decisions; ``key`` is that of the customers' hashes."""
-        self._scorer, self._target, self._key = scorer, target, key
+        self._scorer, self._target, self._hash = scorer, target, KeyedHash(key)
         self._fails = False
 
     def write(self, decisions: Iterable[Decided]) -> None:
@@ -90,16 +90,30 @@ class DecisionLog:
         name = decided.answer["CustomerId"]
         kind = PROBE if name == HEALTH_CHECK else DECISION
         head = {"time": now_text(), "kind": kind, "decision_id": str(uuid.uuid4())}
-        customer = keyed_hash(name, self._key)
+        customer = self._hash.of(name)
         days = self._scorer.catalogue.history_days
         return line(head | {"customer": customer, "history_days": days} | plain(self._scorer, decided))
 
 
+class KeyedHash:
+    """HMAC-SHA256 under one key, of which the part that is the key's own is computed once."""
+
+    def __init__(self, key: str) -> None:
+        """Hash under ``key``."""
+        self._begun = hmac.new(key.encode(), digestmod="sha256")
+
+    def of(self, customer: str | None) -> str | None:
+        """The hash of a customer's id, 64 hex digits; the training table of a run has the first 16 of them."""
+        if customer is None:
+            return None
+        own = self._begun.copy()
+        own.update(customer.encode("utf-8", "surrogatepass"))
+        return own.hexdigest()
+
+
 def keyed_hash(customer: str | None, key: str) -> str | None:
-    """The HMAC-SHA256 of a customer's id, 64 hex digits; the training table of a run has the first 16 of them."""
-    if customer is None:
-        return None
-    return hmac.digest(key.encode(), customer.encode("utf-8", "surrogatepass"), "sha256").hex()
+    """The hash of one customer's id."""
+    return KeyedHash(key).of(customer)
 
 
 def hash_key(environment: Mapping[str, str], why: str) -> str:

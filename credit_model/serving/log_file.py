@@ -2,7 +2,7 @@
 
 Every writer holds the same lock, a file beside the log, for the moment of its one write. So a writer that was killed, or that met
 a full disk, leaves no broken line: the next one, or itself, takes away what is not whole. A file that is full is renamed with the
-time: ``decisions.jsonl.20261122T011358000000Z``.
+time: ``decisions.jsonl.20261122T011358000000Z``. A writer keeps both files open, for as long as their paths lead to them.
 """
 
 import errno
@@ -10,19 +10,21 @@ import fcntl
 import json
 import os
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from shutil import copymode
+from threading import Lock
 from typing import Any
 
 import orjson
 
 FIRST = b'{"time":"'  # how every line begins; its time follows
 _STAMP = "%Y%m%dT%H%M%S%fZ"
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _BLOCK = 1 << 16
 _ESCAPED = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=float)
 _MODE = 0o600  # of new files: what they hold is of customers
@@ -30,7 +32,7 @@ _MODE = 0o600  # of new files: what they hold is of customers
 
 def now_text() -> str:
     """Now in UTC, as lines of a log give their time."""
-    return datetime.now(UTC).strftime(_TIME)
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def line(entry: dict[str, Any]) -> bytes:
@@ -54,6 +56,7 @@ class LogFile:
     path: Path
     most_bytes: int = 100_000_000
     days: int = 0
+    _turn: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def write(self, lines: bytes) -> None:
         """Add whole lines, in one write.
@@ -61,10 +64,32 @@ class LogFile:
         Raises:
             OSError: they cannot be written; then none of them is in the file.
         """
-        with self.locked():
-            if self._is_due(len(lines)):
-                self._rename()
-            _add(self.path, lines)
+        with self._turn:  # threads share the descriptors, which the lock of a file does not tell apart
+            lock, _ = self._lock.opened()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                self._add(lines)
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+    @cached_property
+    def _lock(self) -> "_Kept":
+        return _Kept(Path(f"{self.path}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+
+    @cached_property
+    def _file(self) -> "_Kept":
+        return _Kept(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+
+    def _add(self, lines: bytes) -> None:
+        file, size = self._file.opened()
+        if self._is_due(size, len(lines)):
+            self._rename()
+            file, size = self._file.opened()
+        end, before = _whole(file, size)
+        written = os.write(file, before + lines)
+        if written < len(before) + len(lines):
+            os.ftruncate(file, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     @contextmanager
     def locked(self, suffix: str = ".lock", *, create: bool = True) -> Iterator[None]:
@@ -98,11 +123,7 @@ class LogFile:
             raise ValueError(f"there is no decision log {self.path}; check the path")
         return found
 
-    def _is_due(self, more: int) -> bool:
-        try:
-            size = self.path.stat().st_size
-        except FileNotFoundError:
-            return False
+    def _is_due(self, size: int, more: int) -> bool:
         return size > 0 and (size + more > self.most_bytes or (self.days > 0 and self._is_of_another_day()))
 
     def _is_of_another_day(self) -> bool:
@@ -163,30 +184,47 @@ def read_line(text: bytes) -> dict[str, Any] | None:
     return entry
 
 
-def _add(path: Path, lines: bytes) -> None:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
-    try:
-        end, before = _whole(file)
-        written = os.write(file, before + lines)
-        if written < len(before) + len(lines):
-            os.ftruncate(file, end)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    finally:
-        os.close(file)
+class _Kept:
+    """A file that stays open for as long as its path leads to it."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self._path, self._flags = path, flags
+        self._file, self._which = -1, (0, 0, 0)
+        self._close: Callable[[], object] = lambda: None
+
+    def opened(self) -> tuple[int, int]:
+        """Its descriptor and its size; opened anew where it was renamed or removed, and in a process that was forked."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return self._open()
+        return (self._file, found.st_size) if _which(found) == self._which else self._open()
+
+    def _open(self) -> tuple[int, int]:
+        self._close()
+        self._file = os.open(self._path, self._flags, _MODE)
+        self._close = weakref.finalize(self, os.close, self._file)
+        found = os.fstat(self._file)
+        self._which = _which(found)
+        return self._file, found.st_size
+
+
+def _which(found: os.stat_result) -> tuple[int, int, int]:
+    """Tells a file from every other one, and a process from the one that it was forked from."""
+    return found.st_dev, found.st_ino, os.getpid()
 
 
 def _mend(path: Path) -> None:
     """Take away what a killed writer left."""
     file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        _whole(file)
+        _whole(file, os.fstat(file).st_size)
     finally:
         os.close(file)
 
 
-def _whole(file: int) -> tuple[int, bytes]:
+def _whole(file: int, end: int) -> tuple[int, bytes]:
     """The end of the last whole line, and what must be written before the next; what a killed writer left is taken away."""
-    end = os.fstat(file).st_size
     if not end or os.pread(file, 1, end - 1) == b"\n":
         return end, b""
     start = _last_line(file, end)

@@ -2,7 +2,8 @@
 
 ``python scripts/benchmarks/decision_log.py`` trains the default model in a temporary store, or takes one by ``--model``. Servers
 of one worker each run at once: two without a log, one with it in a file, one on standard output. Each round asks every one of
-them once for the same small decision, forwards and backwards in turn, so that all share the machine's moods. The ratio of the
+them once for the same small decision, so that all share the machine's moods, in an order drawn for each round: a server that is
+asked right after itself finds its memory in the processor's caches, and no place in the order may favour one. The ratio of the
 medians is over the first server without a log; the second one says what two equal servers differ by. The spread is that of the
 ratios of ten parts of the run. Beside it stands the processor time that a server takes for a request, which other work on the
 machine changes less.
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
+from random import Random
 
 from measurement import processor_seconds
 from serving import PATIENCE, Server, ask, environment_of, request_of, served, stock, train
@@ -71,8 +73,9 @@ def in_turn(servers: Mapping[str, Server], body: bytes, requests: int) -> dict[s
         place: HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE) for place, server in servers.items()
     }
     seconds: dict[str, list[float]] = {place: [] for place in servers}
+    order = Random(0)
     for turn in range(requests + _WARM_UP):
-        for place in sorted(servers, reverse=turn % 2 == 1):
+        for place in order.sample(list(servers), len(servers)):
             begin = time.perf_counter()
             ask(connections[place], servers[place], body)
             if turn >= _WARM_UP:

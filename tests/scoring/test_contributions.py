@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from credit_model.data.decisions import Attribute, read_decisions
@@ -14,7 +16,15 @@ from credit_model.data.transactions import tidy_table
 from credit_model.features.catalogue import Catalogue
 from credit_model.models.logistic import Linear, Term
 from credit_model.scoring.calibrator import Calibrator
-from credit_model.scoring.contributions import CALIBRATION, SCHEMA, START, contributions_in_points
+from credit_model.scoring.contributions import (
+    CALIBRATION,
+    SCHEMA,
+    START,
+    contributions_in_points,
+    in_points,
+    names_of,
+    points_of_one,
+)
 from credit_model.scoring.policy import Bands
 from credit_model.scoring.scale import Scale
 from credit_model.scoring.scorer import Scorer
@@ -51,6 +61,15 @@ def linear(*attributes: Attribute) -> Scorer:
     goods = pl.DataFrame({name: [1.0, 3.0, 30.0] for name in names})
     reasons = fit_reasons(catalogue, names, goods, built_in("en"), None, 0.02)
     return Scorer(catalogue, *parts, Scale(40, 500, 10), Bands(), reasons, "observed_default")
+
+
+@given(st.floats(-4, 4), st.floats(0, 1_000))
+def test_the_points_of_one_decision_are_those_of_many(push: float, score: float) -> None:
+    scorer = linear()
+    (many,) = in_points(scorer.scale, -1.0, np.array([[push]]), np.array([score]))
+    one = points_of_one(scorer, np.array([push]), score)
+    assert list(one) == names_of(scorer.classifier.inputs)
+    assert list(one.values()) == pytest.approx(list(many), abs=1e-9)
 
 
 @pytest.mark.parametrize("scorer", [small_scorer(), linear(), linear(Attribute("income", "number"))])

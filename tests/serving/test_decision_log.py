@@ -220,6 +220,50 @@ def test_lines_of_several_processes_never_mix(log: Path) -> None:
     assert max(path.stat().st_size for path in LogFile(log).renamed()) <= 20_000
 
 
+def test_nor_do_lines_of_threads_and_of_forked_processes(log: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", FORKED, str(log)], check=False).returncode == 0
+    assert_whole(entries(log))
+    assert max(path.stat().st_size for path in LogFile(log).renamed()) <= 20_000
+
+
+FORKED = """
+import os, sys, threading
+from pathlib import Path
+from credit_model.serving.log_file import LogFile, line
+target = LogFile(Path(sys.argv[1]), most_bytes=20_000)
+def write(who, numbers):
+    for number in numbers:
+        target.write(line({"time": "now", "who": who, "number": number, "rest": who * 9_000}))
+write("0", range(1))  # what a process has open, its forks have too
+for who in "12":
+    if not os.fork():
+        write(who, range(100))
+        os._exit(0)
+threads = [threading.Thread(target=write, args=("0", range(1 + part, 100, 3))) for part in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert [os.wait()[1] for _ in range(2)] == [0, 0]
+"""
+
+
+@pytest.mark.parametrize("gone", ["decisions.jsonl", "decisions.jsonl.lock"])
+def test_a_file_that_was_taken_away_is_made_anew(gone: str, tmp_path: Path) -> None:
+    log, first, second = (
+        tmp_path / "decisions.jsonl",
+        dated(datetime.now(UTC), "1"),
+        dated(datetime.now(UTC), "2"),
+    )
+    file = LogFile(log)
+    file.write(first)
+    (tmp_path / gone).rename(tmp_path / "elsewhere")
+    file.write(second)
+    LogFile(log).write(second)
+    assert log.read_bytes().removeprefix(first) == second + second
+    assert (tmp_path / "decisions.jsonl.lock").exists()
+
+
 def test_nor_do_they_on_standard_output() -> None:
     command = 'for who in 0 1 2; do "$0" -c "$1" - $who & done; wait'
     done = subprocess.run(["sh", "-c", command, sys.executable, WRITER], capture_output=True, check=True)
