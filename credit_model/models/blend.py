@@ -20,13 +20,11 @@ class Blend:
     Attributes:
         parts: the classifiers.
         weights: of their margins.
-        shift: added to the sum, in log-odds.
     """
 
     kind: ClassVar[str] = "blend"
     parts: tuple[Classifier, ...]
     weights: tuple[float, ...]
-    shift: float = 0.0
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -41,7 +39,7 @@ class Blend:
     @property
     def neutral(self) -> float:
         """The weighted sum of the parts' neutral margins."""
-        return self.shift + sum(w * part.neutral for w, part in zip(self.weights, self.parts, strict=True))
+        return sum(w * part.neutral for w, part in zip(self.weights, self.parts, strict=True))
 
     def margin(self, table: FeatureValues) -> FloatArray:
         """(n,) log-odds of bad, before calibration."""
@@ -61,7 +59,7 @@ class Blend:
         return margin, contributions
 
     def _summed(self, margins: Sequence[FloatArray]) -> FloatArray:
-        total = np.full(len(margins[0]), self.shift)
+        total = np.zeros(len(margins[0]))
         for weight, margin in zip(self.weights, margins, strict=True):
             total += weight * margin
         return total
@@ -74,7 +72,7 @@ class Blend:
 
     def save(self, folder: Path) -> None:
         """Write plain files, each part in a folder of its own."""
-        describe(folder, {"kind": self.kind, "weights": self.weights, "shift": self.shift})
+        describe(folder, {"kind": self.kind, "weights": self.weights})
         for number, part in enumerate(self.parts):
             part.save(folder / f"part_{number}")
 
@@ -84,4 +82,4 @@ class Blend:
         from credit_model.models.load import load_classifier
 
         parts = tuple(load_classifier(folder / f"part_{n}") for n in range(len(plain["weights"])))
-        return cls(parts, tuple(plain["weights"]), plain["shift"])
+        return cls(parts, tuple(plain["weights"]))

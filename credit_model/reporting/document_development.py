@@ -80,7 +80,7 @@ def label(result: TrainingResult) -> Section:
     blocks.append(Table(proxy.cohorts, f"{caption}, of the label rfm_proxy"))
     if recipe.target == "rfm_proxy" and "same_window_roc_auc" in result.figures:
         blocks.append(
-            "Under the published recipe, which makes the label of the features' own window, the same model has an AUC of "
+            "Under the published recipe, which makes the label of the features' own window, the yardstick has an AUC of "
             f"{result.figures['same_window_roc_auc']:.4f}; that says nothing of what comes after a decision."
         )
     return Section("Label", blocks)

@@ -6,6 +6,7 @@ where cases are few. The error of a few folds is luck too, so that these errors 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from random import Random
@@ -19,7 +20,7 @@ from credit_model.arrays import BadArray, FloatArray
 from credit_model.metrics import ks, pr_auc, roc_auc
 from credit_model.models.classifier import Classifier
 from credit_model.settings.kinds import Search
-from credit_model.training.fit_blend import fit_blend
+from credit_model.training.fit_blend import SHALLOW, fit_blend
 from credit_model.training.fit_linear import fit_logistic, fit_scorecard
 from credit_model.training.fit_trees import fit_forest, fit_lightgbm, fit_plain_xgboost, fit_tree, fit_xgboost
 
@@ -110,6 +111,7 @@ _BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "
 _DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 120}
 _PLAIN = {"trees": 600, "rate": 0.02, "depth": 2, "l2": 10.0, "rows": 0.8, "columns": 0.3}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
+_SHALLOW = _FOREST | {"depth": 3, "columns": 0.1, "inputs": 200}
 
 CANDIDATES = {
     candidate.name: candidate
@@ -165,10 +167,7 @@ CANDIDATES = {
             BLEND,
             4,
             fit_blend,
-            {
-                "plain_xgboost": _PLAIN,
-                "xgboost": _BOOSTED | {"inputs": 120},
-            },
+            {"plain_xgboost": _PLAIN, "xgboost": _BOOSTED | {"inputs": 120}, SHALLOW: _SHALLOW},
             {},
             plain_part=True,
         ),
@@ -194,7 +193,7 @@ def cross_validate(
     parameters: Mapping[str, Any] | None = None,
     advance: Advance = lambda: None,
 ) -> CrossValidation:
-    """Fit on all folds but one and score the one left out, for every fold.
+    """Fit on all folds but one and score the one left out, for every fold; several folds at once, one thread each.
 
     Args:
         candidate: what to fit.
@@ -210,20 +209,29 @@ def cross_validate(
         ValueError: the cases outside some fold have only one class.
     """
     params = parameters or candidate.default_parameters
-    margin, scores = np.full(len(bad), np.nan), []
-    for held_out in np.unique(fold):
-        test = fold == held_out
-        if len(np.unique(bad[~test])) < 2:
-            raise ValueError(
-                f"all {int(bad.sum())} bad of {len(bad)} decisions, or all good ones, are of so few customers that "
-                "these cannot be told apart; give outcomes of more customers"
-            )
+    left_out = [fold == number for number in np.unique(fold)]
+    _check_classes(bad, left_out)
+
+    def judged(test: npt.NDArray[np.bool_]) -> FloatArray:
         fitted = candidate.fit(table.filter(pl.Series(~test)), bad[~test], seed, directions, params)
-        margin[test] = fitted.margin(table.filter(pl.Series(test)))
-        if 0 < bad[test].sum() < test.sum():
-            scores.append(roc_auc(bad[test], margin[test]))
-        advance()
+        return fitted.margin(table.filter(pl.Series(test)))
+
+    margin, scores = np.full(len(bad), np.nan), []
+    with ThreadPoolExecutor(min(pl.thread_pool_size(), len(left_out))) as pool:
+        for test, found in zip(left_out, pool.map(judged, left_out), strict=True):
+            margin[test] = found
+            if 0 < bad[test].sum() < test.sum():
+                scores.append(roc_auc(bad[test], found))
+            advance()
     return CrossValidation(candidate, params, margin, tuple(scores))
+
+
+def _check_classes(bad: BadArray, left_out: Sequence[npt.NDArray[np.bool_]]) -> None:
+    if any(len(np.unique(bad[~test])) < 2 for test in left_out):
+        raise ValueError(
+            f"all {int(bad.sum())} bad of {len(bad)} decisions, or all good ones, are of so few customers that "
+            "these cannot be told apart; give outcomes of more customers"
+        )
 
 
 def points(candidate: Candidate, search: Search, seed: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Fitting a blend: two boosters, each weighted by what its margin says of cases that it has not seen."""
+"""Fitting a blend: two boosters and a forest of shallow trees, of which each counts alike."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -8,12 +8,10 @@ import polars as pl
 
 from credit_model.arrays import BadArray
 from credit_model.models.blend import Blend
-from credit_model.models.classifier import Classifier
-from credit_model.scoring.calibrator import Calibrator
-from credit_model.training.calibration import fit_calibrator
-from credit_model.training.fit_trees import fit_untuned_xgboost, fit_xgboost
+from credit_model.models.xgboost_trees import Trees
+from credit_model.training.fit_trees import fit_forest, fit_untuned_xgboost, fit_xgboost
 
-_FITS = {"plain_xgboost": fit_untuned_xgboost, "xgboost": fit_xgboost}
+SHALLOW = "shallow_forest"
 
 
 def fit_blend(
@@ -24,34 +22,29 @@ def fit_blend(
     params: Mapping[str, Any],
     plain: Collection[str] = (),
 ) -> Blend:
-    """The mean of two boosters on the scale of log-odds.
+    """The mean of two boosters and a forest, with their margins brought to one spread.
 
-    One reads the features in ``plain`` alone, or all where none of those varies. Margins of each are brought to log-odds by
-    Platt's sigmoid, fitted on one half of the cases by the fit on the other, so that both count alike however much they have
-    learned by heart.
+    The plain booster reads the features in ``plain`` alone, or all where none of those varies. The forest reads what the
+    boosters read, so that serving computes no feature for it alone.
     """
     some = [name for name in table.columns if name in plain] or table.columns
-    parts: list[Classifier] = []
-    scales = []
-    for name, offered in (("plain_xgboost", table.select(some)), ("xgboost", table)):
-        parts.append(_FITS[name](offered, bad, seed, directions, params[name]))
-        scales.append(_unseen_scale(name, offered, bad, seed, directions, params[name]))
-    weights = tuple(scale.slope / len(parts) for scale in scales)
-    return Blend(tuple(parts), weights, sum(scale.intercept for scale in scales) / len(parts))
+    told = (bad, seed, directions)
+    boosters = (
+        fit_untuned_xgboost(table.select(some), *told, params["plain_xgboost"]),
+        fit_xgboost(table, *told, params["xgboost"]),
+    )
+    read = {name for booster in boosters for name in booster.inputs}
+    forest = fit_forest(table.select(n for n in table.columns if n in read), *told, params[SHALLOW])
+    parts = (*boosters, forest)
+    return Blend(parts, _weights(parts, table))
 
 
-def _unseen_scale(
-    name: str,
-    table: pl.DataFrame,
-    bad: BadArray,
-    seed: int,
-    directions: Mapping[str, int],
-    params: Mapping[str, Any],
-) -> Calibrator:
-    """The sigmoid that brings margins of cases that a fit of the part has not seen to log-odds."""
-    half = np.random.default_rng(seed).permutation(len(bad)) % 2 == 0
-    unseen = np.empty(len(bad))
-    for rows in (half, ~half):
-        fitted = _FITS[name](table.filter(pl.Series(rows)), bad[rows], seed, directions, params)
-        unseen[~rows] = fitted.margin(table.filter(pl.Series(~rows)))
-    return fit_calibrator(unseen, bad, linear=True)
+def _weights(parts: tuple[Trees, ...], table: pl.DataFrame) -> tuple[float, ...]:
+    """Those that give every part the same spread on the cases that it was fitted on: the parts' mean one, over their number.
+
+    The margins of a part that has learned more by heart spread more, and so it is weighted less. A part that tells no case
+    from another has nothing to weight.
+    """
+    spreads = [float(np.std(part.margin(table))) for part in parts]
+    mean = sum(spreads) / len(parts)
+    return tuple(mean / spread / len(parts) if spread else 1.0 / len(parts) for spread in spreads)

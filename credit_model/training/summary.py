@@ -86,8 +86,8 @@ def _comparisons(figures: Mapping[str, float], beaten: tuple[Baseline, ...], tes
     ]
     if "same_window_roc_auc" in figures:
         lines.append(
-            f"the same model under the same_window label: {figures['same_window_roc_auc']:.4f}; that label is made of the very "
-            "transactions that the features see, so that this figure says nothing of what comes after a decision"
+            f"the yardstick under the same_window label: {figures['same_window_roc_auc']:.4f}; that label is made of the "
+            "very transactions that the features see, so that this figure says nothing of what comes after a decision"
         )
     return lines
 

@@ -48,6 +48,7 @@ from credit_model.training.summary import summary
 from credit_model.training.train import Trained
 from credit_model.training.validation import Validation, validation
 from credit_model.training.whole_points import RankCheck, with_whole_points
+from credit_model.training.yardstick import YARDSTICK
 
 
 @dataclass(frozen=True)
@@ -365,7 +366,7 @@ def _proxy_figures(transactions: Tidy, sample: Sample, trained: Trained) -> dict
 
 
 def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> dict[str, float]:
-    """The winner's AUC under the leaking label, where that has 20 decisions of each class."""
+    """The yardstick's AUC under the leaking label, where that has 20 decisions of each class."""
     dataset, recipe = trained.dataset, sample.recipe
     rows = dataset.modelled
     leaking = rfm_proxy.same_window(
@@ -375,6 +376,6 @@ def _same_window_auc(transactions: Tidy, sample: Sample, trained: Trained) -> di
     if not metrics.estimable(bad):
         return {}
     cases = replace(Cases.of(dataset, rows), bad=bad)
-    parameters, fold = trained.comparison[trained.winner].parameters, cases.fold(recipe.seed)
-    margin = cross_validated(trained.winner, cases, parameters, fold, recipe, lambda _: None).margin
+    parameters, fold = trained.comparison[YARDSTICK].parameters, cases.fold(recipe.seed)
+    margin = cross_validated(YARDSTICK, cases, parameters, fold, recipe, lambda _: None).margin
     return {"same_window_roc_auc": metrics.roc_auc(bad, margin)}

@@ -254,16 +254,29 @@ def test_trees_are_deeper_where_many_bads_tell_more() -> None:
     assert usual_candidate(2_000) == "deep_xgboost"
 
 
-def test_one_booster_of_a_blend_reads_the_plain_features_alone() -> None:
+def test_the_parts_of_a_blend_read_what_they_may_and_count_alike() -> None:
     blend = CANDIDATES["blend"]
     plain = [TABLE.columns[0], TABLE.columns[1]]
     fitted = blend.fit(TABLE, BAD, 1, {}, blend.default_parameters, plain=frozenset(plain))
     assert isinstance(fitted, Blend)
-    first, second = fitted.parts
+    first, second, forest = fitted.parts
     assert list(first.inputs) == plain
     assert set(second.inputs) > set(plain)
     booster = CANDIDATES["xgboost"].fit(TABLE, BAD, 1, {}, blend.default_parameters["xgboost"])
     assert_array_equal(second.margin(TABLE), booster.margin(TABLE))
+    assert set(forest.inputs) == {*first.inputs, *second.inputs} == set(fitted.inputs)
+    weighted = [w * part.margin(TABLE).std() for w, part in zip(fitted.weights, fitted.parts, strict=True)]
+    spreads = [part.margin(TABLE).std() for part in fitted.parts]
+    assert weighted == pytest.approx([np.mean(spreads) / 3] * 3)
+
+
+def test_a_blend_of_parts_that_tell_no_case_from_another_still_answers() -> None:
+    blend, same = CANDIDATES["blend"], pl.DataFrame({"constant": np.ones(ROWS)})
+    fitted = blend.fit(same, BAD, 1, {}, blend.default_parameters)
+    margin, contributions = fitted.margin_and_contributions(same)
+    assert np.ptp(margin) == 0
+    assert margin == pytest.approx(fitted.neutral)
+    assert not contributions.any()
 
 
 def test_a_search_leaves_the_defaults_only_for_what_is_beyond_luck() -> None:
