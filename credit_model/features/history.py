@@ -6,10 +6,12 @@ lie in the window, and is a fault. Where a feature needs the balance at the wind
 it, and still change nothing else.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from credit_model.data.decisions import OPENING_BALANCE
@@ -61,6 +63,7 @@ def history(
     currency: str | None = None,
     *,
     opening: bool = False,
+    columns: Collection[str] | None = None,
 ) -> History:
     """Cut, check, deduplicate and sort the transactions of every decision.
 
@@ -72,6 +75,7 @@ def history(
         currency: the only currency allowed; with None each decision may have any one currency.
         opening: whether the balance at the window's start is asked for, in the customer's favour: ``opening_balance`` where
             the decision states it, else minus the sum of the amounts before the window.
+        columns: the columns of transactions that the frame is to have, each of which takes time; all where not given.
 
     Returns:
         The history. A transaction sent twice with the same content counts once; copies that conflict, a currency that is
@@ -90,22 +94,26 @@ def history(
     """
     start = pl.col("as_of") - timedelta(days=history_days)
     inside = (pl.col(_TIME) < pl.col("as_of")) & (pl.col(_TIME) >= start)
-    rows = _places(transactions.frame, decisions)
-    frame = _taken(transactions.frame, rows.filter(inside))
+    known = transactions.frame
+    rows = _places(known, decisions)
+    places = rows.filter(inside)
     faults: list[pl.DataFrame] = []
     if transactions.faults.height:
-        frame = frame.drop_nulls(REQUIRED)
-        faulty = _places(transactions.frame, decisions, nulls_equal=True)
+        complete = known.select(pl.all_horizontal(pl.col(REQUIRED).is_not_null())).to_series()
+        places = places.filter(complete.gather(places["row"]))
+        faulty = _places(known, decisions, nulls_equal=True)
         faulty = faulty.filter(inside | pl.col(_TIME).is_null()).join(transactions.faults, on="row")
         faults.append(tally(faulty))
-    faults.append(_currency_faults(frame, currency))
-    frame, conflicts = _deduplicated(frame)
+    faults.append(_currency_faults(known, places, currency))
+    places, conflicts = _deduplicated(known, places)
     faults.append(conflicts)
-    frame = _sorted(frame)
+    places = _sorted(places, lambda some: _taken(known, places[some]))
+    read = [name for name in known.columns if columns is None or name in columns]
+    frame = _taken(known.select(read), places)
     if opening:
-        before = _taken(transactions.frame.select(_SUMMED), rows.filter(pl.col(_TIME) < start))
-        earlier = _in_currency(before, frame, currency)
-        frame = frame.with_columns(_openings(earlier, frame, decisions))
+        before = _taken(known.select(_SUMMED), rows.filter(pl.col(_TIME) < start))
+        earlier = _in_currency(before, known, places, currency)
+        frame = frame.with_columns(_openings(earlier, known, places, decisions))
     return History(frame, together(faults))
 
 
@@ -126,18 +134,22 @@ def _taken(transactions: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     return transactions[places["row"]].with_columns(places["decision"], places["as_of"])
 
 
-def _openings(earlier: pl.DataFrame, inside: pl.DataFrame, decisions: pl.DataFrame) -> pl.Series:
-    """The balance at the window's start, for each row inside; amounts are added one after the other, in the total order.
+def _openings(
+    earlier: pl.DataFrame, known: pl.DataFrame, places: pl.DataFrame, decisions: pl.DataFrame
+) -> pl.Series:
+    """The balance at the window's start, for each place inside; amounts are added one after the other, in the total order.
 
     Rows that agree in decision, time, name and amount may change places: the sum is the same.
     """
-    counted = _first_copies(_sorted(earlier.drop_nulls("Amount")), inside)
+    earlier = earlier.drop_nulls("Amount")
+    ordered = _sorted(earlier, lambda some: earlier[some])
+    counted = _first_copies(ordered, _taken(known.select("TransactionId"), places))
     sums = counted.group_by("decision", maintain_order=True).agg(pl.col("Amount").cum_sum().last())
     openings = pl.zeros(decisions.height, eager=True).scatter(sums["decision"], 0 - sums["Amount"])
     if OPENING_BALANCE.name in decisions.columns:
         stated = decisions[OPENING_BALANCE.name]
         openings = stated.zip_with(stated.is_not_null(), openings)
-    return openings.gather(inside["decision"]).alias(OPENING_BALANCE.name)
+    return openings.gather(places["decision"]).alias(OPENING_BALANCE.name)
 
 
 def _first_copies(rows: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
@@ -149,15 +161,22 @@ def _first_copies(rows: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
     return first.join(inside.select(_IDENTITY), on=_IDENTITY, how="anti", maintain_order="left")
 
 
-def _in_currency(earlier: pl.DataFrame, inside: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+def _in_currency(
+    earlier: pl.DataFrame, known: pl.DataFrame, places: pl.DataFrame, currency: str | None
+) -> pl.DataFrame:
     """Rows before the window without those in another currency than the model's, or else than that of the window."""
-    codes = earlier["CurrencyCode"]
-    if codes.null_count() == len(codes) or (currency is not None and (codes == currency).all()):
+    if _is_one_currency(earlier["CurrencyCode"], currency):
         return earlier
+    inside = _taken(known.select("CurrencyCode"), places)
     own = inside.group_by("decision").agg(own=pl.col("CurrencyCode").drop_nulls().first())
     expected = pl.coalesce(pl.lit(currency, pl.String), "own")
     other = (pl.col("CurrencyCode") != expected).fill_null(value=False)
     return earlier.join(own, on="decision", how="left").filter(~other).drop("own")
+
+
+def _is_one_currency(codes: pl.Series, currency: str | None) -> bool:
+    """Whether nothing is known of any currency, or every cell is of the model's."""
+    return codes.null_count() == len(codes) or (currency is not None and (codes == currency).all())
 
 
 def _all_different(names: pl.Series) -> bool:
@@ -166,45 +185,49 @@ def _all_different(names: pl.Series) -> bool:
     return names.hash().n_unique() - bool(unknown) == len(names) - unknown
 
 
-def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    if _all_different(frame["TransactionId"]):
-        return frame, NO_FAULTS
-    repeated = frame.select(
+def _deduplicated(known: pl.DataFrame, places: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    named = _taken(known.select("TransactionId"), places)
+    if _all_different(named["TransactionId"]):
+        return places, NO_FAULTS
+    repeated = named.select(
         pl.struct(_IDENTITY).is_duplicated() & pl.col("TransactionId").is_not_null()
     ).to_series()
     if not repeated.any():
-        return frame, NO_FAULTS
-    versions = frame.filter(repeated).unique()
+        return places, NO_FAULTS
+    copies = places.filter(repeated)
+    contents = _taken(known, copies)
+    versions = contents.with_columns(copies["row"]).unique(contents.columns)
     conflicts = versions.select(_IDENTITY).filter(pl.struct(_IDENTITY).is_duplicated()).unique()
-    kept = pl.concat([frame.filter(~repeated), versions.unique(_IDENTITY, keep="any")])
+    one_each = versions.unique(_IDENTITY, keep="any").select(places.columns)
+    kept = pl.concat([places.filter(~repeated), one_each])
     return kept, tally(conflicts, "TransactionId", "with conflicting copies")
 
 
-def _currency_faults(frame: pl.DataFrame, currency: str | None) -> pl.DataFrame:
-    codes = frame["CurrencyCode"]
-    if codes.null_count() == frame.height or (currency is not None and (codes == currency).all()):
+def _currency_faults(known: pl.DataFrame, places: pl.DataFrame, currency: str | None) -> pl.DataFrame:
+    if _is_one_currency(known["CurrencyCode"], currency):
         return NO_FAULTS
-    if currency is None and codes.n_unique() == 1:
-        return NO_FAULTS
-    stated = frame.filter(pl.col("CurrencyCode").is_not_null()).select("decision", "CurrencyCode")
+    stated = _taken(known.select("CurrencyCode"), places).drop_nulls("CurrencyCode")
     if currency is not None:
         return tally(
             stated.filter(pl.col("CurrencyCode") != currency), "CurrencyCode", "not in the model's currency"
         )
-    distinct = stated.unique()
+    if stated["CurrencyCode"].n_unique() <= 1:
+        return NO_FAULTS
+    distinct = stated.select("decision", "CurrencyCode").unique()
     mixed = distinct.filter(pl.col("decision").is_duplicated())
     return tally(mixed, "CurrencyCode", "different currencies")
 
 
-def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
-    """The total order; its many text columns are compared only where decision and time leave a tie."""
+def _sorted(frame: pl.DataFrame, compared: Callable[[npt.NDArray[np.intp]], pl.DataFrame]) -> pl.DataFrame:
+    """The total order; the many text columns, which ``compared`` gives of some rows, matter only where decision and time tie."""
     decision, moment = frame["decision"].to_numpy(), frame[_TIME].to_numpy().view(np.int64)
     order = np.lexsort((moment, decision))
     same = (np.diff(decision[order]) == 0) & (np.diff(moment[order]) == 0)
     if same.any():
         tied = np.append(same, False) | np.append(False, same)
         rows = order[tied]
-        keys = [name for name in ORDER if name in frame.columns]
-        order[tied] = rows[frame[rows].select(pl.arg_sort_by(keys)).to_series().to_numpy()]
+        contents = compared(rows)
+        keys = [name for name in ORDER if name in contents.columns]
+        order[tied] = rows[contents.select(pl.arg_sort_by(keys)).to_series().to_numpy()]
     ordered = frame if (np.diff(order) == 1).all() else frame[order]
     return ordered.with_columns(ordered["decision"].set_sorted())  # groups are then added up as slices

@@ -37,7 +37,8 @@ def customer_features(transactions: Tidy, decisions: pl.DataFrame, catalogue: Ca
         [(2.0, 2.0, 1000.0, 50.0), (0.0, None, None, None)]
     """
     plan = FeaturePlan(catalogue, tuple(catalogue.features))
-    rows = history(transactions, decisions, catalogue.history_days, opening=plan.needs_opening)
+    days, opening = catalogue.history_days, plan.needs_opening
+    rows = history(transactions, decisions, days, opening=opening, columns=plan.reads)
     return plan.compute(rows.frame, decisions)
 
 
@@ -62,7 +63,7 @@ class FeaturePlan:
     names: Sequence[str]
 
     def __post_init__(self) -> None:
-        self._needed.sort()  # every layer is planned here, once, and not by the first request
+        self.reads.sort()  # every layer is planned here, once, and not by the first request
         _ = self._layers
 
     def compute(self, history: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
@@ -76,7 +77,7 @@ class FeaturePlan:
             One row per decision, in order: the features ``names``, and ``transaction_count``.
         """
         *layers, aggregates, features = self._layers
-        rows = history.select(self._needed)
+        rows = history.select(self.reads)
         for layer in layers:
             rows = rows.with_columns(layer)
         aggregated = rows.group_by("decision", maintain_order=True).agg(aggregates)
@@ -93,7 +94,7 @@ class FeaturePlan:
     @cached_property
     def needs_opening(self) -> bool:
         """Whether the balance at the window's start is needed, and so the transactions before the window."""
-        return OPENING_BALANCE.name in self._needed
+        return OPENING_BALANCE.name in self.reads
 
     @cached_property
     def scalars(self) -> tuple[Attribute, ...]:
@@ -128,7 +129,7 @@ class FeaturePlan:
         return [layer for layer in layers if layer]
 
     @cached_property
-    def _needed(self) -> list[str]:
+    def reads(self) -> list[str]:
         """The columns of a history that anything is computed from."""
         available = {*SCHEMA, "as_of", "decision", OPENING_BALANCE.name}
         read = _columns(self.aggregates).union(*map(_columns, self.rows))

@@ -147,7 +147,9 @@ class Scorer:
     def history(self, transactions: Tidy, decisions: Decisions) -> History:
         """The transactions in the observation window of each decision, and what is wrong with them."""
         days, opening = self.catalogue.history_days, self.plan.needs_opening
-        return history(transactions, decisions.frame, days, self.currency, opening=opening)
+        return history(
+            transactions, decisions.frame, days, self.currency, opening=opening, columns=self.plan.reads
+        )
 
     def answer_history(
         self, history: History, decisions: Decisions, *, what_would_help: bool = False

@@ -7,12 +7,10 @@ MLflow passes every parameter of an entry point, whether it was given or not.
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from credit_model.data.suggest import suggest
+from credit_model.data.yaml_file import read_yaml
 from credit_model.settings.kinds import (
     CANDIDATE_PARAMETERS,
     COLUMN_NAMES,
@@ -477,15 +475,7 @@ def _value(parameter: Field[Any], raw: Any) -> Any:
 
 
 def _read_config(path: str) -> dict[str, Any]:
-    try:
-        # Scalars stay text: a customer column may be called 007 or yes, and each kind reads its own.
-        plain = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except FileNotFoundError:
-        raise ValueError(f"config: there is no file {path}; check the path") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise ValueError(
-            f"config: {path} cannot be read as YAML; write one parameter a line: seed: 42"
-        ) from None
+    plain = read_yaml(path, "config", "write one parameter a line: seed: 42")
     if not isinstance(plain, dict):
         raise ValueError(f"config: {path} holds no parameters; write one a line, such as seed: 42")
     names = [item.name for item in fields(Settings)]

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from credit_model.data.suggest import suggest
+from credit_model.data.yaml_file import read_yaml
 from credit_model.features.aggregates import LATEST_TEXTS
 from credit_model.features.catalogue import Catalogue
 from credit_model.training.patterns import KNOWN, Parts, matches, placeholders
@@ -22,6 +23,7 @@ SIDES = ("high", "low", "missing", "is", "change")  # the last of what it would 
 EVERYWHERE = ("value", "typical", "feature", "history_days")
 _SECTIONS = ("words", "units", "columns")
 _FOLDER = Path(__file__).parent / "languages"
+_FORM = "write languages, in each patterns of features, and in each of these sentences by side"
 Layer = Mapping[str, Mapping[str, str]]
 
 
@@ -97,7 +99,7 @@ def _needed(feature: str, catalogue: Catalogue) -> set[str]:
 @cache
 def built_in(name: str) -> Language:
     """A language that is built in."""
-    plain = _text_of(_FOLDER / f"{name}.yaml")
+    plain = read_yaml(str(_FOLDER / f"{name}.yaml"), "reasons", _FORM)
     framed = {pattern: _framed(plain["frames"], phrase) for pattern, phrase in plain["quantities"].items()}
     layers = (plain["sentences"], framed)
     return Language(name, None, plain["words"], plain["units"], plain["columns"], layers)
@@ -118,7 +120,7 @@ def read_language(name: str, path: str | None) -> Language:
     Raises:
         ValueError: there is no such language, or the file cannot be read as templates.
     """
-    languages = {} if path is None else _read(path)
+    languages = {} if path is None else _mapping(read_yaml(path, "reasons", _FORM), path)
     if name not in languages and name not in BUILT_IN:
         where = "" if path is None else f", and {path} has {', '.join(languages)}"
         remedy = "give one of them, or a file of templates with it (reasons)"
@@ -155,27 +157,6 @@ def _framed(frames: Mapping[str, str], phrase: str) -> dict[str, str]:
         side: frame.replace("{quantity}", phrase).replace("{Quantity}", capital)
         for side, frame in frames.items()
     }
-
-
-def _text_of(path: Path) -> Any:
-    """A YAML file with every scalar as text: a language may be called no."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-
-
-def _read(path: str) -> Mapping[str, Any]:
-    try:
-        plain = _text_of(Path(path))
-    except FileNotFoundError:
-        raise ValueError(f"reasons: there is no file {path}; check the path") from None
-    except yaml.MarkedYAMLError as fault:
-        line = "" if fault.problem_mark is None else f" at line {fault.problem_mark.line + 1}"
-        raise ValueError(f"reasons: {path} cannot be read as YAML{line}; {_FORM}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise ValueError(f"reasons: {path} cannot be read as YAML; {_FORM}") from None
-    return _mapping(plain, path)
-
-
-_FORM = "write languages, in each patterns of features, and in each of these sentences by side"
 
 
 def _mapping(plain: Any, place: str) -> Mapping[str, Any]:

@@ -4,19 +4,18 @@ A characteristic of the file has ``edges`` or ``levels`` (its bins), ``direction
 is left to training, also within every fold; so that the file that a training wrote changes nothing until somebody edits it.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import isfinite, nan
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import yaml
 
 from credit_model.arrays import BadArray, FloatArray
 from credit_model.data.suggest import suggest
+from credit_model.data.yaml_file import read_yaml
 from credit_model.models.binning import Binning
 from credit_model.training.monotone_binning import fit_binning, given_edges, given_levels
 
@@ -211,17 +210,6 @@ def _check_order(binning: Binning, way: int | None, place: str) -> None:
     )
 
 
-class _Once(yaml.BaseLoader):
-    """Every scalar is text, and no key stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{name} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def read_bins(path: str | None) -> OwnBins:
     """The file of bins of a training; ``binding`` checks it against the data.
 
@@ -230,15 +218,7 @@ def read_bins(path: str | None) -> OwnBins:
     """
     if path is None:
         return AS_TRAINED
-    try:
-        plain = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Once)
-    except FileNotFoundError:
-        raise ValueError(f"bins: there is no file {path}; check the path") from None
-    except yaml.MarkedYAMLError as fault:
-        line = "" if fault.problem_mark is None else f" at line {fault.problem_mark.line + 1}"
-        raise ValueError(f"bins: {path} cannot be read as YAML{line}: {fault.problem}; {_FORM}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise ValueError(f"bins: {path} cannot be read as YAML; {_FORM}") from None
+    plain = read_yaml(path, "bins", _FORM)
     if not plain:  # every characteristic is a comment
         return OwnBins(path)
     if not isinstance(plain, dict) or not all(isinstance(name, str) for name in plain):
