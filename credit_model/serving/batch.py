@@ -31,7 +31,7 @@ from credit_model.scoring.scorer import Scorer
 from credit_model.serving import jobs
 from credit_model.serving.jobs import Job, Reading
 
-_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 10_000  # decisions of one thread
+_FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 20_000  # decisions of one thread
 _PIECES_AT_ONCE = 2
 _ANSWERS_AT_ONCE, _CONTRIBUTIONS_AT_ONCE = 200_000, 10_000  # decisions
 PLACE = "place of decision"
