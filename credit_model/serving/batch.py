@@ -33,7 +33,7 @@ from credit_model.serving.jobs import Job, Reading
 
 _FEWEST_AT_ONCE, _MOST_AT_ONCE = 5_000, 20_000  # decisions of one thread
 _PIECES_AT_ONCE = 2
-_ANSWERS_AT_ONCE, _CONTRIBUTIONS_AT_ONCE = 200_000, 10_000  # decisions
+_ANSWERS_AT_ONCE, _CONTRIBUTIONS_AT_ONCE = 100_000, 10_000  # decisions
 PLACE = "place of decision"
 
 
@@ -108,10 +108,21 @@ class Scored:
 
 
 def in_order(rows: pl.LazyFrame, number: str, count: int, at_once: int) -> Iterator[pl.DataFrame]:
-    """Rows in the order of a column of numbers from 0 on, below ``count``, in frames of so many numbers; at least one frame."""
-    for start in range(0, max(count, 1), at_once):
+    """Rows in the order of a column of numbers from 0 on, below ``count``, in frames of so many numbers; at least one frame.
+
+    The next frame is made while whoever asked for it is busy with the last one.
+    """
+
+    def frame(start: int) -> pl.DataFrame:
         mine = pl.col(number).is_between(start, start + at_once - 1)
-        yield rows.filter(mine).collect().sort(number, maintain_order=True)
+        return rows.filter(mine).collect().sort(number, maintain_order=True)
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(frame, 0)
+        for start in range(at_once, count, at_once):
+            made, following = following.result(), pool.submit(frame, start)
+            yield made
+        yield following.result()
 
 
 class Piece(NamedTuple):
