@@ -201,6 +201,7 @@ class _Kept:
         return (self._file, found.st_size) if _which(found) == self._which else self._open()
 
     def _open(self) -> tuple[int, int]:
+        self._which = (0, 0, 0)  # whatever happens, the descriptor that is closed here is used no more
         self._close()
         self._file = os.open(self._path, self._flags, _MODE)
         self._close = weakref.finalize(self, os.close, self._file)

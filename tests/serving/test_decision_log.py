@@ -248,6 +248,12 @@ assert [os.wait()[1] for _ in range(2)] == [0, 0]
 """
 
 
+def test_nor_do_they_on_standard_output() -> None:
+    command = 'for who in 0 1 2; do "$0" -c "$1" - $who & done; wait'
+    done = subprocess.run(["sh", "-c", command, sys.executable, WRITER], capture_output=True, check=True)
+    assert_whole([json.loads(line) for line in done.stdout.splitlines()])
+
+
 @pytest.mark.parametrize("gone", ["decisions.jsonl", "decisions.jsonl.lock"])
 def test_a_file_that_was_taken_away_is_made_anew(gone: str, tmp_path: Path) -> None:
     log, first, second = (
@@ -264,7 +270,14 @@ def test_a_file_that_was_taken_away_is_made_anew(gone: str, tmp_path: Path) -> N
     assert (tmp_path / "decisions.jsonl.lock").exists()
 
 
-def test_nor_do_they_on_standard_output() -> None:
-    command = 'for who in 0 1 2; do "$0" -c "$1" - $who & done; wait'
-    done = subprocess.run(["sh", "-c", command, sys.executable, WRITER], capture_output=True, check=True)
-    assert_whole([json.loads(line) for line in done.stdout.splitlines()])
+def test_a_file_that_comes_back_is_opened_anew(log: Path, tmp_path: Path) -> None:
+    file, first, second = LogFile(log), dated(datetime.now(UTC), "1"), dated(datetime.now(UTC), "2")
+    file.write(first)
+    log.rename(tmp_path / "elsewhere")
+    log.mkdir()
+    with pytest.raises(IsADirectoryError):
+        file.write(second)
+    log.rmdir()
+    (tmp_path / "elsewhere").rename(log)
+    file.write(second)
+    assert log.read_bytes() == first + second
