@@ -1,11 +1,13 @@
 """MLflow's server with passwords on PostgreSQL: commands work through it, and are refused in a sentence without a password."""
 
+import gzip
 import json
 import os
 import shutil
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from mlflow.models import Model
 from moto.server import ThreadedMotoServer
 from werkzeug.security import generate_password_hash
 
+from answers import AS_OF
 from credit_model.tracking import ledger
 from processes import ROOT, at_desk, commanded, free_port, listening
 from registered import small_data
@@ -146,22 +149,28 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 def test_artifacts_in_an_s3_store(bucket: dict[str, str], database: Path, tmp_path: Path) -> None:
-    """The smallest form: a model is logged and loaded through the server, which alone has the store's keys."""
-    shutil.unpack_archive(ROOT / "tests" / "held" / "flat" / "model.zip", model := tmp_path / "model")
+    """The smallest form: a model is logged, fetched and scored with through the server, which alone has the store's keys."""
+    held = ROOT / "tests" / "held" / "flat"
+    shutil.unpack_archive(held / "model.zip", model := tmp_path / "model")
+    (tmp_path / "t.csv").write_bytes(gzip.decompress((held / "transactions.csv.gz").read_bytes()))
     place = ("--artifacts-destination", "s3://credit/artifacts")
     with (
         mlflow_server(f"sqlite:///{database}", tmp_path, *place, variables=bucket) as url,
-        at_desk(os.environ | LIMITS | {"MLFLOW_TRACKING_URI": url}, tmp_path),
+        ExitStack() as desk,
     ):
+        environment = os.environ | LIMITS | {"MLFLOW_TRACKING_URI": url}
+        desk.enter_context(at_desk(environment, tmp_path))
         mlflow.set_experiment("in S3")
         with mlflow.start_run() as run:
             mlflow.log_artifacts(str(model), "model")
         assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
-        back = Path(
-            mlflow.artifacts.download_artifacts(
-                f"runs:/{run.info.run_id}/model", dst_path=str(tmp_path / "back")
-            )
-        )
+        uri, output = f"runs:/{run.info.run_id}/model", tmp_path / "answers.parquet"
+        back = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path / "back")))
+        asked = ("--transactions", "t.csv", "--as_of", AS_OF, "--output", str(output))
+        scored = commanded(["score", "--model", uri, *asked], environment, tmp_path)
+    assert scored.returncode == 0, scored.stderr
+    answered = pl.read_ndjson(held / "answers.jsonl", infer_schema_length=None)
+    assert pl.read_parquet(output).to_dicts() == answered.to_dicts()
     assert Model.load(str(back)).signature is not None
     files = [path.relative_to(model) for path in model.rglob("*") if path.is_file()]
     assert [path for path in files if (back / path).read_bytes() != (model / path).read_bytes()] == []
