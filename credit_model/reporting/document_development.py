@@ -224,8 +224,9 @@ def _chosen_by(result: TrainingResult) -> str:
         return "The training part has too few cases of a class to choose on it alone, so that the default candidate is served"
     bads = trained.figures["train_bads"]
     return (
-        f"With {bads:.0f} bads to learn from, {usual_candidate(bads)} is served, unless another gains AUC on it with 95 % "
-        f"confidence, or a simpler one loses at most {recipe.tolerance:g} with 95 % confidence, customers resampled"
+        f"With {bads:.0f} bads to learn from, {usual_candidate(bads)} is served, unless one of the others gains AUC on it with "
+        "95 % confidence over all of them together, or a simpler one loses at most "
+        f"{recipe.tolerance:g} with 95 % confidence, customers resampled"
     )
 
 

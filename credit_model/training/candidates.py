@@ -2,7 +2,8 @@
 
 Cross-validation is grouped by customer. The candidate for so many bads wins (``usual_candidate``), unless another is clearly
 better, or a simpler one loses no more than a tolerance, each with 95 % confidence: the highest of several means is mostly luck
-where cases are few. The error of a few folds is luck too, so that these errors are made by resampling customers.
+where cases are few, and the more candidates there are, the more one of them must gain. The error of a few folds is luck too,
+so that these errors are made by resampling customers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
 from random import Random
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,7 @@ Advance = Callable[[], object]
 BLEND, DEEP = "blend", "deep_xgboost"
 DEEP_FROM = 2_000  # bads: fewer do not tell what three features together mean
 _METRICS = {"roc_auc": roc_auc, "pr_auc": pr_auc, "ks": ks}
-SURE = 1.645  # standard errors, for 95 % confidence on one side
+DOUBT = 0.05  # 95 % confidence, on one side
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,7 @@ def choose(
     """Name of the candidate to serve: the usual one, unless another is clearly better or a simpler one is as good.
 
     Clearly better is one that gains, as good a simpler one whose loss is within the tolerance, each with 95 % confidence,
-    one-sided.
+    one-sided; the one that gains is the best of many, so that its confidence is that of all of them together (Bonferroni).
 
     Args:
         results: of every candidate, on the same folds.
@@ -286,10 +288,18 @@ def choose(
     """
     best = max(results.values(), key=lambda result: result.mean)
     first = results.get(usual, best)
-    served = best if first.loss_to(best)[0] > SURE * error(first, best) else first
+    others = max(len(results) - 1, 1)
+    served = best if first.loss_to(best)[0] > _errors(others) * error(first, best) else first
     simpler = [each for each in results.values() if each.candidate.rank < served.candidate.rank]
-    good = [each for each in simpler if each.loss_to(served)[0] + SURE * error(each, served) <= tolerance]
+    good = [
+        each for each in simpler if each.loss_to(served)[0] + _errors(1) * error(each, served) <= tolerance
+    ]
     return min([*good, served], key=lambda result: result.candidate.rank).candidate.name
+
+
+def _errors(looks: int) -> float:
+    """Standard errors by which the best of so many differences must be above 0."""
+    return NormalDist().inv_cdf(1 - DOUBT / looks)
 
 
 def _as_good(result: CrossValidation, best: CrossValidation) -> bool:

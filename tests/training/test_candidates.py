@@ -226,6 +226,9 @@ def test_the_usual_candidate_is_served_unless_another_surely_gains() -> None:
     assert chosen(0.002, 0.0030, blend, ahead) == "forest"
     assert chosen(0.002, 0.0031, blend, ahead) == "blend", "more than an error, but nobody knows"
     assert chosen(0.002, 0.0, blend, result("forest", *blend.fold_auc)) == "blend"
+    beside = [result(name, *np.subtract(blend.fold_auc, 0.1)) for name in ("xgboost", "deep_xgboost")]
+    assert chosen(0.002, 0.0030, blend, ahead, *beside) == "blend", "one of three is ahead by luck more often"
+    assert chosen(0.002, 0.0023, blend, ahead, *beside) == "forest"
 
 
 def test_a_simpler_candidate_is_served_where_its_loss_is_surely_within_the_tolerance() -> None:
