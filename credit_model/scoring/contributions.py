@@ -111,7 +111,7 @@ def in_points(scale: Scale, neutral: float, contributions: FloatArray, score: Fl
         >>> in_points(Scale(), -1.0, np.array([[0.5]]), score=np.array([500.0])).round(1).tolist()
         [[516.0, -14.4, -1.5]]
     """
-    start = start_in_points(scale, neutral)
+    start = _start_in_points(scale, neutral)
     before = np.column_stack([np.full(len(contributions), start), -scale.points_per_unit * contributions])
     return np.column_stack([before, score - before.sum(axis=1)])
 
@@ -123,13 +123,23 @@ def points_of_one(scorer: Scorer, contributions: FloatArray, score: float) -> di
         scorer: the fitted scorer.
         contributions: of the inputs to the margin, shape (inputs,).
         score: of the decision.
+
+    Example:
+        >>> from credit_model.features.catalogue import Catalogue
+        >>> from credit_model.models.logistic import Linear, Term
+        >>> from credit_model.scoring import calibrator, policy, reasons
+        >>> recency = Term("recency", knots=(0.0, 30.0), effects=(-1.5, 1.5), levels={}, missing=1.5, unseen=0.0)
+        >>> parts = Catalogue(30), Linear((recency,), neutral=-1.0), calibrator.Calibrator("sigmoid"), Scale()
+        >>> scorer = Scorer(*parts, policy.Bands(), reasons.Reasons((), minimum=0.1), target="observed_default")
+        >>> {name: round(points, 1) for name, points in points_of_one(scorer, np.array([0.5]), 500.0).items()}
+        {'(start)': 516.0, 'recency': -14.4, '(calibration)': -1.5}
     """
-    start = start_in_points(scorer.scale, scorer.neutral)
+    start = _start_in_points(scorer.scale, scorer.neutral)
     added = (-scorer.scale.points_per_unit * contributions).tolist()
     rest = score - math.fsum((start, *added))
     return dict(zip(names_of(scorer.classifier.inputs), (start, *added, rest), strict=True))
 
 
-def start_in_points(scale: Scale, neutral: float) -> float:
+def _start_in_points(scale: Scale, neutral: float) -> float:
     """The score of a case whose contributions are all zero, before calibration."""
     return scale.base_score - scale.points_per_unit * (neutral + math.log(scale.base_odds))
