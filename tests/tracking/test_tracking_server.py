@@ -7,7 +7,6 @@ import shutil
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import mlflow
 import polars as pl
 import pytest
 import sqlalchemy
+from mlflow.models import Model
 from moto.server import ThreadedMotoServer
 from werkzeug.security import generate_password_hash
 
@@ -148,24 +148,30 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 
 def test_artifacts_in_an_s3_store(bucket: dict[str, str], database: Path, tmp_path: Path) -> None:
-    """The smallest form: a model is logged and scored with through the server, which alone has the store's keys."""
+    """The smallest form: a model is logged and fetched through the server, which alone has the store's keys, and scored with."""
     held = ROOT / "tests" / "held" / "flat"
     shutil.unpack_archive(held / "model.zip", model := tmp_path / "model")
     (tmp_path / "t.csv").write_bytes(gzip.decompress((held / "transactions.csv.gz").read_bytes()))
     place = ("--artifacts-destination", "s3://credit/artifacts")
     with (
         mlflow_server(f"sqlite:///{database}", tmp_path, *place, variables=bucket) as url,
-        ExitStack() as desk,
+        at_desk(os.environ | LIMITS | {"MLFLOW_TRACKING_URI": url}, tmp_path),
     ):
-        environment = os.environ | LIMITS | {"MLFLOW_TRACKING_URI": url}
-        desk.enter_context(at_desk(environment, tmp_path))
         mlflow.set_experiment("in S3")
         with mlflow.start_run() as run:
             mlflow.log_artifacts(str(model), "model")
         assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
-        uri, output = f"runs:/{run.info.run_id}/model", tmp_path / "answers.parquet"
+        back = Path(
+            mlflow.artifacts.download_artifacts(
+                f"runs:/{run.info.run_id}/model", dst_path=str(tmp_path / "back")
+            )
+        )
+        output = tmp_path / "answers.parquet"
         asked = ("--transactions", "t.csv", "--as_of", AS_OF, "--output", str(output))
-        scored = commanded(["score", "--model", uri, *asked], environment, tmp_path)
+        scored = commanded(["score", "--model", str(back), *asked], os.environ, tmp_path)
+    assert Model.load(str(back)).signature is not None
+    files = [path.relative_to(model) for path in model.rglob("*") if path.is_file()]
+    assert [path for path in files if (back / path).read_bytes() != (model / path).read_bytes()] == []
     assert scored.returncode == 0, scored.stderr
     answered = pl.read_ndjson(held / "answers.jsonl", infer_schema_length=None)
     assert pl.read_parquet(output).to_dicts() == answered.to_dicts()
