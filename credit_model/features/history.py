@@ -114,7 +114,8 @@ def history(
     frame = _taken(known.select(read), places)
     if opening:
         before = _taken(known.select(_SUMMED), rows.filter(pl.col(_TIME) < start))
-        earlier = _total_order(_in_currency(before, known, places, currency).drop_nulls("Amount"))
+        earlier = _in_currency(before, known, places, currency).drop_nulls("Amount")
+        earlier = _sorted(earlier, earlier.__getitem__)
         if not distinct:
             earlier = _first_copies(earlier, _taken(known.select("TransactionId"), places))
         frame = frame.with_columns(_openings(earlier, decisions).gather(places["decision"]))
@@ -226,10 +227,6 @@ def _sorted(frame: pl.DataFrame, compared: Callable[[npt.NDArray[np.intp]], pl.D
         order[tied] = rows[contents.select(pl.arg_sort_by(keys)).to_series().to_numpy()]
     ordered = frame if (np.diff(order) == 1).all() else frame[order]
     return ordered.with_columns(ordered["decision"].set_sorted())  # groups are then added up as slices
-
-
-def _total_order(rows: pl.DataFrame) -> pl.DataFrame:
-    return _sorted(rows, lambda some: rows[some])
 
 
 def _by_decision_and_time(
