@@ -192,6 +192,7 @@ def _windows(windows: list[int]) -> Iterator[tuple[str, str]]:
         )
         yield f"net_{days}d", net
         yield f"net_share_{days}d", f"{net} / nullif({both}, 0)"
+        yield f"gross_{days}d", both
     for short, long in pairwise(windows):
         pace = f"count(*) filter (ago <= {short}) * {long} / nullif(count(*) filter (ago <= {long}) * {short}, 0)"
         yield f"count_{short}d_to_{long}d", pace
@@ -233,6 +234,8 @@ def _over(numbers: list[str], history_days: int) -> Iterator[tuple[str, str]]:
     sums = {"turnover": _GROSS, "net": "sum(Amount)"} | {
         name: sql for name, sql in _balances(history_days) if name in {"balance_now", "balance_min"}
     }
+    if history_days > 90:
+        sums["gross_90d"] = "sum(case when ago <= 90 then abs(Amount) else 0 end)"
     for month in range(min(3, history_days // 30)):
         sums |= {
             f"debit_month_{month}": _month(_DEBIT, month),
@@ -251,6 +254,8 @@ def _levels(levels: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
         key, here = f"{column}_{level}", f"{column} = '{level}'"
         yield f"share_{key}", f"count(*) filter ({here}) / count(*)"
         yield f"value_share_{key}", f"coalesce(sum(Value) filter ({here}), 0) / nullif({_GROSS}, 0)"
+        if column in {"ProductCategory", "ChannelId"}:
+            yield f"average_value_{key}", f"avg(Value) filter ({here})"
         yield f"recency_{key}", f"min(ago) filter ({here})"
         yield f"since_{key}", f"min(later) filter ({here})"
 

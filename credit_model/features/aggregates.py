@@ -10,7 +10,7 @@ import polars as pl
 
 from credit_model.features.expression import Expression, col, joined, when
 
-WINDOWS, NET_WINDOWS = (7, 30, 60, 90, 180, 365), (30, 90)
+WINDOWS, NET_WINDOWS = (7, 30, 60, 90, 180, 365), (30, 90, 180)
 CATEGORIES = ("ProductCategory", "ProductId", "ProviderId", "ChannelId", "PricingStrategy")
 LATEST_TEXTS = (*CATEGORIES, "CountryCode")
 CROSSED = "crossed"  # stands among the columns of categories where levels are learned

@@ -112,6 +112,8 @@ def _windows(history_days: int) -> Iterator[Feature]:
             yield Feature(
                 f"net_share_{days}d", f"{what}, over both together", "net", ratio(out - into, out + into)
             )
+            both = f"debits and credits together in the last {days} days, in currency units"
+            yield Feature(f"gross_{days}d", both, "amount", out + into)
     for short, long in pairwise(windows):
         pace = ratio(col(f"count_{short}d") * long, col(f"count_{long}d") * short)
         yield Feature(

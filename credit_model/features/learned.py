@@ -24,6 +24,9 @@ PUBLISHED_LEVELS = (
 )
 
 
+AVERAGED = ("ProductCategory", "ChannelId")  # the columns whose levels also tell a mean Value
+
+
 def learned(
     levels: Mapping[str, Sequence[str]], attributes: Sequence[Attribute], history_days: int
 ) -> Iterator[Feature]:
@@ -40,8 +43,8 @@ def learned(
         >>> stated = [Attribute("loan_amount", "number"), Attribute("income", "number")]
         >>> [feature.name for feature in learned({}, stated, 60) if feature.name.startswith("loan_amount_to")]
         ['loan_amount_to_income', 'loan_amount_to_turnover', 'loan_amount_to_largest_credit', 'loan_amount_to_average']
-        >>> [feature.name for feature in learned({"ChannelId": ["web"]}, [], 60) if "web" in feature.name]
-        ['share_ChannelId_web', 'value_share_ChannelId_web', 'recency_ChannelId_web', 'since_ChannelId_web']
+        >>> [feature.name for feature in learned({"ProviderId": ["web"]}, [], 60) if "web" in feature.name]
+        ['share_ProviderId_web', 'value_share_ProviderId_web', 'recency_ProviderId_web', 'since_ProviderId_web']
     """
     yield from _categories({column: names for column, names in levels.items() if column != CROSSED})
     yield from _crossed(levels.get(CROSSED, ()), history_days)
@@ -85,6 +88,11 @@ def _categories(levels: Mapping[str, Sequence[str]]) -> Iterator[Feature]:
                 topic,
                 ratio(col(f"value_{key}"), monetary),
             )
+            if column in AVERAGED:
+                mean = ratio(col(f"value_{key}"), col(f"count_{key}"))
+                yield Feature(
+                    f"average_value_{key}", f"mean Value of the {what}, in currency units", topic, mean
+                )
             yield Feature(
                 f"recency_{key}", f"days since the last of the {what}", topic, col(f"recency_{key}")
             )
@@ -129,6 +137,9 @@ def _over_attributes(attributes: Sequence[Attribute], history_days: int) -> Iter
         "balance_now": ("balance after the latest transaction", col("balance_now")),
         "balance_min": ("lowest balance", col("balance_min")),
     }
+    if history_days > RECENT_DAYS:
+        both = col(f"debit_{RECENT_DAYS}d") + col(f"credit_{RECENT_DAYS}d")
+        sums[f"gross_{RECENT_DAYS}d"] = (f"debits and credits together in the last {RECENT_DAYS} days", both)
     for month in months(history_days)[:3]:
         for side in ("debit", "credit"):
             days = f"{MONTH_DAYS * month} to {MONTH_DAYS * (month + 1)} days before the decision"

@@ -109,8 +109,8 @@ class CrossValidation:
         return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(len(lost)))
 
 
-_BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15}
-_DEEPER = _BOOSTED | {"depth": 3, "leaf": 0.005, "columns": 0.3, "inputs": 120}
+_BOOSTED = {"trees": 400, "rate": 0.02, "depth": 2, "l2": 10.0, "leaf": 0.017, "columns": 0.15, "inputs": 60}
+_DEEPER = _BOOSTED | {"rate": 0.04, "depth": 3, "l2": 80.0, "leaf": 0.005, "columns": 0.3, "inputs": 120}
 _PLAIN = {"trees": 600, "rate": 0.02, "depth": 2, "l2": 10.0, "rows": 0.8, "columns": 0.3}
 _FOREST = {"trees": 150, "depth": 6, "leaf": 0.004, "columns": 0.05, "inputs": 80}
 _SHALLOW = _FOREST | {"depth": 3, "columns": 0.1, "inputs": 200}
@@ -148,7 +148,7 @@ CANDIDATES = {
             "xgboost",
             4,
             fit_xgboost,
-            _BOOSTED | {"inputs": 120},
+            _BOOSTED,
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
         ),
         Candidate(
@@ -156,7 +156,7 @@ CANDIDATES = {
             4,
             fit_xgboost,
             _DEEPER,
-            {"depth": (3, 4), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
+            {"depth": (3, 4), "trees": (200, 400, 800), "l2": (20.0, 80.0)},
         ),
         Candidate(
             "forest",
@@ -169,7 +169,7 @@ CANDIDATES = {
             BLEND,
             4,
             fit_blend,
-            {"plain_xgboost": _PLAIN, "xgboost": _BOOSTED | {"inputs": 120}, SHALLOW: _SHALLOW},
+            {"plain_xgboost": _PLAIN, "xgboost": _BOOSTED | {"trees": 300, "depth": 3}, SHALLOW: _SHALLOW},
             {},
             plain_part=True,
         ),
@@ -177,7 +177,7 @@ CANDIDATES = {
             "lightgbm",
             4,
             fit_lightgbm,
-            _BOOSTED | {"inputs": 120},
+            _BOOSTED,
             {"depth": (1, 2, 3), "trees": (200, 400, 800), "l2": (10.0, 40.0)},
             on_request=True,
         ),

@@ -27,8 +27,8 @@ Space = Mapping[str, Sequence[Any]]
 def own_parameters(asked: Mapping[str, Any]) -> dict[str, Parameters]:
     """The parameters of each candidate that a person names, with those that they leave out.
 
-    The boosters of the blend are the candidates of their names, so that they have their parameters too, unless the blend
-    names others. The yardstick itself is never tuned.
+    What is asked of a candidate is asked of the part of the blend that has its name too, unless the blend names others. The
+    yardstick itself is never tuned.
 
     Args:
         asked: by candidate, parameters as texts.
@@ -38,16 +38,15 @@ def own_parameters(asked: Mapping[str, Any]) -> dict[str, Parameters]:
     """
     for name in asked:
         _check_candidate(name, "candidates")
-    found = {
-        name: {
-            **CANDIDATES[name].default_parameters,
-            **_read(asked[name], CANDIDATES[name].default_parameters, name),
-        }
+    own = {
+        name: _read(asked[name], CANDIDATES[name].default_parameters, name)
         for name in asked
         if name != "blend"
     }
-    parts = {name: found[name] for name in CANDIDATES["blend"].default_parameters if name in found}
-    blend = {**CANDIDATES["blend"].default_parameters, **parts}
+    found = {name: {**CANDIDATES[name].default_parameters, **values} for name, values in own.items()}
+    usual = CANDIDATES["blend"].default_parameters
+    parts = {name: {**usual[name], **own[name]} for name in usual if name in own}
+    blend = {**usual, **parts}
     blend |= _read(asked.get("blend", {}), blend, "blend")
     return found | ({"blend": blend} if parts or "blend" in asked else {})
 

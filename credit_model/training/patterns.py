@@ -22,6 +22,7 @@ KNOWN: Mapping[frozenset[str], tuple[str, ...]] = {
     frozenset({"column", "level"}): ("column", "level"),
     frozenset({"attribute"}): ("attribute",),
     frozenset({"month", "attribute"}): (*_MONTH, "attribute"),
+    frozenset({"days", "attribute"}): ("days", "attribute"),
     frozenset({"upper", "lower"}): ("upper", "lower"),
     frozenset({"feature"}): ("feature",),
 }
@@ -62,6 +63,8 @@ def _values(names: frozenset[str], catalogue: Catalogue) -> Iterator[Parts]:
     windows = [{"days": str(days)} for days in WINDOWS]
     if names == {"month", "attribute"}:
         yield from (month | attribute for month in _months(catalogue) for attribute in attributes)
+    elif names == {"days", "attribute"}:
+        yield from (window | attribute for window in windows for attribute in attributes)
     elif names == {"days", "level"}:
         yield from (window | level for window in windows for level in _levels(catalogue))
     else:

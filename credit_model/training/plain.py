@@ -6,36 +6,38 @@ better one, and always the clearer one.
 
 from collections.abc import Iterator
 
-from credit_model.features.aggregates import WINDOWS
+from credit_model.features.aggregates import RECENT_DAYS
 from credit_model.features.catalogue import Catalogue
+from credit_model.features.learned import AVERAGED
 
 _TRANSACTIONS = (
-    *("transaction_count", "recency", "tenure", "monetary", "gap_mean", "gap_std"),
+    *("transaction_count", "recency", "tenure", "gap_mean", "gap_std"),
     *(f"{statistic}_transaction_amount" for statistic in ("total", "avg", "std", "min", "max")),
     *(f"balance_{statistic}" for statistic in ("now", "mean", "std", "min", "max")),
 )
-_IN_WINDOWS = ("count", "debit", "credit", "net", "balance_min", "balance_mean")
-_COLUMNS = ("ProductCategory", "ChannelId")
-_OVER_ATTRIBUTES = ("balance_now", "turnover")
+_IN_WINDOWS = ("count", "net", "gross", "balance_min")
+_WINDOWS = (30, 90, 180)
+_BY_LEVEL = ("share", "average_value", "recency")
 
 
 def plain_features(catalogue: Catalogue) -> frozenset[str]:
     """Names of a catalogue's plain features.
 
-    They are recency, frequency and amounts, the balance, windows of 7 to 180 days, how much and how lately each frequent
-    ``ProductCategory`` and ``ChannelId`` occurs, the application's attributes with what was spent and is left over each, and
-    the ratios that the training was told.
+    They are recency, frequency and amounts, the balance, windows of 30 to 180 days, how often, how lately and for how much each
+    frequent ``ProductCategory`` and ``ChannelId`` occurs, the application's attributes, the balance and the turnover of at most
+    90 days over each, and the ratios that the training was told.
     """
     return frozenset(_names(catalogue)) & catalogue.features.keys()
 
 
 def _names(catalogue: Catalogue) -> Iterator[str]:
     yield from _TRANSACTIONS
-    yield from (f"{measure}_{days}d" for measure in _IN_WINDOWS for days in WINDOWS)
-    for column in _COLUMNS:
+    yield from (f"{measure}_{days}d" for measure in _IN_WINDOWS for days in _WINDOWS)
+    for column in AVERAGED:
         for level in catalogue.levels.get(column, ()):
-            yield from (f"{measure}_{column}_{level}" for measure in ("share", "recency"))
+            yield from (f"{measure}_{column}_{level}" for measure in _BY_LEVEL)
+    spent = "gross_90d" if catalogue.history_days > RECENT_DAYS else "turnover"
     for attribute in catalogue.attributes:
         yield attribute.name
-        yield from (f"{measure}_to_{attribute.name}" for measure in _OVER_ATTRIBUTES)
+        yield from (f"{measure}_to_{attribute.name}" for measure in ("balance_now", spent))
     yield from (f"{upper}_to_{lower}" for upper, lower in catalogue.ratios)

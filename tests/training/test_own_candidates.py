@@ -59,8 +59,11 @@ def test_what_is_given_is_fitted_and_the_rest_stays() -> None:
 
 def test_the_blend_follows_its_parts_unless_it_names_others() -> None:
     usual = CANDIDATES["blend"].default_parameters
-    found = own_parameters({"xgboost": {"depth": "3"}, "blend": {"plain_xgboost": {"trees": "9"}}})
-    assert found["blend"]["xgboost"] == {**usual["xgboost"], "depth": 3}
+    found = own_parameters({"xgboost": {"l2": "3"}, "blend": {"plain_xgboost": {"trees": "9"}}})
+    assert found["blend"]["xgboost"] == {**usual["xgboost"], "l2": 3}
+    assert found["xgboost"]["depth"] < found["blend"]["xgboost"]["depth"], (
+        "what is not asked stays the part's own"
+    )
     assert found["blend"]["plain_xgboost"] == {**usual["plain_xgboost"], "trees": 9}
     assert ("plain_xgboost.trees", 600, 9) in changes("blend", found["blend"])
     own = own_parameters({"xgboost": {"depth": "3"}, "blend": {"xgboost": {"depth": "4"}}})
