@@ -99,7 +99,9 @@ def test_it_is_offered_the_plain_features_alone() -> None:
         "gross_90d_to_income",
     } <= plain
     assert "turnover_to_income" not in plain
-    assert "turnover_to_income" in plain_features(replace(catalogue, history_days=90)), "it is that of 90 days"
+    assert "turnover_to_income" in plain_features(replace(catalogue, history_days=90)), (
+        "it is that of 90 days"
+    )
     assert not [name for name in plain if CROSSED in name or "ProductId" in name or "month" in name]
     assert len(plain) < len(catalogue.features) / 3
     table = pl.DataFrame({name: [0.0, 1.0] for name in ("recency", "hour_mean")})
