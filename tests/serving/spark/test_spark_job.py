@@ -105,7 +105,7 @@ def test_the_answers_are_those_of_score_in_the_same_order_and_text(
 
 def test_the_trial_of_scale_finds_equal_answers(trained_model: TrainedModel, tmp_path: Path) -> None:
     """One customer has far more transactions than an Arrow batch has rows, and all are too early for a warning's sake."""
-    size = ["--customers", "300", "--transactions", "900", "--whale", "120000", "--driver-memory", "1g"]
+    size = ["--customers", "200", "--transactions", "600", "--whale", "40000", "--driver-memory", "1g"]
     command = [str(ROOT / "scripts" / "trials" / "spark_scale.py"), "--model", trained_model.uri, *size]
     done = execute([sys.executable, *command], trained_model.environment, tmp_path)
     assert "equal; the driver took at most" in done.stdout, done.stderr
