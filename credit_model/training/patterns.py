@@ -1,7 +1,7 @@
 """Patterns of feature names, such as ``share_{column}_{level}``, and the features of a catalogue that they match."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, product
 from string import Formatter
 
 from credit_model.features.aggregates import CATEGORIES, CROSSED, MONTH_DAYS, WINDOWS, months
@@ -61,27 +61,27 @@ def _values(names: frozenset[str], catalogue: Catalogue) -> Iterator[Parts]:
     """What the placeholders of a pattern can stand for."""
     attributes = [{"attribute": attribute.name} for attribute in catalogue.attributes]
     windows = [{"days": str(days)} for days in WINDOWS]
-    if names == {"month", "attribute"}:
-        yield from (month | attribute for month in _months(catalogue) for attribute in attributes)
-    elif names == {"days", "attribute"}:
-        yield from (window | attribute for window in windows for attribute in attributes)
-    elif names == {"days", "level"}:
-        yield from (window | level for window in windows for level in _levels(catalogue))
-    else:
-        single: Mapping[frozenset[str], Iterable[Parts]] = {
-            frozenset(): [{}],
-            frozenset({"days"}): windows,
-            frozenset({"days", "longer"}): [{"days": str(a), "longer": str(b)} for a, b in pairwise(WINDOWS)],
-            frozenset({"month"}): _months(catalogue),
-            frozenset({"month", "next"}): _months(catalogue),
-            frozenset({"column"}): [{"column": column} for column in CATEGORIES],
-            frozenset({"level"}): _levels(catalogue),
-            frozenset({"column", "level"}): _column_levels(catalogue),
-            frozenset({"attribute"}): attributes,
-            frozenset({"upper", "lower"}): [{"upper": a, "lower": b} for a, b in catalogue.ratios],
-            frozenset({"feature"}): [{"feature": name} for name in catalogue.features],
-        }
-        yield from single[names]
+    known: Mapping[frozenset[str], Iterable[Parts]] = {
+        frozenset(): [{}],
+        frozenset({"days"}): windows,
+        frozenset({"days", "longer"}): [{"days": str(a), "longer": str(b)} for a, b in pairwise(WINDOWS)],
+        frozenset({"days", "level"}): _each_with_each(windows, _levels(catalogue)),
+        frozenset({"days", "attribute"}): _each_with_each(windows, attributes),
+        frozenset({"month"}): _months(catalogue),
+        frozenset({"month", "next"}): _months(catalogue),
+        frozenset({"month", "attribute"}): _each_with_each(_months(catalogue), attributes),
+        frozenset({"column"}): [{"column": column} for column in CATEGORIES],
+        frozenset({"level"}): _levels(catalogue),
+        frozenset({"column", "level"}): _column_levels(catalogue),
+        frozenset({"attribute"}): attributes,
+        frozenset({"upper", "lower"}): [{"upper": a, "lower": b} for a, b in catalogue.ratios],
+        frozenset({"feature"}): [{"feature": name} for name in catalogue.features],
+    }
+    yield from known[names]
+
+
+def _each_with_each(some: Iterable[Parts], others: Iterable[Parts]) -> Iterator[Parts]:
+    return ({**one, **other} for one, other in product(some, others))
 
 
 def _months(catalogue: Catalogue) -> list[dict[str, str]]:
