@@ -22,8 +22,6 @@ PUBLISHED_LEVELS = (
     *("airtime", "data_bundles", "financial_services", "movies", "other"),
     *("ticket", "transport", "tv", "utility_bill"),
 )
-
-
 AVERAGED = ("ProductCategory", "ChannelId")  # the columns whose levels also tell a mean Value
 
 

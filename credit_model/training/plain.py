@@ -6,7 +6,7 @@ better one, and always the clearer one.
 
 from collections.abc import Iterator
 
-from credit_model.features.aggregates import RECENT_DAYS
+from credit_model.features.aggregates import NET_WINDOWS, RECENT_DAYS
 from credit_model.features.catalogue import Catalogue
 from credit_model.features.learned import AVERAGED
 
@@ -16,7 +16,6 @@ _TRANSACTIONS = (
     *(f"balance_{statistic}" for statistic in ("now", "mean", "std", "min", "max")),
 )
 _IN_WINDOWS = ("count", "net", "gross", "balance_min")
-_WINDOWS = (30, 90, 180)
 _BY_LEVEL = ("share", "average_value", "recency")
 
 
@@ -32,11 +31,11 @@ def plain_features(catalogue: Catalogue) -> frozenset[str]:
 
 def _names(catalogue: Catalogue) -> Iterator[str]:
     yield from _TRANSACTIONS
-    yield from (f"{measure}_{days}d" for measure in _IN_WINDOWS for days in _WINDOWS)
+    yield from (f"{measure}_{days}d" for measure in _IN_WINDOWS for days in NET_WINDOWS)
     for column in AVERAGED:
         for level in catalogue.levels.get(column, ()):
             yield from (f"{measure}_{column}_{level}" for measure in _BY_LEVEL)
-    spent = "gross_90d" if catalogue.history_days > RECENT_DAYS else "turnover"
+    spent = f"gross_{RECENT_DAYS}d" if catalogue.history_days > RECENT_DAYS else "turnover"
     for attribute in catalogue.attributes:
         yield attribute.name
         yield from (f"{measure}_to_{attribute.name}" for measure in ("balance_now", spent))
